@@ -1,0 +1,57 @@
+"""The seam everything hangs on: whoever can play the audience answers this protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lcbm_model.behavior import PercentileScale
+from lcbm_model.content import Content
+from lcbm_model.metrics import Metric
+from lcbm_model.prediction import Prediction, SimulatorIdentity
+
+
+class Known(BaseModel):
+    """A past post with its measured result, shown to the simulator as evidence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    percentile: float = Field(ge=0, le=100)
+
+
+class Context(BaseModel):
+    """What all contents of one call share beyond their own fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    examples: tuple[Known, ...] = Field(default=(), description="Past posts of the same group with their results.")
+    scale: PercentileScale | None = Field(default=None, description="Gives raw-scale estimates where known.")
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """Plays the audience.
+
+    `predict` returns one `Prediction` per content, in order. A content that cannot be scored carries its error in
+    its own `Prediction`; only a metric nobody defined, or a backend that is gone, raises.
+    """
+
+    @property
+    def identity(self) -> SimulatorIdentity: ...
+
+    def predict(
+        self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
+    ) -> list[Prediction]:
+        """Predicted behaviour for each content."""
+        ...
+
+    def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
+        """Probability that each content does best, in order; sums to 1.
+
+        Raises:
+            BackendError: No content could be scored.
+        """
+        ...

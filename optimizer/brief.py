@@ -1,0 +1,133 @@
+"""The brief: what is to be said, to whom, where, with which picture, and how much may be spent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from lcbm_model.content import Communicator, Content, Media
+from lcbm_model.errors import BriefError
+from lcbm_model.metrics import get_metric
+
+
+class Budget(BaseModel):
+    """Every limit of a run. Whichever is reached first ends it; the best so far is always returned."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rounds: int = Field(default=3, ge=0, le=100, description="Rounds of drafting.")
+    candidates: int = Field(default=8, ge=1, le=1024, description="Drafts asked for in one round.")
+    simulator_calls: int = Field(default=400, ge=0, description="Contents scored, over the whole run.")
+    writer_tokens: int = Field(default=200_000, ge=0, description="Tokens written and read by writers.")
+    money: float | None = Field(default=None, ge=0, description="Spend cap in the writers' currency; None: no cap.")
+    seconds: float | None = Field(default=None, gt=0, description="Wall time, checked between steps; None: no limit.")
+    patience: int = Field(default=2, ge=1, description="Rounds without gain before the loop stops.")
+
+
+class Brief(BaseModel):
+    """One job for the optimiser. `Brief.load` reads it from YAML and names the field of every mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="brief", min_length=1, max_length=120)
+    message: str = Field(min_length=1, max_length=4000, description="What has to be said.")
+    metric: str = Field(default="click_rate", description="The behaviour to raise.")
+    channel: str = Field(default="post", min_length=1, max_length=60)
+    draft: str | None = Field(default=None, min_length=1, max_length=4000, description="The text to beat, if any.")
+    title: str | None = Field(default=None, description="Title of the video or page the text goes with.")
+    audience: str | None = None
+    communicator: Communicator | None = None
+    tone: str | None = None
+    picture: Path | None = Field(default=None, description="Relative paths are taken from the brief's own folder.")
+    must_keep: tuple[str, ...] = Field(default=(), description="Facts that must survive to the letter.")
+    required_words: tuple[str, ...] = ()
+    banned_words: tuple[str, ...] = ()
+    rules: tuple[str, ...] = Field(default=(), description="Brand rules in plain words, handed to the writers.")
+    min_length: int = Field(default=1, ge=0, description="Characters.")
+    max_length: int = Field(default=280, ge=1, le=5000, description="Characters.")
+    budget: Budget = Budget()
+    approval: bool = Field(default=False, description="Stop after each round until a person approves.")
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, metric: str) -> str:
+        get_metric(metric)
+        return metric
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Brief:
+        """Constraints that cannot all hold are said before any call is spent."""
+        if self.min_length > self.max_length:
+            raise BriefError(
+                "min_length", f"is above max_length {self.max_length}", value=self.min_length, remedy="Lower it"
+            )
+        for banned in self.banned_words:
+            for kept in (*self.must_keep, *self.required_words):
+                if banned.casefold() in kept.casefold():
+                    raise BriefError(
+                        "banned_words", f"also stands in the required text {kept!r}", value=banned, remedy="Drop one"
+                    )
+        needed = sum(len(part) for part in dict.fromkeys((*self.must_keep, *self.required_words)))
+        if needed > self.max_length:
+            raise BriefError(
+                "max_length",
+                f"cannot hold must_keep and required_words, which take {needed} characters",
+                value=self.max_length,
+                remedy="Raise it or keep less",
+            )
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path) -> Brief:
+        """Read a YAML brief.
+
+        Raises:
+            BriefError: The file is missing, unreadable, no YAML mapping, or a field is wrong; the message names it.
+        """
+        path = Path(path)
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise BriefError(str(path), "no such brief", remedy="Pass the path of a YAML file") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise BriefError(str(path), f"cannot be read: {error}", remedy="Save it as a UTF-8 text file") from error
+        except yaml.YAMLError as error:
+            raise BriefError(str(path), f"is not valid YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(data, dict):
+            raise BriefError(str(path), "must hold `field: value` lines", value=data, remedy="See examples/")
+        return cls.parse(data, where=str(path), folder=path.parent)
+
+    @classmethod
+    def parse(cls, data: dict[str, Any], *, where: str = "brief", folder: Path | None = None) -> Brief:
+        """Validate fields; relative pictures are taken from `folder`.
+
+        Raises:
+            BriefError: The first wrong field, its value and the remedy.
+        """
+        data = dict(data)
+        if folder is not None and data.get("picture") and isinstance(data["picture"], str):
+            data["picture"] = folder / data["picture"]
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "brief"
+            known = ", ".join(cls.model_fields)
+            remedy = f"Known fields: {known}" if first["type"] == "extra_forbidden" else "Mend the field"
+            raise BriefError(f"{where}: {field}", first["msg"], value=first["input"], remedy=remedy) from error
+        except BriefError as error:
+            raise BriefError(f"{where}: {error.where}", error.problem, value=error.value, remedy="Mend it") from error
+
+    def content(self, text: str | None = None) -> Content:
+        """The content a simulator scores: this brief's setting with `text` (default: the draft)."""
+        return Content(
+            text=text if text is not None else (self.draft or ""),
+            channel=self.channel,
+            title=self.title,
+            communicator=self.communicator,
+            audience=self.audience,
+            media=(Media(path=self.picture),) if self.picture else (),
+        )
