@@ -33,6 +33,7 @@ class Brief(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(default="brief", min_length=1, max_length=120)
+    note: str | None = Field(default=None, description="Shown on the report, never to a model: 'invented sample'.")
     message: str = Field(min_length=1, max_length=4000, description="What has to be said.")
     metric: str = Field(default="click_rate", description="The behaviour to raise.")
     channel: str = Field(default="post", min_length=1, max_length=60)
