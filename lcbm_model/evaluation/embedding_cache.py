@@ -1,0 +1,70 @@
+"""Embeddings kept on disk by the text's hash, so that a second evaluation need not embed the training rows again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcbm_model.embedder import Embedder
+
+_LOOKUP = 500
+"""Keys asked for at once: below SQLite's limit on host parameters."""
+_EMBEDDED_AT_ONCE = 4096
+
+
+def cache_folder() -> Path:
+    """Where derived files may lie: `LCBM_CACHE`, else the user's cache folder."""
+    if own := os.environ.get("LCBM_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lcbm"
+
+
+class CachedEmbedder:
+    """An embedder with a SQLite file in front, one per embedder's weights. Same vectors with and without it."""
+
+    def __init__(self, embedder: Embedder, folder: Path | None = None) -> None:
+        self._inner = embedder
+        self._file = (folder or cache_folder() / "embeddings") / f"{embedder.hash[:16]}.sqlite"
+        self.name, self.hash, self.dimension = embedder.name, embedder.hash, embedder.dimension
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N,) texts -> (N, D) float32 of unit length; equal texts are embedded once.
+
+        Raises:
+            OSError: The cache folder cannot be made.
+        """
+        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self._file, timeout=60)) as store:
+            store.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+            known = dict(self._find(store, list(dict.fromkeys(keys))))
+            missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+            # By length, so that a batch pads little; in parts, so that a killed run keeps what it has done.
+            todo = sorted(missing.items(), key=lambda item: len(item[1]))
+            for start in range(0, len(todo), _EMBEDDED_AT_ONCE):
+                part = todo[start : start + _EMBEDDED_AT_ONCE]
+                vectors = self._inner.embed([text for _, text in part])
+                rows = {key: vector for (key, _), vector in zip(part, vectors, strict=True)}
+                with store:
+                    store.executemany(
+                        "INSERT OR IGNORE INTO vectors VALUES (?, ?)", [(k, v.tobytes()) for k, v in rows.items()]
+                    )
+                known.update(rows)
+        if not keys:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return np.stack([known[key] for key in keys])
+
+    def _find(self, store: sqlite3.Connection, keys: list[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+        for start in range(0, len(keys), _LOOKUP):
+            part = keys[start : start + _LOOKUP]
+            marks = ",".join("?" * len(part))
+            for key, blob in store.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", part):
+                if len(blob) == 4 * self.dimension:  # anything else was not written by this class: embed it anew
+                    yield key, np.frombuffer(blob, dtype=np.float32)
