@@ -53,8 +53,8 @@ class Media(_Frozen):
 class Scene(_Frozen):
     """A stretch of a video and what is seen and heard in it (the papers' verbalization slots)."""
 
-    start: float = Field(ge=0, description="Seconds from the beginning.")
-    end: float = Field(gt=0, description="Seconds from the beginning.")
+    start: float | None = Field(default=None, ge=0, description="Seconds from the beginning; None where unknown.")
+    end: float | None = Field(default=None, gt=0, description="Seconds from the beginning; None where unknown.")
     speech: str | None = None
     on_screen_text: str | None = None
     caption: str | None = None

@@ -53,7 +53,7 @@ def behavior_prompt(content: Content, metric: Metric, context: Context | None = 
             f"where does this one land? 0 = lowest tenth, 9 = highest tenth.\n"
         )
     )
-    own = f"{noun.capitalize()}: {quote(content.text)}\nHow strongly will they {metric.verb}? One digit:"
+    own = f"{noun.capitalize()}: {_words(content)}\nHow strongly will they {metric.verb}? One digit:"
     return Prompt(shared=shared, own=own, pictures=_pictures(content))
 
 
@@ -78,10 +78,17 @@ def rewrite_prompt(content: Content, metric: Metric, context: Context | None = N
     noun = content.noun
     shared = _setting(content) + _evidence(context or Context())
     own = (
-        f"{noun.capitalize()}: {quote(content.text)}\n"
+        f"{noun.capitalize()}: {_words(content)}\n"
         f"Rewrite this {noun} so that more people {metric.verb}. Keep every fact. Only the {noun}, on one line:"
     )
     return Prompt(shared=shared, own=own, pictures=_pictures(content))
+
+
+def _words(content: Content) -> str:
+    """The candidate's own words. Without any, what speaks instead is named (unquoted, so no draft can say it)."""
+    if content.text.strip():
+        return quote(content.text)
+    return "picture only" if _pictures(content) else "scenes only" if content.scenes else MASK
 
 
 def _pictures(content: Content) -> tuple[Path, ...]:
@@ -128,7 +135,9 @@ def _scene(number: int, scene: Scene) -> str:
         "tones": ", ".join(scene.tones) or None,
     }
     said = "; ".join(f"{name} {quote(value)}" for name, value in slots.items() if value)
-    return f"Scene {number} ({scene.start:.0f}-{scene.end:.0f} s): {said or MASK}"
+    known = scene.start is not None and scene.end is not None
+    when = f" ({scene.start:.0f}-{scene.end:.0f} s)" if known else ""
+    return f"Scene {number}{when}: {said or MASK}"
 
 
 def _evidence(context: Context) -> str:
