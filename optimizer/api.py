@@ -1,0 +1,292 @@
+"""The public functions: optimize, stream, resume, score, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agents.writers.base import Writer
+from lcbm_model.content import Content, Media
+from lcbm_model.errors import InputError, SettingsError
+from lcbm_model.metrics import get_metric
+from lcbm_model.prediction import Prediction
+from lcbm_model.simulator.base import Context, Simulator
+from optimizer.brief import Brief
+from optimizer.events import RunEvent
+from optimizer.loop.context import LoopContext, Searchable, Stopwatch
+from optimizer.loop.folder import RunFolder, RunSettings, new_run_id
+from optimizer.loop.run import Decision, PreparedRun, drive
+from optimizer.loop.scoring import ScoreCache, Scorer
+from optimizer.parts import (
+    EVIDENCE,
+    check_picture,
+    critic_for,
+    resolve_judge,
+    resolve_library,
+    resolve_simulator,
+    resolve_writers,
+    screen_for,
+)
+from optimizer.result import OptimizationResult
+
+OnEvent = Callable[[RunEvent], None]
+
+
+def optimize(
+    brief: Brief,
+    *,
+    library: Searchable | str | Path | None = None,
+    simulator: str | Simulator = "embedded",
+    judge: str | Simulator | None = None,
+    writers: Sequence[Writer] | None = None,
+    seed: int = 0,
+    store: str | Path | None = None,
+    run_id: str | None = None,
+    on_event: OnEvent | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> OptimizationResult:
+    """Write, simulate and select until a budget ends it; the best so far is always returned.
+
+    Args:
+        brief: What is to be said, to whom, and how much may be spent.
+        library: The team's own past posts: an object, a built folder, or a CSV / JSONL / Parquet file.
+        simulator: Plays the audience: a name ("embedded") or any `Simulator`.
+        judge: A second simulator that the loop never optimises against; None: nobody confirms the gain.
+        writers: Who drafts; None: the configured ones.
+        seed: Same seed, same parts, same result.
+        store: Folder of runs (default `LCBM_RUNS`, else ./runs); the run can be resumed from there.
+        run_id: Name of the run's folder; made up where None.
+        on_event: Called after each step.
+        should_stop: Asked between steps; True ends the run with the best so far, resumable.
+
+    Raises:
+        InputError: Brief, library, picture, store or a setting cannot be used; nothing was spent.
+        BackendError: A part was down before the run began.
+    """
+    events = stream(
+        brief,
+        library=library,
+        simulator=simulator,
+        judge=judge,
+        writers=writers,
+        seed=seed,
+        store=store,
+        run_id=run_id,
+        should_stop=should_stop,
+    )
+    return _last_result(events, on_event)
+
+
+def stream(
+    brief: Brief,
+    *,
+    library: Searchable | str | Path | None = None,
+    simulator: str | Simulator = "embedded",
+    judge: str | Simulator | None = None,
+    writers: Sequence[Writer] | None = None,
+    seed: int = 0,
+    store: str | Path | None = None,
+    run_id: str | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Iterator[RunEvent]:
+    """`optimize`, step by step. The last event carries the result."""
+    folder = RunFolder(store, run_id or new_run_id())
+    folder.create()
+    try:
+        run = _begin(folder, brief, library, simulator, judge, writers, seed)
+    except BaseException:
+        folder.discard()
+        raise
+    yield from drive(run, should_stop=should_stop)
+
+
+def _begin(
+    folder: RunFolder,
+    brief: Brief,
+    library: Searchable | str | Path | None,
+    simulator: str | Simulator,
+    judge: str | Simulator | None,
+    writers: Sequence[Writer] | None,
+    seed: int,
+) -> PreparedRun:
+    """Every part loaded and checked, the cheap ones first; then the settings on disk."""
+    check_picture(brief.content())
+    found = resolve_library(library, brief.metric)
+    audience = resolve_simulator(simulator)
+    second = resolve_judge(judge, audience)
+    hired = resolve_writers(writers)
+    settings = RunSettings(
+        run_id=folder.run_id,
+        brief=_absolute(brief),
+        seed=seed,
+        started=datetime.now(UTC),
+        simulator=simulator if isinstance(simulator, str) else None,
+        identity=audience.identity,
+        judge=judge if isinstance(judge, str) else None,
+        library=str(Path(library).resolve()) if isinstance(library, (str, Path)) else None,
+        scale=found.scale(brief.metric, brief.channel) if found is not None else None,
+        evidence=0 if audience.identity.tuned else EVIDENCE,
+    )
+    run = _prepare(folder, settings, audience, second, hired, found)
+    folder.write_settings(settings)
+    return run
+
+
+def resume(
+    run_id: str,
+    *,
+    store: str | Path | None = None,
+    decision: Decision = "continue",
+    library: Searchable | str | Path | None = None,
+    simulator: str | Simulator | None = None,
+    judge: str | Simulator | None = None,
+    writers: Sequence[Writer] | None = None,
+    on_event: OnEvent | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> OptimizationResult:
+    """Go on with a run from its last checkpoint; a finished run gives its result again.
+
+    Parts that were named when the run began are found again by name; objects must be handed in again.
+
+    Args:
+        decision: The answer to a run that waits for approval: another round, or end with the best so far.
+
+    Raises:
+        SettingsError: No such run, or its simulator is not the one that it began with.
+    """
+    events = stream_resume(
+        run_id,
+        store=store,
+        decision=decision,
+        library=library,
+        simulator=simulator,
+        judge=judge,
+        writers=writers,
+        should_stop=should_stop,
+    )
+    return _last_result(events, on_event)
+
+
+def stream_resume(
+    run_id: str,
+    *,
+    store: str | Path | None = None,
+    decision: Decision = "continue",
+    library: Searchable | str | Path | None = None,
+    simulator: str | Simulator | None = None,
+    judge: str | Simulator | None = None,
+    writers: Sequence[Writer] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Iterator[RunEvent]:
+    """`resume`, step by step. The last event carries the result."""
+    folder = RunFolder(store, run_id)
+    settings = folder.read_settings()
+    source = simulator or settings.simulator
+    if source is None:
+        remedy = "Pass the same simulator object again"
+        raise SettingsError("simulator", "the run began with an object of the caller's", value=run_id, remedy=remedy)
+    audience = resolve_simulator(source)
+    if audience.identity != settings.identity:
+        raise SettingsError(
+            "simulator",
+            f"is not the one that the run began with ({settings.identity.label}); its scores cannot be mixed",
+            value=audience.identity.label,
+            remedy="Resume with the same checkpoint, or begin a new run",
+        )
+    found = resolve_library(library or settings.library, settings.brief.metric)
+    second = resolve_judge(judge or settings.judge, audience)
+    run = _prepare(folder, settings, audience, second, resolve_writers(writers), found)
+    yield from drive(run, should_stop=should_stop, decision=decision)
+
+
+def score(
+    texts: Sequence[str | Content],
+    metric: str,
+    *,
+    channel: str = "post",
+    image: str | Path | None = None,
+    simulator: str | Simulator = "embedded",
+    context: Context | None = None,
+) -> list[Prediction]:
+    """Predicted behaviour for each text or content, in order. An item that fails carries its own error.
+
+    Raises:
+        MetricError: Unknown metric.
+    """
+    get_metric(metric)
+    contents = _contents(texts, channel, image)
+    return resolve_simulator(simulator).predict(contents, metric, context)
+
+
+def compare(
+    texts: Sequence[str | Content],
+    metric: str,
+    *,
+    channel: str = "post",
+    image: str | Path | None = None,
+    simulator: str | Simulator = "embedded",
+    context: Context | None = None,
+) -> list[float]:
+    """Probability that each text does best, in order; sums to 1.
+
+    Raises:
+        MetricError: Unknown metric.
+        PictureError: The picture cannot be used.
+        InputError: Fewer than two texts.
+        BackendError: No text could be scored.
+    """
+    get_metric(metric)
+    if len(texts) < 2:
+        raise InputError("texts", "a comparison needs at least two", value=list(texts), remedy="Give two or more")
+    contents = _contents(texts, channel, image)
+    check_picture(contents[0])
+    return resolve_simulator(simulator).compare(contents, metric, context)
+
+
+def _contents(texts: Sequence[str | Content], channel: str, image: str | Path | None) -> list[Content]:
+    media = (Media(path=Path(image)),) if image else ()
+    return [t if isinstance(t, Content) else Content(text=t, channel=channel, media=media) for t in texts]
+
+
+def _prepare(
+    folder: RunFolder,
+    settings: RunSettings,
+    simulator: Simulator,
+    judge: Simulator | None,
+    writers: tuple[Writer, ...],
+    library: Searchable | None,
+) -> PreparedRun:
+    brief = settings.brief
+
+    def make_context(cache: ScoreCache, seconds_before: float) -> LoopContext:
+        return LoopContext(
+            brief=brief,
+            seed=settings.seed,
+            scorer=Scorer(simulator, brief.metric, cache),
+            writers=writers,
+            screen=screen_for(brief),
+            critic=critic_for(brief),
+            judge=judge,
+            library=library,
+            scale=settings.scale,
+            evidence=settings.evidence,
+            stopwatch=Stopwatch(before=seconds_before),
+        )
+
+    return PreparedRun(folder=folder, settings=settings, make_context=make_context)
+
+
+def _absolute(brief: Brief) -> Brief:
+    """The picture's path must still hold when another process, elsewhere, resumes the run."""
+    return brief.model_copy(update={"picture": brief.picture.resolve()}) if brief.picture else brief
+
+
+def _last_result(events: Iterator[RunEvent], on_event: OnEvent | None) -> OptimizationResult:
+    result: OptimizationResult | None = None
+    for event in events:
+        if on_event is not None:
+            on_event(event)
+        result = event.result or result
+    assert result is not None, "a drive always ends with a result"
+    return result

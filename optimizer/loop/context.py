@@ -1,0 +1,75 @@
+"""What a process brings to a run and no checkpoint may hold: models, indexes, clients, the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from agents.library.records import Hit
+from agents.writers.base import Writer
+from lcbm_model.behavior import PercentileScale
+from lcbm_model.simulator.base import Simulator
+from optimizer.brief import Brief
+from optimizer.loop.scoring import Scorer
+from optimizer.result import Candidate
+
+if TYPE_CHECKING:
+    from lcbm_model.simulator.base import Context
+
+Screen = Callable[[str], tuple[str, ...]]
+"""Why a text may not be used, in words; empty where it may."""
+
+
+Critic = Callable[[list[Candidate], list[Hit]], str | None]
+"""Advice to the next round's writers from all candidates and the retrieved posts; None where there is none."""
+
+
+class Searchable(Protocol):
+    """The part of a library that the loop needs."""
+
+    def search(
+        self, query: str, k: int, *, metric: str, min_percentile: float | None = None, channel: str | None = None
+    ) -> list[Hit]: ...
+
+    def scale(self, metric: str, channel: str | None = None) -> PercentileScale | None: ...
+
+
+@dataclass
+class Stopwatch:
+    """Wall time of a run in seconds, over all the processes it took."""
+
+    before: float = 0.0
+    clock: Callable[[], float] = monotonic
+    began: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
+
+    def seconds(self) -> float:
+        return self.before + self.clock() - self.began
+
+
+@dataclass(frozen=True)
+class LoopContext:
+    """The runtime context of every node."""
+
+    brief: Brief
+    seed: int
+    scorer: Scorer
+    writers: tuple[Writer, ...]
+    screen: Screen
+    critic: Critic | None = None
+    judge: Simulator | None = None
+    library: Searchable | None = None
+    scale: PercentileScale | None = None
+    evidence: int = 0
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+    def scoring_context(self, hits: list[Hit]) -> Context:
+        """What the simulator may know beside a draft: the `evidence` nearest past results and the team's scale."""
+        from lcbm_model.simulator.base import Context, Known
+
+        known = [Known(text=h.post.text, percentile=h.percentile) for h in hits if h.percentile is not None]
+        return Context(examples=tuple(known[: self.evidence]), scale=self.scale)

@@ -1,0 +1,128 @@
+"""A run on disk: `<store>/<run_id>/` with its settings, its checkpoints and its scores."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lcbm_model.behavior import PercentileScale
+from lcbm_model.errors import SettingsError
+from lcbm_model.prediction import SimulatorIdentity
+from optimizer.brief import Brief
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+
+
+class RunSettings(BaseModel):
+    """Written once when a run begins: all that a later process needs to go on with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str
+    brief: Brief
+    seed: int
+    started: datetime
+    simulator: str | None = Field(description="Its name; None: an object was handed in and must be handed in again.")
+    identity: SimulatorIdentity
+    judge: str | None = None
+    library: str | None = Field(default=None, description="Path it was read from, where it was read from one.")
+    scale: PercentileScale | None = None
+    evidence: int = 0
+
+
+class RunFolder:
+    """Paths of one run; made before anything is spent, so that a bad place is found first."""
+
+    def __init__(self, store: str | Path | None, run_id: str) -> None:
+        if not _RUN_ID.fullmatch(run_id):
+            remedy = "Use letters, digits, '-' and '_', at most 80"
+            raise SettingsError("run_id", "is not a name for a run", value=run_id, remedy=remedy)
+        self.run_id = run_id
+        self.path = store_folder(store) / run_id
+        self.settings_file = self.path / "run.json"
+        self.checkpoints = self.path / "checkpoints.sqlite"
+        self.scores = self.path / "scores.sqlite"
+        self.result = self.path / "result.json"
+
+    def create(self) -> None:
+        """Make the folder of a new run.
+
+        Raises:
+            SettingsError: A run of that id exists, or the place cannot be written to.
+        """
+        if self.settings_file.exists():
+            raise SettingsError(
+                "run_id", f"a run of that id exists in {self.path.parent}", value=self.run_id, remedy="Resume it"
+            )
+        writable_folder(self.path, "store")
+
+    def discard(self) -> None:
+        """Take a folder away again in which no run began."""
+        if not self.settings_file.exists() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def write_settings(self, settings: RunSettings) -> None:
+        """Whole or not at all, whenever the process dies."""
+        part = self.settings_file.with_suffix(".part")
+        part.write_text(settings.model_dump_json(indent=1), encoding="utf-8")
+        part.replace(self.settings_file)
+
+    def read_settings(self) -> RunSettings:
+        """Settings of a run that began earlier.
+
+        Raises:
+            SettingsError: There is none, or its file is damaged.
+        """
+        try:
+            return RunSettings.model_validate_json(self.settings_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            known = sorted(p.parent.name for p in self.path.parent.glob("*/run.json"))[-5:]
+            remedy = f"Known runs: {', '.join(known)}" if known else "Name the store it was begun in"
+            raise SettingsError(
+                "run_id", f"no such run in {self.path.parent}", value=self.run_id, remedy=remedy
+            ) from None
+        except (OSError, ValidationError, UnicodeDecodeError) as error:
+            raise SettingsError(str(self.settings_file), f"cannot be read: {error}", remedy="Begin anew") from error
+
+
+def store_folder(store: str | Path | None) -> Path:
+    """Where runs live: the argument, else `LCBM_RUNS`, else `./runs`."""
+    return Path(store or os.environ.get("LCBM_RUNS") or "runs").expanduser()
+
+
+def new_run_id() -> str:
+    """Sortable by time, unique without asking anybody."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def writable_folder(path: Path, where: str) -> Path:
+    """The folder, made where it is missing and proven writable.
+
+    Raises:
+        SettingsError: It cannot be made or written to.
+    """
+    probe = path / f".write-test-{secrets.token_hex(4)}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        remedy = "Choose a folder you may write to"
+        raise SettingsError(where, f"cannot be written to: {error.strerror}", value=str(path), remedy=remedy) from error
+    return path
+
+
+def open_database(path: Path) -> Any:
+    """An SQLite connection whose work is on disk after every commit."""
+    import sqlite3
+
+    connection = sqlite3.connect(path, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection

@@ -1,0 +1,68 @@
+"""The order of the steps, as LangGraph sees it.
+
+    retrieve -> screen -> simulate -> critique -> select --(stop)--> judge -> finish
+                  ^                                 |
+                  |                                 +--(approval wanted)--> approve --> draft | judge
+                  +----------- draft <--------------+
+
+The brief's own draft takes the same road as every other: it is round 0.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any
+
+# Checkpoints are read back as plain values only; set before LangGraph reads it.
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from optimizer.loop.context import LoopContext
+from optimizer.loop.nodes.approve import approve
+from optimizer.loop.nodes.critique import critique
+from optimizer.loop.nodes.draft import draft
+from optimizer.loop.nodes.finish import finish
+from optimizer.loop.nodes.judge import judge
+from optimizer.loop.nodes.retrieve import retrieve
+from optimizer.loop.nodes.screen import screen
+from optimizer.loop.nodes.select import select
+from optimizer.loop.nodes.simulate import simulate
+from optimizer.loop.state import State
+
+
+def build(connection: sqlite3.Connection) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The compiled loop, checkpointing into an open SQLite database."""
+    graph = StateGraph(State, context_schema=LoopContext)
+    for node in (retrieve, draft, screen, simulate, critique, select, approve, judge, finish):
+        graph.add_node(node.__name__, node)
+    graph.add_edge(START, "retrieve")
+    graph.add_edge("retrieve", "screen")
+    graph.add_edge("draft", "screen")
+    graph.add_edge("screen", "simulate")
+    graph.add_edge("simulate", "critique")
+    graph.add_edge("critique", "select")
+    graph.add_conditional_edges("select", after_select, ["draft", "approve", "judge"])
+    graph.add_conditional_edges("approve", after_approve, ["draft", "judge"])
+    graph.add_edge("judge", "finish")
+    graph.add_edge("finish", END)
+    # None: no type beyond the built-in safe ones is ever revived from a checkpoint.
+    saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+    return graph.compile(checkpointer=saver)
+
+
+def after_select(state: State, runtime: Runtime[LoopContext]) -> str:
+    """Another round, a person's word first, or the end."""
+    if state["stop_reason"]:
+        return "judge"
+    return "approve" if runtime.context.brief.approval and state["round"] > 0 else "draft"
+
+
+def after_approve(state: State) -> str:
+    """Another round unless the person ended it."""
+    return "judge" if state["stop_reason"] else "draft"

@@ -1,0 +1,111 @@
+"""The driver: takes a prepared run through the graph and tells its events."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from optimizer.events import RunEvent
+from optimizer.loop.context import LoopContext
+from optimizer.loop.folder import RunFolder, RunSettings, open_database
+from optimizer.loop.outcome import KINDS, event, final_result, result_so_far
+from optimizer.loop.scoring import ScoreCache
+from optimizer.loop.state import State, new_state
+from optimizer.result import OptimizationResult
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
+Decision = Literal["continue", "finish"]
+
+STEPS = 10_000
+"""LangGraph's own limit on steps, far above what the largest budget of rounds takes."""
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """Everything a drive needs. `make_context` binds the parts to a score cache and the seconds spent before."""
+
+    folder: RunFolder
+    settings: RunSettings
+    make_context: Callable[[ScoreCache, float], LoopContext]
+
+
+def drive(
+    run: PreparedRun, *, should_stop: Callable[[], bool] | None = None, decision: Decision = "continue"
+) -> Iterator[RunEvent]:
+    """Run to the end, a stop or a wait, from the beginning or the last checkpoint; the last event has the result."""
+    from optimizer.loop.graph import build
+
+    settings = run.settings
+    config: RunnableConfig = {"configurable": {"thread_id": settings.run_id}, "recursion_limit": STEPS}
+    with closing(open_database(run.folder.checkpoints)) as database, closing(ScoreCache(run.folder.scores)) as cache:
+        graph = build(database)
+        saved = graph.get_state(config)
+        state = cast(State, saved.values) if saved.values else new_state()
+        context = run.make_context(cache, state["seconds"])
+        if saved.values and not saved.next:
+            result = _save(run.folder, final_result(settings, state, context))
+            yield event(settings, state, "finished", result)
+            return
+        yield event(settings, state, "started")
+        entry = _entry(saved, decision)
+        steps = cast(
+            Generator[dict[str, Any], None, None],
+            graph.stream(entry, config, context=context, stream_mode="updates", durability="sync", version="v2"),
+        )
+        with closing(steps):
+            for step in steps:
+                node, update = next(iter(step["data"].items()))
+                if node == "__interrupt__":
+                    reason = f"round {state['round']} waits for approval"
+                    waiting = result_so_far(settings, state, context, "waiting_for_approval", reason)
+                    result = _save(run.folder, waiting)
+                    yield event(settings, state, "waiting", result)
+                    return
+                state = State(**{**state, **(update or {})})  # type: ignore[typeddict-item]
+                if node == "finish":
+                    break
+                if node in KINDS:
+                    yield event(settings, state, KINDS[node])
+                if node == "select":
+                    forget_old(database)
+                if should_stop is not None and should_stop():
+                    stopped = result_so_far(settings, state, context, "stopped", "stopped on request")
+                    result = _save(run.folder, stopped)
+                    yield event(settings, state, "finished", result)
+                    return
+            for _ in steps:  # lets LangGraph write its last checkpoint
+                pass
+        result = _save(run.folder, final_result(settings, state, context))
+        forget_old(database)
+        yield event(settings, state, "finished", result)
+
+
+def forget_old(database: sqlite3.Connection, keep: int = 3) -> None:
+    """Delete all but the newest checkpoints: a run goes on from its last one only, and states grow with the run."""
+    with database:
+        newest = "SELECT checkpoint_id FROM checkpoints ORDER BY checkpoint_id DESC LIMIT ?"
+        for table in ("checkpoints", "writes"):
+            database.execute(f"DELETE FROM {table} WHERE checkpoint_id NOT IN ({newest})", (keep,))
+
+
+def _entry(saved: Any, decision: Decision) -> Any:
+    """What LangGraph is called with: a fresh state, a person's decision, or nothing (go on)."""
+    from langgraph.types import Command
+
+    if not saved.values and not saved.next:
+        return new_state()
+    if saved.interrupts:
+        return Command(resume=decision)
+    return None
+
+
+def _save(folder: RunFolder, result: OptimizationResult) -> OptimizationResult:
+    part = folder.result.with_suffix(".part")
+    part.write_text(result.model_dump_json(indent=1), encoding="utf-8")
+    part.replace(folder.result)
+    return result

@@ -1,0 +1,89 @@
+"""What a checkpoint holds: plain JSON values only (ids, texts, scores), never a model, an index or a client."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from agents.library.records import Hit
+from agents.writers.base import WriterUsage
+from optimizer.result import Candidate, Judgement, Round
+
+ORIGINAL = "original"
+"""Id of the draft to beat."""
+
+
+class State(TypedDict, total=False):
+    """The whole memory of a run. Records are kept as their JSON forms, so any version of msgpack reads them back."""
+
+    round: int  # 0 while the original is scored, then 1, 2, ...
+    candidates: list[dict[str, Any]]  # Candidate, in the order of their making
+    pending: list[str]  # ids of this round's candidates
+    rounds: list[dict[str, Any]]  # Round, finished ones
+    hits: list[dict[str, Any]]  # Hit
+    critique: str | None  # asked of the next round's writers
+    notes: list[str]  # of the round under way
+    warnings: list[str]
+    usage: dict[str, Any]  # WriterUsage
+    per_writer: dict[str, dict[str, float]]  # name to drafts, tokens and cost so far
+    simulator_calls: int  # contents scored so far
+    best_id: str | None
+    stale: int  # rounds without gain, in a row
+    seconds: float  # wall time used so far, over all processes
+    round_began: float  # `seconds` when this round began
+    failure: str | None  # what ended the run before it did what it was asked
+    stop_reason: str | None
+    judgement: dict[str, Any] | None
+
+
+def new_state() -> State:
+    """The state a run begins with."""
+    return State(
+        round=0,
+        candidates=[],
+        pending=[],
+        rounds=[],
+        hits=[],
+        critique=None,
+        notes=[],
+        warnings=[],
+        usage=WriterUsage().model_dump(mode="json"),
+        per_writer={},
+        simulator_calls=0,
+        best_id=None,
+        stale=0,
+        seconds=0.0,
+        round_began=0.0,
+        failure=None,
+        stop_reason=None,
+        judgement=None,
+    )
+
+
+def candidates_of(state: State) -> list[Candidate]:
+    """The candidates as records."""
+    return [Candidate.model_validate(c) for c in state["candidates"]]
+
+
+def dump_candidates(candidates: list[Candidate]) -> list[dict[str, Any]]:
+    """Records back to the state's form."""
+    return [c.model_dump(mode="json") for c in candidates]
+
+
+def rounds_of(state: State) -> list[Round]:
+    """The finished rounds as records."""
+    return [Round.model_validate(r) for r in state["rounds"]]
+
+
+def hits_of(state: State) -> list[Hit]:
+    """The retrieved posts as records."""
+    return [Hit.model_validate(h) for h in state["hits"]]
+
+
+def usage_of(state: State) -> WriterUsage:
+    """What the writers spent so far."""
+    return WriterUsage.model_validate(state["usage"])
+
+
+def judgement_of(state: State) -> Judgement | None:
+    """The judge's finding, where there was one."""
+    return Judgement.model_validate(state["judgement"]) if state["judgement"] else None

@@ -1,0 +1,130 @@
+"""From what a caller names to the parts of a run: simulator, judge, writers, library, screen, critic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.writers.base import Writer
+from lcbm_model.content import Content
+from lcbm_model.errors import LibraryError, SettingsError
+from lcbm_model.simulator.base import Simulator
+from optimizer.brief import Brief
+from optimizer.loop.context import Critic, Screen, Searchable
+
+if TYPE_CHECKING:
+    from agents.library import Library
+
+EVIDENCE = 4
+"""Past results shown to an untuned simulator: the only behaviour it ever sees. A tuned one is asked as it was tuned."""
+
+
+def resolve_simulator(simulator: str | Simulator) -> Simulator:
+    """A simulator by name, or the object itself.
+
+    Raises:
+        SettingsError: No such simulator.
+        CheckpointError: Its weights cannot be loaded.
+    """
+    if isinstance(simulator, str):
+        from lcbm_model.simulator import load_simulator
+
+        return load_simulator(simulator)
+    return simulator
+
+
+def resolve_judge(judge: str | Simulator | None, simulator: Simulator) -> Simulator | None:
+    """The held-out judge, which must not be the simulator that the loop optimises against.
+
+    Raises:
+        SettingsError: Judge and simulator are the same checkpoint.
+    """
+    if judge is None:
+        return None
+    found = resolve_simulator(judge)
+    if found.identity.checkpoint_hash == simulator.identity.checkpoint_hash:
+        remedy = "Name another checkpoint, or none"
+        problem = "is the simulator that the loop optimises against, so it cannot judge"
+        raise SettingsError("judge", problem, value=found.identity.checkpoint, remedy=remedy)
+    return found
+
+
+def resolve_writers(writers: Sequence[Writer] | None) -> tuple[Writer, ...]:
+    """The given writers, else the configured ones.
+
+    Raises:
+        SettingsError: No writer is left.
+    """
+    if writers is None:
+        from agents.writers import load_writers
+
+        writers = load_writers()
+    if not writers:
+        raise SettingsError("writers", "is empty", value=[], remedy="Configure at least one writer")
+    return tuple(writers)
+
+
+def resolve_library(library: Searchable | str | Path | None, metric: str) -> Searchable | None:
+    """A library by path (a built folder, or a CSV / JSONL / Parquet file), or the object itself.
+
+    Raises:
+        LibraryError, TableError: It cannot serve as a library for `metric`.
+    """
+    if isinstance(library, (str, Path)):
+        return open_library(Path(library), metric)
+    return library
+
+
+def open_library(path: Path, metric: str) -> Library:
+    """A built folder or a table of posts.
+
+    Raises:
+        LibraryError, TableError: It cannot serve as a library for `metric`.
+    """
+    from agents.library import Library
+
+    if path.is_dir():
+        return Library.load(path)
+    readers = {
+        ".csv": Library.from_csv,
+        ".jsonl": Library.from_jsonl,
+        ".parquet": Library.from_parquet,
+    }
+    if not path.exists():
+        raise LibraryError(str(path), "no such library", remedy="Name a CSV, JSONL or Parquet file or a built library")
+    if (reader := readers.get(path.suffix.lower())) is None:
+        raise LibraryError(
+            str(path), "has an unknown ending", value=path.suffix, remedy=f"Use one of {', '.join(readers)}"
+        )
+    return reader(path, metric=metric)
+
+
+def screen_for(brief: Brief) -> Screen:
+    """The brief's hard limits as one function of a text."""
+    from agents.screener import Screener
+
+    screener = Screener.from_brief(brief)
+
+    def screen(text: str) -> tuple[str, ...]:
+        return tuple(screener.check(text))
+
+    return screen
+
+
+def critic_for(brief: Brief) -> Critic | None:
+    """Advice to writers from what was scored."""
+    return None
+
+
+def check_picture(content: Content) -> None:
+    """Open every picture once, so that a bad one ends the run before anything is spent.
+
+    Raises:
+        PictureError: Missing, truncated, too large or no picture.
+    """
+    from lcbm_model.vision.images import open_picture
+
+    for media in content.media:
+        if media.kind == "image":
+            open_picture(media.path)
