@@ -1,0 +1,153 @@
+"""The app: four tabs over one `Services`, and the one place where it begins to listen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from lcbm_model.errors import SettingsError
+from ui.auth import check_exposure, read_auth_file
+from ui.theme import CSS, theme
+from ui.uploads import MAX_BYTES
+
+if TYPE_CHECKING:
+    from ui.services import Services
+
+TITLE = "LCBM: better content, honestly measured"
+HEADER = """<header class="lc-brand"><span class="lc-logo" aria-hidden="true"><i></i><i></i><i></i></span>
+<div><h1>LCBM</h1><p>Write, predict, choose. Before you publish.</p></div></header>"""
+TOGGLE_THEME = "() => { document.body.classList.toggle('dark'); }"
+HEAD = (
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
+)
+
+
+def build(services: Services) -> gr.Blocks:
+    """The page, wired to `services`; the models begin to load as soon as the first visitor comes."""
+    from ui.about_tab import AboutTab
+    from ui.library_tab import LibraryTab
+    from ui.optimize_tab import OptimizeTab
+    from ui.render import status_pill
+    from ui.score_tab import ScoreTab
+
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600), fill_width=True) as page:
+        with gr.Row(elem_classes="lc-header", equal_height=True):
+            gr.HTML(HEADER)
+            pill = gr.HTML(status_pill(services.loading), elem_id="model-status")
+            shade = gr.Button("Light / dark", size="sm", scale=0, min_width=110, elem_id="theme-toggle")
+        with gr.Tabs(elem_classes="lc-tabs"):
+            with gr.Tab("Optimise", id="optimise"):
+                optimise = OptimizeTab(services)
+            with gr.Tab("Score & compare", id="score"):
+                ScoreTab(services)
+            with gr.Tab("Library", id="library"):
+                LibraryTab(services, optimise.library)
+            with gr.Tab("About the model", id="about"):
+                about = AboutTab(services)
+        clock = gr.Timer(1.0)
+
+        def look() -> list[Any]:
+            loading = services.loading
+            still = loading.phase in ("waiting", "loading")
+            return [status_pill(loading), gr.skip() if still else about.refresh(), gr.Timer(active=still)]
+
+        def arrive() -> list[Any]:
+            services.start()
+            return look()
+
+        def leave(request: gr.Request) -> None:
+            services.stop_owner(request.session_hash or "")
+
+        light: dict[str, Any] = {
+            "api_visibility": "private",
+            "show_progress": "hidden",
+            "concurrency_id": "light",
+            "concurrency_limit": 32,
+        }
+        page.load(arrive, None, [pill, about.html, clock], **light)
+        clock.tick(look, None, [pill, about.html, clock], **light)
+        shade.click(None, None, None, js=TOGGLE_THEME, api_visibility="private")
+        page.unload(leave)
+    page.queue(max_size=256, api_open=False)
+    return page
+
+
+def launch(
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    auth_file: str | Path | None = None,
+    root_path: str | None = None,
+    *,
+    allow_open: bool = False,
+    services: Services | None = None,
+    auth_dependency: Callable[..., str | None] | None = None,
+    block: bool = True,
+    quiet: bool = False,
+) -> Any:
+    """Serve the app until Ctrl-C.
+
+    Args:
+        host: Address to listen on; anything but loopback needs a guard or `allow_open`.
+        port: TCP port; 0 takes a free one.
+        auth_file: Lines of `name:password` (or `name:scrypt$SALT$HASH`); shows a login page.
+        root_path: Public path behind a reverse proxy, such as "/lcbm".
+        allow_open: The user said in words that everyone on the network may come in.
+        services: What stands behind the page; by default the real models, loaded in the background.
+        auth_dependency: Gradio's hook for single sign-on: a FastAPI dependency that returns the user's name or None.
+        block: False returns as soon as it listens (tests); the value is then `(page, url)`.
+        quiet: No start-up line.
+
+    Raises:
+        SettingsError: The address is open to a network without a guard, a file is wrong, or the port is taken.
+    """
+    check_exposure(host, guarded=auth_file is not None or auth_dependency is not None, allow_open=allow_open)
+    auth = read_auth_file(auth_file) if auth_file else None
+    own = services is None
+    if services is None:
+        from ui.floors import real_floors
+        from ui.services import Services as Made
+
+        services = Made(real_floors())
+    page = build(services)
+    services.start()
+    try:
+        _, url, _ = page.launch(
+            server_name=host,
+            server_port=port or None,
+            auth=auth,
+            auth_dependency=auth_dependency,
+            root_path=root_path,
+            prevent_thread_lock=True,
+            quiet=True,
+            share=False,
+            inbrowser=False,
+            allowed_paths=[],
+            blocked_paths=[str(Path.cwd())],
+            max_file_size=MAX_BYTES,
+            strict_cors=True,
+            enable_monitoring=False,
+            run_history=False,
+            ssr_mode=False,
+            show_error=False,
+            footer_links=[],
+            state_session_capacity=2000,
+            theme=theme(),
+            css_paths=[CSS],
+            head=HEAD,
+        )
+    except OSError as error:
+        services.close()
+        raise SettingsError("--port", f"cannot be used: {error}", value=port, remedy="Choose another port") from error
+    if not block:
+        return page, url
+    if not quiet:
+        print(f"The app is at {url}  (Ctrl-C ends it)", flush=True)
+    try:
+        page.block_thread()
+    finally:
+        if own:
+            services.close()
+    return None

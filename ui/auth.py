@@ -1,0 +1,89 @@
+"""Who may come in: a file of `name:password` lines, and the rule that nobody listens to a network unguarded."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from lcbm_model.errors import SettingsError
+
+_COST = {"n": 2**14, "r": 8, "p": 1}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_exposure(host: str, *, guarded: bool, allow_open: bool) -> None:
+    """Refuse to listen to a network without a password unless told so in words.
+
+    Raises:
+        SettingsError: `host` is reachable from outside, nothing guards it, and nobody said that this is meant.
+    """
+    if is_loopback(host) or guarded or allow_open:
+        return
+    raise SettingsError(
+        "--host",
+        "would let everyone on the network in without a password",
+        value=host,
+        remedy="Add --auth-file FILE (lines of name:password), or say --i-know-this-is-open",
+    )
+
+
+def hash_password(password: str) -> str:
+    """`scrypt$SALT$HASH` for a line of the auth file, so that the file need not hold the password itself."""
+    salt = secrets.token_hex(16)
+    return f"scrypt${salt}${hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), **_COST).hex()}"
+
+
+def read_auth_file(path: str | Path) -> Callable[[str, str], bool]:
+    """The check behind the login page. Lines are `name:password` or `name:scrypt$SALT$HASH`; `#` begins a comment.
+
+    Raises:
+        SettingsError: The file cannot be read, has no user, or a line is wrong (named by number, never shown).
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), f"cannot be read: {error}", remedy="Pass a text file") from error
+    users: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, colon, secret = line.strip().partition(":")
+        well_formed = not secret.startswith("scrypt$") or _is_hash(secret)
+        if not (name and colon and secret and well_formed):
+            raise SettingsError(f"{path}, line {number}", "is not name:password", remedy="Mend the line")
+        users[name] = secret
+    if not users:
+        raise SettingsError(str(path), "names no user", remedy="Add lines of name:password")
+    return lambda name, password: _matches(users.get(name), password)
+
+
+def _is_hash(secret: str) -> bool:
+    parts = secret.split("$")
+    try:
+        return len(parts) == 3 and bool(bytes.fromhex(parts[1])) and len(bytes.fromhex(parts[2])) == 64
+    except ValueError:
+        return False
+
+
+def _matches(secret: str | None, password: str) -> bool:
+    if secret is None:
+        return False
+    if secret.startswith("scrypt$"):
+        _, salt, wanted = secret.split("$")
+        given = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), **_COST).hex()
+        return hmac.compare_digest(given, wanted)
+    return hmac.compare_digest(password.encode(), secret.encode())

@@ -1,0 +1,77 @@
+"""The floors below, as the app calls them: five callables. Tests hand in small fakes; `real_floors` the product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from agents.library.records import Hit, Post, RejectedRow
+from agents.writers.base import Writer
+from lcbm_model.simulator.base import Simulator
+from optimizer.events import RunEvent
+
+
+class Searchable(Protocol):
+    """What the app needs of a library of past posts."""
+
+    @property
+    def posts(self) -> Sequence[Post]: ...
+
+    @property
+    def rejected(self) -> Sequence[RejectedRow]: ...
+
+    def search(
+        self, query: str, k: int, *, metric: str, min_percentile: float | None = None, channel: str | None = None
+    ) -> list[Hit]: ...
+
+
+Stream = Callable[..., Iterator[RunEvent]]
+"""`optimizer.stream(brief, *, library, simulator, judge, writers, seed, store, run_id, should_stop)`."""
+
+
+@dataclass(frozen=True)
+class Floors:
+    """How to make each part. Every callable may take seconds and may raise an `LcbmError`."""
+
+    load_simulator: Callable[[], Simulator]
+    load_judge: Callable[[], Simulator | None]
+    load_writers: Callable[[Simulator], Sequence[Writer]]
+    load_library: Callable[[Path, str], Searchable]
+    stream: Stream
+    report: Callable[[Any, Path], Path]
+
+
+def real_floors(simulator: str = "embedded") -> Floors:
+    """The product's own parts. Nothing heavy is imported before a part is asked for."""
+
+    def load_simulator() -> Simulator:
+        from lcbm_model.simulator import load_simulator
+
+        return load_simulator(simulator)
+
+    def load_judge() -> Simulator | None:
+        from optimizer.defaults import default_judge
+
+        return default_judge()
+
+    def load_writers(loaded: Simulator) -> Sequence[Writer]:
+        from optimizer.defaults import default_writers
+
+        return default_writers(loaded)
+
+    def load_library(path: Path, metric: str) -> Searchable:
+        from agents.library import Library
+
+        return Library.from_file(path, metric=metric)
+
+    def stream(brief: Any, **parts: Any) -> Iterator[RunEvent]:
+        import optimizer
+
+        return optimizer.stream(brief, **parts)
+
+    def report(result: Any, path: Path) -> Path:
+        return Path(result.save(path))
+
+    return Floors(load_simulator, load_judge, load_writers, load_library, stream, report)

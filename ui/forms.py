@@ -1,0 +1,170 @@
+"""Form values to a `Brief`, and pasted lines or files to texts. Mistakes are named by the form's own labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lcbm_model.content import CHANNELS
+from lcbm_model.errors import BriefError, TableError
+from lcbm_model.metrics import get_metric, metric_names
+from optimizer.brief import Brief
+
+MAX_LINES = 500
+LABELS = {
+    "message": "What has to be said",
+    "draft": "Your draft",
+    "metric": "Goal",
+    "channel": "Where it appears",
+    "audience": "Audience",
+    "tone": "Tone",
+    "must_keep": "Facts that must stay",
+    "banned_words": "Words to avoid",
+    "rules": "House rules",
+    "max_length": "Longest text",
+    "communicator.name": "Brand",
+    "picture": "Picture",
+}
+
+
+@dataclass(frozen=True)
+class BriefForm:
+    """The form's raw values, in the order of its fields on the page."""
+
+    message: str = ""
+    draft: str = ""
+    metric: str = "click_rate"
+    channel: str = "post"
+    audience: str = ""
+    tone: str = ""
+    brand: str = ""
+    brand_about: str = ""
+    must_keep: str = ""
+    banned_words: str = ""
+    rules: str = ""
+    max_length: float = 280
+    rounds: float = 3
+    candidates: float = 8
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return [f.name for f in fields(cls)]
+
+    @classmethod
+    def from_brief(cls, brief: Brief) -> BriefForm:
+        """The form that shows `brief`."""
+        who = brief.communicator
+        return cls(
+            message=brief.message,
+            draft=brief.draft or "",
+            metric=brief.metric,
+            channel=brief.channel,
+            audience=brief.audience or "",
+            tone=brief.tone or "",
+            brand=(who and who.name) or "",
+            brand_about=(who and who.description) or "",
+            must_keep="\n".join(brief.must_keep),
+            banned_words="\n".join(brief.banned_words),
+            rules="\n".join(brief.rules),
+            max_length=brief.max_length,
+            rounds=brief.budget.rounds,
+            candidates=brief.budget.candidates,
+        )
+
+    def brief(self, picture: Path | None = None) -> Brief:
+        """The brief it asks for. An empty message means: say what the draft says.
+
+        Raises:
+            BriefError: A field is wrong; named by its label on the page.
+        """
+        message = self.message.strip() or self.draft.strip()
+        if not message:
+            raise BriefError(LABELS["message"], "is empty", remedy="Write a sentence or two, or paste your draft")
+        data: dict[str, Any] = {
+            "name": "app",
+            "message": message,
+            "draft": self.draft.strip() or None,
+            "metric": self.metric,
+            "channel": (self.channel or "").strip() or "post",
+            "audience": self.audience.strip() or None,
+            "tone": self.tone.strip() or None,
+            "picture": picture,
+            "must_keep": split_lines(self.must_keep),
+            "banned_words": [w for line in split_lines(self.banned_words) for w in split_commas(line)],
+            "rules": split_lines(self.rules),
+            "max_length": int(self.max_length),
+            "budget": {"rounds": int(self.rounds), "candidates": int(self.candidates)},
+        }
+        if self.brand.strip() or self.brand_about.strip():
+            data["communicator"] = {
+                "name": self.brand.strip() or None,
+                "description": self.brand_about.strip() or None,
+            }
+        try:
+            return Brief.parse(data, where="form")
+        except BriefError as error:
+            name = error.where.removeprefix("form: ")
+            label = LABELS.get(name) or LABELS.get(name.split(".")[0], name)
+            raise BriefError(label, error.problem, value=error.value, remedy="Change it and try again") from error
+
+
+def split_lines(text: str) -> tuple[str, ...]:
+    """Non-empty lines, trimmed, first of each kept."""
+    return tuple(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+
+
+def split_commas(line: str) -> list[str]:
+    """Comma-separated words of one line, trimmed."""
+    return [part.strip() for part in line.split(",") if part.strip()]
+
+
+def metric_choices() -> list[tuple[str, str]]:
+    """(what people read, name) of every metric."""
+    return [(f"{(m := get_metric(name)).title.capitalize()} ({m.unit})", name) for name in metric_names()]
+
+
+def channel_choices() -> list[tuple[str, str]]:
+    """(what people read, name) of the known channels."""
+    return [(noun.capitalize(), name) for name, noun in CHANNELS.items()]
+
+
+def texts_from(pasted: str, file: Path | None) -> list[str]:
+    """Texts to score: the file's `text` column (or a .txt file's lines) after the pasted lines, without repeats.
+
+    Raises:
+        TableError: Nothing there, more than `MAX_LINES`, or a file without readable texts.
+    """
+    texts = [*split_lines(pasted), *(_file_texts(file) if file else ())]
+    texts = list(dict.fromkeys(texts))
+    if not texts:
+        raise TableError("Lines to score", "are empty", remedy="Paste one text per line, or choose a file")
+    if len(texts) > MAX_LINES:
+        raise TableError("Lines to score", f"are more than {MAX_LINES}", value=len(texts), remedy="Send them in parts")
+    return texts
+
+
+def _file_texts(path: Path) -> Sequence[str]:
+    import polars as pl
+
+    ending = path.suffix.lower()
+    try:
+        if ending == ".txt":
+            return split_lines(path.read_text(encoding="utf-8-sig"))
+        if ending == ".jsonl":
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+            column = [str(row["text"]) for row in rows if isinstance(row, dict) and row.get("text")]
+            if not column:
+                raise TableError(path.name, "has no field `text`", remedy="Give each line a field named text")
+            return [" ".join(t.split()) for t in column]
+        frame = pl.read_parquet(path) if ending == ".parquet" else pl.read_csv(path, infer_schema=False)
+    except (pl.exceptions.PolarsError, UnicodeDecodeError, json.JSONDecodeError, OSError) as error:
+        problem = " ".join(str(error).split())[:160]
+        raise TableError(path.name, f"cannot be read: {problem}", remedy="Save it as CSV in UTF-8") from error
+    if "text" not in frame.columns:
+        found = ", ".join(frame.columns[:8])
+        raise TableError(path.name, "has no column `text`", value=found, remedy="Name the column with your texts: text")
+    cells = frame.get_column("text").cast(pl.String).drop_nulls().to_list()
+    return [flat for cell in cells if (flat := " ".join(cell.split()))]

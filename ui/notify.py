@@ -1,0 +1,40 @@
+"""Mistakes as plain words in a corner of the page: our own errors are told, all else is logged and owned up to."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lcbm_model.errors import InputError, LcbmError
+
+log = logging.getLogger("lcbm.ui")
+
+
+def plain(error: LcbmError) -> str:
+    """The error's message as harmless HTML: toasts render HTML, and messages quote what people typed."""
+    return html.escape(str(error))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turns an error inside into Gradio's own, which ends the event and shows the words.
+
+    Raises:
+        gr.Error: For every error inside.
+    """
+    import gradio as gr
+
+    try:
+        yield
+    except InputError as error:
+        raise gr.Error(plain(error), title="Please check", duration=12, print_exception=False) from error
+    except LcbmError as error:
+        raise gr.Error(plain(error), title="That did not work", duration=12, print_exception=False) from error
+    except gr.Error:
+        raise
+    except Exception as error:
+        log.exception("an event failed")
+        message = "The app made a mistake. It has been written to its log; nothing you typed is lost."
+        raise gr.Error(message, title="That did not work", duration=12, print_exception=False) from error

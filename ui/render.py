@@ -1,0 +1,228 @@
+"""Views to HTML by Jinja2 with autoescape: drafts, rows, file names and model answers come out as text, always."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from agents.library.records import Hit, Post, RejectedRow
+from lcbm_model.metrics import get_metric
+from lcbm_model.prediction import Prediction, SimulatorIdentity
+from optimizer.result import Candidate, OptimizationResult
+from ui import words
+from ui.runs import Snapshot
+from ui.services import Loading
+
+ASSETS = Path(__file__).parent / "assets"
+SHOWN = 40
+"""Cards drawn at once; the downloads hold all."""
+
+STEPS = (
+    ("retrieved", "Look up"),
+    ("drafted", "Write"),
+    ("screened", "Check"),
+    ("scored", "Predict"),
+    ("critiqued", "Learn"),
+    ("judged", "Second opinion"),
+)
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    env = Environment(
+        loader=FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {
+        "percent": words.percent,
+        "points": words.points,
+        "raw": words.raw,
+        "ordinal": words.ordinal,
+        "interval": words.interval,
+        "origin": words.origin,
+        "metric_title": lambda name: get_metric(name).title,
+        "cut": lambda text: repr(text if len(text) <= 60 else text[:57] + "..."),
+    }
+    env.globals["hints"] = words.HINTS
+    return env
+
+
+def render(template: str, **values: Any) -> str:
+    """One view. `template` is a file of `ui/assets` without its ending."""
+    return str(_environment().get_template(f"{template}.html.j2").render(**values))
+
+
+def empty(title: str, text: str, steps: Sequence[tuple[str, str]] = ()) -> str:
+    """A view with nothing in it yet, which says how to fill it."""
+    return str(_environment().get_template("macros.html.j2").module.empty(title, text, steps))
+
+
+def notice(lines: Sequence[str], kind: str = "caution", title: str | None = None) -> str:
+    """A box of sentences; `kind` is caution, info or error."""
+    return str(_environment().get_template("macros.html.j2").module.notice(list(lines), kind, title))
+
+
+def status_pill(loading: Loading) -> str:
+    """The header's word on the models."""
+    return render("status", loading=loading, elapsed=words.duration(loading.seconds))
+
+
+def run_panel(snapshot: Snapshot, rounds_wanted: int) -> str:
+    """Progress, best so far, and at the end the verdict with everything a reader must know."""
+    event, result = snapshot.event, snapshot.result
+    candidates = event.candidates if event else ()
+    best = _best(candidates, event.rounds[-1].best_id if event and event.rounds else None, result)
+    original = next((c.score for c in candidates if c.round == 0), None)
+    rounds = event.rounds if event else ()
+    return render(
+        "run",
+        state=_state(snapshot),
+        line=_line(snapshot, rounds_wanted),
+        elapsed=words.duration(snapshot.seconds),
+        steps=_steps(snapshot),
+        best=best,
+        original=original,
+        result=result if snapshot.done else None,
+        verdict=_verdict(result) if result else None,
+        cautions=words.result_cautions(result) if result and snapshot.done else [],
+        notes=list(dict.fromkeys(note for r in rounds for note in r.notes)),
+    ) + (notice([snapshot.error], "error", "The run ended early") if snapshot.error else "")
+
+
+def _state(snapshot: Snapshot) -> str:
+    if snapshot.error:
+        return "failed"
+    return "done" if snapshot.done else "running"
+
+
+def _line(snapshot: Snapshot, rounds_wanted: int) -> str:
+    event = snapshot.event
+    if snapshot.error:
+        return "This run could not be finished."
+    if snapshot.done:
+        return "Finished." if snapshot.result and snapshot.result.status == "finished" else "Stopped; the best is kept."
+    if snapshot.stopping:
+        return "Stopping after this step. The best so far is kept."
+    if snapshot.queued:
+        return "Waiting for its turn: another run is using the model."
+    if event is None:
+        return "Starting."
+    where = f"Round {event.round} of {rounds_wanted}: " if event.round else ""
+    message = (
+        event.message.split(": ", 1)[1]
+        if where and event.message.startswith("round ") and ": " in event.message
+        else event.message
+    )
+    return where + message
+
+
+def _steps(snapshot: Snapshot) -> list[dict[str, str]]:
+    """Each step of a round as done, now or later. An event says what has just been done; the next one is now."""
+    order = [kind for kind, _ in STEPS]
+    kind = snapshot.event.kind if snapshot.event else "started"
+    if snapshot.done and not snapshot.error:
+        now = len(order)
+    elif kind == "round":
+        now = order.index("drafted")
+    else:
+        now = order.index(kind) + 1 if kind in order else 0
+    if snapshot.error or snapshot.queued:
+        return [{"name": name, "state": "later"} for _, name in STEPS]
+    return [
+        {"name": name, "state": "done" if i < now else "now" if i == now else "later"}
+        for i, (_, name) in enumerate(STEPS)
+    ]
+
+
+def _best(candidates: Sequence[Candidate], best_id: str | None, result: OptimizationResult | None) -> Candidate | None:
+    """The loop's own choice; before its first round is over, the original."""
+    wanted = result.best_id if result else best_id
+    found = next((c for c in candidates if c.id == wanted), None)
+    found = found or (result.best if result else None) or next((c for c in candidates if c.round == 0), None)
+    return found if found and found.score is not None else None
+
+
+def _verdict(result: OptimizationResult) -> dict[str, str]:
+    if result.judge:
+        kind = "good" if result.judge.reliable else "flat"
+        title = "A reliable improvement" if result.judge.reliable else "No reliable improvement"
+        return {"kind": kind, "title": title, "text": result.judge.verdict}
+    if result.best is None:
+        return {"kind": "flat", "title": "Nothing passed", "text": "No draft kept to your rules and could be scored."}
+    if result.best.round == 0:
+        text = "None of the drafts was predicted to do better than what you already have."
+        return {"kind": "flat", "title": "Your original stands", "text": text}
+    text = "The steering model prefers this text, but no independent judge has looked at it."
+    return {"kind": "flat", "title": "A suggestion, not yet a proof", "text": text}
+
+
+def cards(candidates: Sequence[Candidate], best_id: str | None) -> str:
+    """Candidates, best first, then what could not be scored and what the rules refused, each with its reason."""
+    scored = sorted((c for c in candidates if c.score is not None), key=lambda c: c.score or 0.0, reverse=True)
+    shown = scored[:SHOWN]
+    return render(
+        "cards",
+        kept=shown,
+        hidden=len(scored) - len(shown),
+        unscored=[c for c in candidates if c.prediction is not None and not c.prediction.ok],
+        refused=[c for c in candidates if c.rejected],
+        original=next((c.score for c in candidates if c.round == 0), None),
+        best_id=best_id,
+    )
+
+
+def hits(found: Sequence[Hit], *, title: str, note: str, none_text: str) -> str:
+    """Past posts with what they really reached."""
+    return render("hits", hits=found, title=title, note=note, none_text=none_text)
+
+
+def posts(found: Sequence[Post], metric: str) -> str:
+    """Best past posts, without a query and so without a similarity."""
+    return render("posts", posts=found, metric=metric)
+
+
+def score_table(
+    texts: Sequence[str],
+    predictions: Sequence[Prediction],
+    shares: Sequence[float] | None,
+    metric: str,
+    *,
+    heading: str,
+) -> str:
+    """Lines ranked by predicted percentile; failed ones last, each with its reason."""
+    known = get_metric(metric)
+    chances = list(shares) if shares is not None else [None] * len(predictions)
+    rows = [
+        {"text": text, "prediction": prediction, "share": share}
+        for text, prediction, share in zip(texts, predictions, chances, strict=False)
+    ]
+    rows.sort(key=lambda row: row["prediction"].expected if row["prediction"].ok else -1.0, reverse=True)
+    cautions = words.model_cautions(predictions[0].simulator) if predictions else []
+    return render(
+        "score", rows=rows, heading=heading, metric_title=known.title, metric_unit=known.unit, cautions=cautions
+    )
+
+
+def library_figures(tiles: Sequence[dict[str, str]], rejected: Sequence[RejectedRow]) -> str:
+    """Figures of a library and the rows that could not be used."""
+    return render("library", tiles=tiles, rejected=rejected)
+
+
+def about(identity: SimulatorIdentity | None, judge: str | None, writers: str | None) -> str:
+    """Which model speaks here and what it can and cannot say."""
+    local = identity is not None and identity.backend in ("local", "ensemble")
+    return render(
+        "about",
+        identity=identity,
+        where="on this machine" if local else f"by {identity.backend}" if identity else "",
+        cautions=words.model_cautions(identity) if identity else [],
+        judge=judge,
+        writers=writers,
+    )

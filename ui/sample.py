@@ -1,0 +1,46 @@
+"""The invented sample brand that explains the app in two clicks. It lives in the repository's `examples/`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lcbm_model.errors import SettingsError
+from optimizer.brief import Brief
+
+FILES = ("kupfer_brief.yaml", "kupfer_library.csv", "kupfer_pan.png")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An invented brief with its library of past posts and its picture."""
+
+    brief: Brief
+    library: Path
+    picture: Path
+
+
+def sample_folder() -> Path | None:
+    """`LCBM_EXAMPLES`, else `examples/` beside the packages, else beneath the working directory."""
+    named = os.environ.get("LCBM_EXAMPLES")
+    places = [Path(named)] if named else [Path(__file__).resolve().parent.parent / "examples", Path.cwd() / "examples"]
+    return next((p for p in places if all((p / name).is_file() for name in FILES)), None)
+
+
+def load_sample() -> Sample:
+    """The sample brand.
+
+    Raises:
+        SettingsError: Its files are not there, as in an installed wheel.
+        BriefError: Its brief has been broken.
+    """
+    folder = sample_folder()
+    if folder is None:
+        raise SettingsError(
+            "the sample brand",
+            "is not part of this installation",
+            remedy="Get the folder `examples` of the source code and set LCBM_EXAMPLES to it, or fill the form yourself",
+        )
+    brief, library, picture = (folder / name for name in FILES)
+    return Sample(Brief.load(brief), library, picture)

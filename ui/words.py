@@ -1,0 +1,109 @@
+"""Numbers and states in plain words: what every tab says about a percentile, an interval, a chance."""
+
+from __future__ import annotations
+
+from lcbm_model.metrics import get_metric
+from lcbm_model.prediction import Prediction, SimulatorIdentity
+from optimizer.result import Candidate, OptimizationResult
+
+HINTS = {
+    "percentile": (
+        "Predicted percentile, 0 to 100: of 100 comparable texts, how many this one is expected to leave behind. "
+        "50 is the middle."
+    ),
+    "interval": (
+        "The range in which the true percentile is meant to lie that often. The wider it is, the less the model knows."
+    ),
+    "win": "Chance, in percent, that this text does better than your original. 50 % is a coin toss.",
+    "share": "Chance, in percent, that this text does best of all the lines here. The chances add up to 100 %.",
+    "similarity": "How close in meaning, from -1 to 1: 1 says the same, near 0 is about something else.",
+    "result": "What readers really did, as measured in your file.",
+    "past": "Where the measured result ranks among your own posts in the same channel, 0 to 100.",
+    "gain": "Difference between the best candidate and your original, in percentile points.",
+}
+
+UNTUNED = (
+    "This model has never seen how real audiences behaved. Its scores carry no evidence yet: "
+    "use them to learn the app, not to choose what to publish."
+)
+UNCALIBRATED = (
+    "The ranges shown come straight from the model and were not checked against real results; they may be too narrow."
+)
+NO_JUDGE = (
+    "No second, independent model has checked this result. The gain is the view of the one model "
+    "the search was steered by, and such gains tend to look larger than they are."
+)
+
+
+def ordinal(value: float) -> str:
+    """63.2 -> '63rd'."""
+    number = round(value)
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def percent(share: float | None) -> str:
+    """0.823 -> '82 %'; a chance is never shown as a certainty."""
+    if share is None:
+        return "not known"
+    if 0 < share < 0.01:
+        return "under 1 %"
+    if 0.99 < share < 1:
+        return "over 99 %"
+    return f"{100 * share:.0f} %"
+
+
+def points(gain: float | None) -> str:
+    """Percentile points with their sign."""
+    if gain is None:
+        return "not known"
+    return f"{gain:+.0f} points".replace("-", "\N{MINUS SIGN}")
+
+
+def raw(value: float | None, metric: str) -> str:
+    """A value on the metric's own scale, with its unit."""
+    if value is None:
+        return "not measured"
+    known = get_metric(metric)
+    if known.kind == "rate":
+        return f"{100 * value:.2f} % {known.title}"
+    if known.kind == "count":
+        return f"{value:,.0f} {known.unit}"
+    return f"{value:.2f} ({known.unit})"
+
+
+def interval(prediction: Prediction) -> str:
+    """'80 % range 48 to 77'."""
+    if prediction.low is None or prediction.high is None:
+        return "no range given"
+    return f"{100 * prediction.level:.0f} % range {prediction.low:.0f} to {prediction.high:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """'42 s', '3 min 05 s'."""
+    whole = int(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+def model_cautions(identity: SimulatorIdentity) -> list[str]:
+    """What a reader must know about the model before believing a number."""
+    if not identity.tuned:
+        return [UNTUNED]
+    return [] if identity.calibration_id else [UNCALIBRATED]
+
+
+def result_cautions(result: OptimizationResult) -> list[str]:
+    """The same for a finished run, its own warnings included."""
+    told = model_cautions(result.simulator)
+    if result.judge is None:
+        told.append(NO_JUDGE)
+    # The report's short forms of the same two facts are not said twice.
+    return told + [w for w in result.warnings if not any(k in w.casefold() for k in ("untuned", "judge"))]
+
+
+def origin(candidate: Candidate) -> str:
+    """Where a candidate came from, for its small print."""
+    if candidate.round == 0:
+        return "your original"
+    how = {"write": "written", "rewrite": "rewritten", "from-example": "after a past winner"}
+    return f"round {candidate.round}, {how.get(candidate.strategy, candidate.strategy)} by {candidate.writer}"
