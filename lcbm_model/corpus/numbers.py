@@ -73,7 +73,7 @@ def _mend(texts: pl.Series, values: np.ndarray) -> Numbers:
     unread = np.flatnonzero(~np.isfinite(values)).tolist()
     cells = [(i, text) for i, text in zip(unread, texts.gather(unread).to_list(), strict=True) if text is not None]
     decimal = sum(_is_decimal_comma(text) for _, text in cells)
-    decimal_comma = decimal > sum("," in text for _, text in cells) - decimal
+    decimal_comma = 0 < decimal >= sum("," in text for _, text in cells) - decimal
     for i, text in cells:
         try:
             values[i] = _parse(text, decimal_comma)
