@@ -120,11 +120,15 @@ def divide(sums: Floats) -> Floats:
 
 
 def _spearman(x: Floats, y: Floats, axis: int = -1) -> Floats:
-    """Spearman's rho along `axis`; NaN where one side is constant. Vectorised, which `stats.spearmanr` is not."""
-    ranks = [stats.rankdata(side, axis=axis) for side in (x, y)]
-    a, b = (r - r.mean(axis=axis, keepdims=True) for r in ranks)
+    """Spearman's rho of scores `x` and truth `y` along `axis`. Vectorised, which `stats.spearmanr` is not.
+
+    Constant scores rank nothing: 0, as a coin would get on average. A constant truth has no ranking: NaN.
+    """
+    a, b = (r - r.mean(axis=axis, keepdims=True) for r in (stats.rankdata(side, axis=axis) for side in (x, y)))
+    spread_a, spread_b = (a**2).sum(axis=axis), (b**2).sum(axis=axis)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((a * b).sum(axis=axis) / np.sqrt((a**2).sum(axis=axis) * (b**2).sum(axis=axis)))
+        rho = (a * b).sum(axis=axis) / np.sqrt(spread_a * spread_b)
+    return np.asarray(np.where((spread_a == 0) & (spread_b > 0), 0.0, rho))
 
 
 def _finite(value: Floats) -> float | None:

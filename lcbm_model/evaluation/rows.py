@@ -1,0 +1,143 @@
+"""From a file to the rows of one split (and of the train split, for baselines that learn)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from lcbm_model.corpus.base import Problems
+from lcbm_model.corpus.record import Record, Split
+from lcbm_model.corpus.registry import get_reader
+from lcbm_model.errors import SettingsError, TableError
+from lcbm_model.evaluation.metrics import members
+from lcbm_model.evaluation.suites.base import Suite
+
+SEED = 0
+ROWS_TO_RANK = 20
+"""A limit drops contexts before it thins one below this: a shorter ranking is mostly noise."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a file gave."""
+
+    rows: list[Record]
+    train: list[Record]
+    """Empty where the file holds no train rows, or where they are the rows being evaluated."""
+    problems: Problems
+
+
+def load_rows(suite: Suite, file: Path, split: str, *, images: Path | None = None, limit: int | None = None) -> Loaded:
+    """The usable rows of `split`, cut to about `limit`, and the usable train rows.
+
+    Raises:
+        TableError: The file cannot serve, or the split has no usable row.
+        SettingsError: A limit below one.
+    """
+    if limit is not None and limit < 1:
+        raise SettingsError("--limit", "must be at least 1", value=limit, remedy="Leave it out to evaluate every row")
+    reader = get_reader(suite.reader)
+    known = get_args(Split)
+    with tempfile.TemporaryDirectory() as folder:
+        # A file may name its splits as it likes; readers know three.
+        path = file if split in known else _renamed(file, split, Path(folder))
+        wanted = split if split in known else "test"
+        rows: list[Record] = []
+        train: list[Record] = []
+        for record in reader.read(path, images=images):
+            if record.split in (wanted, "train") and suite.usable(record):
+                (rows if record.split == wanted else train).append(record)
+    if not rows:
+        raise TableError(
+            file.name, "the split has no usable row", value=split, remedy=f"Use a split the file has: {_splits(file)}"
+        )
+    return Loaded(limit_rows(rows, limit, suite) if limit else rows, train, reader.problems)
+
+
+def limit_rows(rows: Sequence[Record], limit: int, suite: Suite) -> list[Record]:
+    """At most about `limit` rows, drawn with a fixed seed, in the file's order.
+
+    Randomised comparisons are kept whole (at least one stays). A ranking is thinned evenly over its contexts, since a
+    sample of rows ranks as the whole does, while a few whole contexts would leave no interval.
+    """
+    if len(rows) <= limit:
+        return list(rows)
+    rng = np.random.default_rng(SEED)
+    unit = np.asarray([(r.arms if suite.kept_whole == "comparison" else r.context) or r.id for r in rows])
+    groups = list(members(unit))
+    order = [groups[i] for i in rng.permutation(len(groups))]
+    kept: list[int] = []
+    if suite.kept_whole == "comparison":
+        for group in order:
+            if kept and len(kept) + len(group) > limit:
+                break
+            kept += group.tolist()
+    else:
+        order = order[: max(1, limit // ROWS_TO_RANK)]
+        share = _even_share([len(g) for g in order], limit)
+        for group in order:
+            kept += rng.permutation(group)[:share].tolist()
+    return [rows[i] for i in sorted(kept)]
+
+
+def thin(records: Iterable[Record], per_context: int) -> list[Record]:
+    """At most `per_context` records of each context, drawn with a fixed seed, in their order."""
+    rng = np.random.default_rng(SEED)
+    kept: list[Record] = list(records)
+    by_context: dict[str, list[int]] = defaultdict(list)
+    for i, record in enumerate(kept):
+        by_context[record.context].append(i)
+    chosen = [i for rows in by_context.values() for i in rng.permutation(rows)[:per_context]]
+    return [kept[i] for i in sorted(chosen)]
+
+
+def _even_share(sizes: Sequence[int], limit: int) -> int:
+    """Largest share such that groups cut to it hold at most `limit` rows together (at least 1)."""
+    share = 1
+    for candidate in range(1, max(sizes) + 1):
+        if sum(min(size, candidate) for size in sizes) > limit:
+            break
+        share = candidate
+    return share
+
+
+def _frame_splits(file: Path) -> tuple[object, list[str]]:
+    from lcbm_model.corpus.frames import open_frame
+
+    frame = open_frame(file, {"split": "text"}, ("split",), Problems())
+    return frame, sorted(s for s in frame["split"].unique() if s is not None)
+
+
+def _splits(file: Path) -> str:
+    return ", ".join(_frame_splits(file)[1]) or "train, validation, test"
+
+
+def _renamed(file: Path, split: str, folder: Path) -> Path:
+    """A copy of the file in which `split` is called test, `train` stays and all other rows are left out."""
+    import polars as pl
+
+    names = _frame_splits(file)[1]
+    if split not in names:
+        remedy = (
+            f"Use one of: {', '.join(names)}"
+            if names
+            else "The file has no column 'split': use train, validation or test"
+        )
+        raise TableError(file.name, "no such split", value=split, remedy=remedy)
+    match file.suffix.lower():
+        case ".parquet":
+            frame = pl.read_parquet(file)
+        case ".csv":
+            frame = pl.read_csv(file, infer_schema=False)
+        case _:
+            frame = pl.read_ndjson(file, infer_schema_length=None)
+    frame = frame.filter(pl.col("split").is_in([split, "train"]))
+    copy = folder / f"{file.stem}.parquet"
+    frame.with_columns(pl.col("split").replace({split: "test"})).write_parquet(copy)
+    return copy
