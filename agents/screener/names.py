@@ -1,0 +1,36 @@
+"""Proper names, found by capitals where capitals tell them: inside sentences of texts that are not in title case."""
+
+from __future__ import annotations
+
+import re
+
+_SENTENCE_END = re.compile(r"[.!?:;…\"“„«(\[\n–—|-]\s*$")
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*(?:-[^\W\d_]+)*")
+_EVERYDAY = (
+    "i i'm i'd i'll i've ok tv diy faq pdf usb ceo mr mrs ms dr "
+    "monday tuesday wednesday thursday friday saturday sunday "
+    "mondays tuesdays wednesdays thursdays fridays saturdays sundays "
+    "january february march april may june july august september october november december "
+    "christmas easter halloween thanksgiving hanukkah ramadan diwali"
+)
+_PLAIN = frozenset(_EVERYDAY.split())
+# A language that writes every noun with a capital: there capitals tell nothing about names.
+_GERMAN_WORDS = "und der das den dem ein eine einen mit für von ist sind nicht auf wir unsere unser"
+_GERMAN = frozenset(_GERMAN_WORDS.split())
+
+
+def proper_names(text: str) -> list[str]:
+    """Capitalised words inside sentences, possessive endings dropped; none where capitals carry no information.
+
+    Title-case headlines, shouted texts and German have none by this rule: nothing is claimed about them.
+    """
+    tokens = list(_TOKEN.finditer(text))
+    inner = [t for t in tokens if t.start() > 0 and not _SENTENCE_END.search(text[: t.start()])]
+    long = [t for t in inner if len(t.group()) >= 4]
+    capital = [t for t in long if t.group()[0].isupper()]
+    if len(long) >= 3 and len(capital) > 0.5 * len(long):
+        return []
+    if len({t.group().casefold() for t in tokens} & _GERMAN) >= 2:
+        return []
+    names = [re.sub(r"['’]s?$", "", t.group()) for t in inner if t.group()[0].isupper()]
+    return list(dict.fromkeys(n for n in names if len(n) > 1 and n.casefold().replace("’", "'") not in _PLAIN))
