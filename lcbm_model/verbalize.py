@@ -44,17 +44,17 @@ def quote(text: str) -> str:
 
 def behavior_prompt(content: Content, metric: Metric, context: Context | None = None) -> Prompt:
     """Behaviour simulation: asks for the decile 0..9 of `metric` inside the content's group."""
-    noun = content.noun
+    noun = spoken_noun(content)
     shared = (
-        _setting(content)
-        + _evidence(context or Context())
+        setting(content)
+        + evidence(context or Context())
         + (
             f"Question: of ten comparable {noun}s ranked by {metric.title} ({metric.unit}), "
             f"where does this one land? 0 = lowest tenth, 9 = highest tenth.\n"
         )
     )
-    own = f"{noun.capitalize()}: {_words(content)}\nHow strongly will they {metric.verb}? One digit:"
-    return Prompt(shared=shared, own=own, pictures=_pictures(content))
+    own = f"{noun.capitalize()}: {words(content)}\nHow strongly will they {metric.verb}? One digit:"
+    return Prompt(shared=shared, own=own, pictures=pictures(content))
 
 
 def behavior_answer(percentile: float) -> str:
@@ -64,41 +64,47 @@ def behavior_answer(percentile: float) -> str:
 
 def content_prompt(content: Content, metric: Metric, percentile: float, context: Context | None = None) -> Prompt:
     """Content simulation: asks for a text that lands at `percentile`. `content.text` is not shown."""
-    noun = content.noun
-    shared = _setting(content) + _evidence(context or Context())
+    noun = spoken_noun(content)
+    shared = setting(content) + evidence(context or Context())
     own = (
         f"Write the {noun} that lands at {behavior_answer(percentile)} of 0..9 when ten comparable {noun}s are "
         f"ranked by {metric.title} ({metric.unit}). Only the {noun}, on one line:"
     )
-    return Prompt(shared=shared, own=own, pictures=_pictures(content))
+    return Prompt(shared=shared, own=own, pictures=pictures(content))
 
 
 def rewrite_prompt(content: Content, metric: Metric, context: Context | None = None) -> Prompt:
     """Content optimisation: asks for a stronger version of `content.text` that says the same."""
-    noun = content.noun
-    shared = _setting(content) + _evidence(context or Context())
+    noun = spoken_noun(content)
+    shared = setting(content) + evidence(context or Context())
     own = (
-        f"{noun.capitalize()}: {_words(content)}\n"
+        f"{noun.capitalize()}: {words(content)}\n"
         f"Rewrite this {noun} so that more people {metric.verb}. Keep every fact. Only the {noun}, on one line:"
     )
-    return Prompt(shared=shared, own=own, pictures=_pictures(content))
+    return Prompt(shared=shared, own=own, pictures=pictures(content))
 
 
-def _words(content: Content) -> str:
+def spoken_noun(content: Content) -> str:
+    """The channel's noun on one line; a team's own channel name cannot break out of its place."""
+    return quote(content.noun)[1:-1]
+
+
+def words(content: Content) -> str:
     """The candidate's own words. Without any, what speaks instead is named (unquoted, so no draft can say it)."""
     if content.text.strip():
         return quote(content.text)
-    return "picture only" if _pictures(content) else "scenes only" if content.scenes else MASK
+    return "picture only" if pictures(content) else "scenes only" if content.scenes else MASK
 
 
-def _pictures(content: Content) -> tuple[Path, ...]:
+def pictures(content: Content) -> tuple[Path, ...]:
+    """Paths of the content's pictures, in the order of the `<image>` marks."""
     return tuple(m.path for m in content.media if m.kind == "image")
 
 
-def _setting(content: Content) -> str:
+def setting(content: Content) -> str:
     """Who, where, to whom, when, with what: everything but the candidate's own words."""
     lines = [
-        f"Where: {content.noun}",
+        f"Where: {spoken_noun(content)}",
         f"From: {_who(content)}",
         f"To: {(content.audience and quote(content.audience)) or MASK}",
         f"When: {content.date.strftime('%B %Y') if content.date else MASK}",
@@ -111,7 +117,7 @@ def _setting(content: Content) -> str:
         shown = IMAGE if media.kind == "image" else MASK
         words = f" {quote(media.alt)}" if media.alt else ""
         lines.append(f"{'Picture' if media.kind == 'image' else 'Video'}: {shown}{words}")
-    lines += [_scene(i, scene) for i, scene in enumerate(content.scenes, start=1)]
+    lines += [scene_line(i, scene) for i, scene in enumerate(content.scenes, start=1)]
     return "\n".join(lines) + "\n"
 
 
@@ -125,7 +131,8 @@ def _who(content: Content) -> str:
     return ", ".join(parts)
 
 
-def _scene(number: int, scene: Scene) -> str:
+def scene_line(number: int, scene: Scene) -> str:
+    """One scene: when, what is said, written and seen; masked where nothing is known."""
     slots = {
         "speech": scene.speech,
         "on-screen text": scene.on_screen_text,
@@ -140,5 +147,6 @@ def _scene(number: int, scene: Scene) -> str:
     return f"Scene {number}{when}: {said or MASK}"
 
 
-def _evidence(context: Context) -> str:
+def evidence(context: Context) -> str:
+    """Past posts with their results, one a line."""
     return "".join(f"Known: {quote(k.text)} landed at {behavior_answer(k.percentile)}\n" for k in context.examples)

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["Problem", "Problems", "Reader"],
+        "pairs": ["Pair", "arm_pairs", "context_pairs", "standing_z"],
         "record": ["Record", "Split"],
         "registry": ["get_reader", "reader_classes", "reader_names"],
         "shrinkage": ["decile_target"],

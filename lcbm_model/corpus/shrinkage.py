@@ -21,6 +21,9 @@ MIN_RELIABILITY, MAX_RELIABILITY = 0.02, 0.98
 COUNT_RELIABILITY = 0.9
 """For counts without exposure (shares, scores): one draw whose noise cannot be estimated from the file."""
 
+_EDGES = special.ndtri(np.linspace(0, 1, N_BINS + 1))
+"""Normal scores of the bin edges, from minus to plus infinity."""
+
 
 @dataclass(frozen=True)
 class BetaPrior:
@@ -122,6 +125,5 @@ def decile_target(percentile: float, reliability: float) -> tuple[float, ...]:
     """
     r = min(max(reliability, MIN_RELIABILITY), MAX_RELIABILITY)
     score = special.ndtri(min(max(percentile / 100, 0.001), 0.999))
-    edges = special.ndtri(np.linspace(0, 1, N_BINS + 1))
-    mass = np.diff(special.ndtr((edges - np.sqrt(r) * score) / np.sqrt(1 - r)))
+    mass = np.diff(special.ndtr((_EDGES - np.sqrt(r) * score) / np.sqrt(1 - r)))
     return tuple((mass / mass.sum()).tolist())

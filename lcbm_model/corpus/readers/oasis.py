@@ -69,14 +69,14 @@ class OasisReader(FrameReader):
 
     def picture_name(self, row: Mapping[str, Any]) -> str:
         """The theme's photograph."""
-        return f"{row['Theme']}.jpg"
+        return f"{row['Theme'].strip()}.jpg"
 
     def record(self, row: Mapping[str, Any], media: tuple[Media, ...]) -> Record | None:
         """A picture as a record; none where the picture is missing."""
         if not media:
             return None
         return Record(
-            id=f"{self.name}-{row['Theme']}",
+            id=f"{self.name}-{row['Theme'].strip()}",
             source=self.name,
             content=Content(text="", channel="picture", media=media),
             observations=tuple(
