@@ -1,0 +1,142 @@
+"""Says in plain words what sets better drafts apart, computed from the run's own scores and past winners.
+
+Every sentence carries its counts and the chance of seeing such a difference among drafts that do not differ. Where
+the numbers carry nothing, that is what is said. Scores are a simulator's; the words are about them, not about people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.library.records import Hit
+from agents.screener.rules import parse_rules
+from agents.traits import TRAITS, Trait, starts_with
+
+SHUFFLES = 2000
+FALSE_FINDINGS = 0.2
+"""Share of stated findings that may be chance (Benjamini-Hochberg over all traits looked at)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One contrast: what was seen, how likely by chance, and what to try."""
+
+    p: float
+    said: str
+    advice: str
+
+
+def critique(
+    scored: Sequence[tuple[str, float]],
+    hits: Sequence[Hit] = (),
+    *,
+    must_keep: Iterable[str] = (),
+    rules: Iterable[str] = (),
+    seed: int = 0,
+) -> str:
+    """What the higher-scored drafts share against the lower ones, and against retrieved winners.
+
+    Args:
+        scored: (text, expected percentile 0..100) of every draft of the run that was scored.
+        hits: Past posts that were retrieved; those above the middle of their channel count as winners.
+        must_keep: Facts of the brief; a trait is whether one of them comes first.
+        rules: Brand rules; what they forbid is never advised.
+        seed: Of the shuffles behind the chances; the answer is the same for the same input.
+    """
+    forbidden = {rule.thing for rule in parse_rules(rules)[0] if rule.high == 0}
+    traits = [*(t for t in TRAITS if t.thing not in forbidden), *(starts_with(fact) for fact in must_keep)]
+    lines = _within(scored, traits, seed)
+    winners = [hit.post.text for hit in hits if hit.percentile is not None and hit.percentile > 50]
+    lines += _against_winners(scored, winners, traits)
+    return " ".join(lines)
+
+
+def _within(scored: Sequence[tuple[str, float]], traits: Sequence[Trait], seed: int) -> list[str]:
+    if len(scored) < 4:
+        return [f"Only {len(scored)} scored draft{'s' * (len(scored) != 1)}: too few to compare."]
+    texts = [text for text, _ in scored]
+    scores = np.array([score for _, score in scored], dtype=np.float64)  # (N,)
+    if float(np.ptp(scores)) < 1e-9:
+        return [f"All {len(scored)} drafts score the same: nothing separates them."]
+    findings = [f for f in (_length(texts, scores, seed), *(_trait(t, texts, scores, seed) for t in traits)) if f]
+    kept = _benjamini_hochberg(findings)
+    if not kept:
+        return [f"Nothing measured separates the higher-scored of the {len(scored)} drafts from the lower ones."]
+    said = "; ".join(f"{f.said} (chance {f.p:.2g})" for f in kept[:3])
+    return [f"Of {len(scored)} scored drafts: {said}.", f"To try: {'; '.join(f.advice for f in kept[:3])}."]
+
+
+def _trait(trait: Trait, texts: Sequence[str], scores: NDArray[np.float64], seed: int) -> Finding | None:
+    """Mean score of drafts with the trait against those without, by permutation; both sides need two drafts."""
+    has = np.array([trait.holds(text) for text in texts])
+    if min(has.sum(), (~has).sum()) < 2:
+        return None
+    gap = float(scores[has].mean() - scores[~has].mean())
+    p = _chance(scores, lambda s: abs(float(s[has].mean() - s[~has].mean())), seed)
+    said = (
+        f"the {int(has.sum())} that {trait.have} average {scores[has].mean():.0f}, "
+        f"the {int((~has).sum())} others {scores[~has].mean():.0f}"
+    )
+    return Finding(p, said, trait.do if gap > 0 else trait.avoid)
+
+
+def _length(texts: Sequence[str], scores: NDArray[np.float64], seed: int) -> Finding | None:
+    """Rank correlation of length and score."""
+    lengths = _ranks(np.array([len(text) for text in texts], dtype=np.float64))
+    if float(np.ptp(lengths)) == 0:
+        return None
+    order = _ranks(scores)
+    rho = float(np.corrcoef(lengths, order)[0, 1])
+    p = _chance(order, lambda s: abs(float(np.corrcoef(lengths, s)[0, 1])), seed)
+    which, n = ("longer" if rho > 0 else "shorter"), len(texts)
+    return Finding(p, f"{which} ones score higher (rank correlation {rho:+.2f}, n = {n})", f"write {which}")
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 0, ties at their mean rank."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return (ends - (counts + 1) / 2)[inverse]
+
+
+def _chance(scores: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], float], seed: int) -> float:
+    """Share of shuffles of the scores that differ as much as was seen (the seen order counted in)."""
+    rng = np.random.default_rng(seed)
+    seen = statistic(scores) - 1e-12
+    return (1 + sum(statistic(rng.permutation(scores)) >= seen for _ in range(SHUFFLES))) / (SHUFFLES + 1)
+
+
+def _benjamini_hochberg(findings: Sequence[Finding]) -> list[Finding]:
+    ordered = sorted(findings, key=lambda f: f.p)
+    passing = [i for i, f in enumerate(ordered, start=1) if f.p <= FALSE_FINDINGS * i / len(ordered)]
+    return ordered[: max(passing, default=0)]
+
+
+def _against_winners(scored: Sequence[tuple[str, float]], winners: Sequence[str], traits: Sequence[Trait]) -> list[str]:
+    """Traits that past winners have far more or less often than the run's drafts (Fisher's exact test)."""
+    if len(winners) < 3 or len(scored) < 3:
+        return []
+    drafts = [text for text, _ in scored]
+    findings = []
+    for trait in traits:
+        ours, theirs = sum(map(trait.holds, drafts)), sum(map(trait.holds, winners))
+        p = fisher(ours, len(drafts), theirs, len(winners))
+        said = f"{theirs} of {len(winners)} retrieved winners {trait.have}, {ours} of {len(drafts)} drafts do"
+        more = theirs / len(winners) > ours / len(drafts)
+        findings.append(Finding(p, said, trait.do if more else trait.avoid))
+    kept = _benjamini_hochberg(findings)[:2]
+    if not kept:
+        return []
+    return [f"Past winners differ: {'; '.join(f.said for f in kept)}. To try: {'; '.join(f.advice for f in kept)}."]
+
+
+def fisher(a: int, n: int, b: int, m: int) -> float:
+    """Two-sided exact chance of `a` of `n` against `b` of `m` when both have the same rate."""
+    total, hits = n + m, a + b
+    ways = {k: comb(n, k) * comb(m, hits - k) for k in range(max(0, hits - m), min(n, hits) + 1)}
+    return sum(w for w in ways.values() if w <= ways[a]) / comb(total, hits)

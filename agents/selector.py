@@ -1,0 +1,70 @@
+"""Which scored drafts go on: ranked by a setting, near-copies left out, the same answer every time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+By = Literal["expected", "low"]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A draft and its predicted percentiles 0..100."""
+
+    id: str
+    text: str
+    expected: float
+    low: float
+
+    def value(self, by: By) -> float:
+        return self.low if by == "low" else self.expected
+
+
+def rank(scored: Sequence[Scored], *, by: By = "expected") -> list[Scored]:
+    """Best first. Ties go to the better other bound, then to the shorter text, then by id, never by input order."""
+    other: By = "expected" if by == "low" else "low"
+    return sorted(scored, key=lambda s: (-s.value(by), -s.value(other), len(s.text), s.id))
+
+
+def similarity(a: str, b: str) -> float:
+    """Likeness of two texts 0..1: shared words in any order or shared character runs, whichever is larger."""
+    from rapidfuzz import fuzz, utils
+
+    return max(scorer(a, b, processor=utils.default_process) for scorer in (fuzz.ratio, fuzz.token_sort_ratio)) / 100
+
+
+def diverse(ranked: Sequence[Scored], k: int, *, max_similarity: float = 0.85) -> list[Scored]:
+    """The first `k` that are no near-copies of a better one. Fewer where there are fewer: never padded."""
+    slate: list[Scored] = []
+    for candidate in ranked:
+        if len(slate) >= k:
+            break
+        if all(similarity(candidate.text, chosen.text) <= max_similarity for chosen in slate):
+            slate.append(candidate)
+    return slate
+
+
+def select(scored: Sequence[Scored], k: int, *, by: By = "expected", max_similarity: float = 0.85) -> list[Scored]:
+    """A slate of up to `k` good and different drafts, best first.
+
+    Args:
+        scored: Drafts that passed the screen, with their scores.
+        k: Size of the slate, 0 or more.
+        by: 'low' ranks by the lower end of the interval and so distrusts unsure scores; 'expected' by the mean.
+        max_similarity: Drafts more alike than this (0..1) to a better one are left out; 1 keeps all but equal texts.
+
+    Raises:
+        ValueError: `k` is negative or `max_similarity` outside 0..1.
+    """
+    if k < 0 or not 0 <= max_similarity <= 1:
+        raise ValueError(f"expected k >= 0 and max_similarity in 0..1, got {k!r} and {max_similarity!r}")
+    seen: set[str] = set()
+    unique = []
+    for candidate in rank(scored, by=by):
+        key = " ".join(candidate.text.split()).casefold()
+        if key not in seen:
+            seen.add(key)
+            unique.append(candidate)
+    return diverse(unique, k, max_similarity=max_similarity)
