@@ -13,7 +13,7 @@ import polars as pl
 from agents.library.dates import parse_dates
 from agents.library.measures import EXPOSURE, Measures, measure_columns
 from agents.library.records import RejectedRow
-from lcbm_model.corpus.tables import Table, column_key, missing_column
+from lcbm_model.corpus.tables import Table, as_strings, column_key, missing_column
 from lcbm_model.errors import LibraryError, TableError
 from lcbm_model.metrics import Metric, get_metric, metric_names
 
@@ -211,7 +211,7 @@ class _Rows:
         heading = self._heading(name)
         if heading is None:
             return pl.Series([""] * self._table.frame.height)
-        return self._table.frame[heading].cast(pl.String, strict=False).str.strip_chars().fill_null("")
+        return as_strings(self._table.frame[heading]).fill_null("")
 
 
 def _picture(root: Path, cell: str) -> Path:

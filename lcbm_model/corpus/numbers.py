@@ -58,7 +58,7 @@ def parse_numbers(column: pl.Series | Sequence[object]) -> Numbers:
         values = cells.cast(pl.Float64).to_numpy().astype(np.float64)
         present = cells.is_not_null().to_numpy()
     else:
-        texts = cells.cast(pl.String, strict=False).str.strip_chars()
+        texts = as_strings(cells)
         # Most cells are plain: one vectorised cast reads them, only the others are looked at one by one.
         values = texts.cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
         return _mend(texts, values)
@@ -113,6 +113,16 @@ def _parse(text: str, decimal_comma: bool) -> float:
 def _is_decimal_comma(text: str) -> bool:
     body = text.removesuffix("%").rstrip()
     return bool(_DECIMAL_COMMA.fullmatch(body)) and not _GROUPED.fullmatch(body)
+
+
+def as_strings(column: pl.Series) -> pl.Series:
+    """Cells of any type as stripped text; null stays null."""
+    import polars as pl
+
+    try:
+        return column.cast(pl.String, strict=False).str.strip_chars()
+    except pl.exceptions.InvalidOperationError:  # lists and structs
+        return pl.Series(column.name, [_as_text(cell) for cell in column.to_list()], dtype=pl.String)
 
 
 def _as_text(value: object) -> str | None:

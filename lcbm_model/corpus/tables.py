@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lcbm_model.corpus.numbers import Numbers, parse_number, parse_numbers
+from lcbm_model.corpus.numbers import Numbers, as_strings, parse_number, parse_numbers
 from lcbm_model.errors import TableError
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["ENDINGS", "Numbers", "RowProblem", "Table", "parse_number", "parse_numbers", "read_table"]
+__all__ = ["ENDINGS", "Numbers", "RowProblem", "Table", "as_strings", "parse_number", "parse_numbers", "read_table"]
 
 ENDINGS: dict[str, str] = {
     ".csv": "csv",
