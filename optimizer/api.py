@@ -26,7 +26,7 @@ from optimizer.parts import (
     resolve_library,
     resolve_simulator,
     resolve_writers,
-    screen_for,
+    screener_for,
 )
 from optimizer.result import OptimizationResult
 
@@ -112,6 +112,7 @@ def _begin(
 ) -> PreparedRun:
     """Every part loaded and checked, the cheap ones first; then the settings on disk."""
     check_picture(brief.content())
+    screener_for(brief)
     found = resolve_library(library, brief.metric)
     audience = resolve_simulator(simulator)
     second = resolve_judge(judge, audience)
@@ -258,6 +259,7 @@ def _prepare(
     library: Searchable | None,
 ) -> PreparedRun:
     brief = settings.brief
+    screener = screener_for(brief)
 
     def make_context(cache: ScoreCache, seconds_before: float) -> LoopContext:
         return LoopContext(
@@ -265,12 +267,13 @@ def _prepare(
             seed=settings.seed,
             scorer=Scorer(simulator, brief.metric, cache),
             writers=writers,
-            screen=screen_for(brief),
-            critic=critic_for(brief),
+            screen=lambda text: tuple(screener.check(text)),
+            critic=critic_for(brief, settings.seed),
             judge=judge,
             library=library,
             scale=settings.scale,
             evidence=settings.evidence,
+            unchecked_rules=screener.unchecked_rules,
             stopwatch=Stopwatch(before=seconds_before),
         )
 

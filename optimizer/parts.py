@@ -6,18 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.library.records import Hit
 from agents.writers.base import Writer
 from lcbm_model.content import Content
-from lcbm_model.errors import LibraryError, SettingsError
+from lcbm_model.errors import BriefError, SettingsError
 from lcbm_model.simulator.base import Simulator
 from optimizer.brief import Brief
-from optimizer.loop.context import Critic, Screen, Searchable
+from optimizer.loop.context import Critic, Searchable
+from optimizer.loop.task import task_of
+from optimizer.result import Candidate
 
 if TYPE_CHECKING:
     from agents.library import Library
+    from agents.screener import Screener
 
 EVIDENCE = 4
 """Past results shown to an untuned simulator: the only behaviour it ever sees. A tuned one is asked as it was tuned."""
+
+COMPARABLE = 4
+"""Scored drafts below which the critic has nothing to compare."""
 
 
 def resolve_simulator(simulator: str | Simulator) -> Simulator:
@@ -76,45 +83,42 @@ def resolve_library(library: Searchable | str | Path | None, metric: str) -> Sea
     return library
 
 
-def open_library(path: Path, metric: str) -> Library:
-    """A built folder or a table of posts.
+def open_library(path: Path, metric: str | None = None) -> Library:
+    """A built folder, or a library made of a table of posts.
 
     Raises:
-        LibraryError, TableError: It cannot serve as a library for `metric`.
+        LibraryError, TableError, MetricError: It cannot serve as a library for `metric`.
     """
     from agents.library import Library
 
-    if path.is_dir():
-        return Library.load(path)
-    readers = {
-        ".csv": Library.from_csv,
-        ".jsonl": Library.from_jsonl,
-        ".parquet": Library.from_parquet,
-    }
-    if not path.exists():
-        raise LibraryError(str(path), "no such library", remedy="Name a CSV, JSONL or Parquet file or a built library")
-    if (reader := readers.get(path.suffix.lower())) is None:
-        raise LibraryError(
-            str(path), "has an unknown ending", value=path.suffix, remedy=f"Use one of {', '.join(readers)}"
-        )
-    return reader(path, metric=metric)
+    return Library.open(path) if path.is_dir() else Library.from_file(path, metric=metric)
 
 
-def screen_for(brief: Brief) -> Screen:
-    """The brief's hard limits as one function of a text."""
+def screener_for(brief: Brief) -> Screener:
+    """The brief's hard limits, ready to check texts.
+
+    Raises:
+        BriefError: The brief demands what no text can meet together.
+    """
     from agents.screener import Screener
 
-    screener = Screener.from_brief(brief)
-
-    def screen(text: str) -> tuple[str, ...]:
-        return tuple(screener.check(text))
-
-    return screen
+    screener = Screener(task_of(brief))
+    if clashes := screener.contradictions():
+        raise BriefError("brief", f"asks for what cannot be: {'; '.join(clashes)}", remedy="Drop one of the demands")
+    return screener
 
 
-def critic_for(brief: Brief) -> Critic | None:
-    """Advice to writers from what was scored."""
-    return None
+def critic_for(brief: Brief, seed: int) -> Critic:
+    """Advice to writers from what was scored; None while there is too little to compare."""
+    from agents.critic import critique
+
+    def critic(candidates: list[Candidate], hits: list[Hit]) -> str | None:
+        scored = [(c.text, c.score) for c in candidates if c.score is not None and not c.rejected]
+        if len(scored) < COMPARABLE:
+            return None
+        return critique(scored, hits, must_keep=brief.must_keep, seed=seed)
+
+    return critic
 
 
 def check_picture(content: Content) -> None:

@@ -20,6 +20,9 @@ def closing_warnings(state: State, context: LoopContext) -> list[str]:
     warnings = identity_warnings(context.scorer.identity, context.brief.metric)
     if context.judge is None:
         warnings.append("No independent judge confirmed the gain: none was configured.")
+    if context.unchecked_rules:
+        rules = "; ".join(repr(rule) for rule in context.unchecked_rules)
+        warnings.append(f"No machine checks these rules, read the drafts for them: {rules}.")
     original = next((c for c in candidates_of(state) if c.id == ORIGINAL), None)
     if original is not None:
         warnings += _original_warnings(original)

@@ -30,10 +30,16 @@ class Searchable(Protocol):
     """The part of a library that the loop needs."""
 
     def search(
-        self, query: str, k: int, *, metric: str, min_percentile: float | None = None, channel: str | None = None
+        self,
+        query: str,
+        k: int = 5,
+        *,
+        metric: str | None = None,
+        min_percentile: float | None = None,
+        channel: str | None = None,
     ) -> list[Hit]: ...
 
-    def scale(self, metric: str, channel: str | None = None) -> PercentileScale | None: ...
+    def scale(self, metric: str | None = None, channel: str | None = None) -> PercentileScale | None: ...
 
 
 @dataclass
@@ -65,6 +71,7 @@ class LoopContext:
     library: Searchable | None = None
     scale: PercentileScale | None = None
     evidence: int = 0
+    unchecked_rules: tuple[str, ...] = ()
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     def scoring_context(self, hits: list[Hit]) -> Context:

@@ -14,6 +14,7 @@ from optimizer.loop.budget import affordable
 from optimizer.loop.context import LoopContext
 from optimizer.loop.ranking import best_first
 from optimizer.loop.state import State, candidates_of, dump_candidates, hits_of, usage_of
+from optimizer.loop.task import task_of
 from optimizer.result import Candidate
 
 EXAMPLES, EARLIER = 6, 3
@@ -86,22 +87,12 @@ def _ask(writers: tuple[Writer, ...], task: WritingTask, asked: _Round, context:
 
 def writing_task(state: State, context: LoopContext, number: int) -> WritingTask:
     """All that writers may know in round `number`: the brief, past winners, the best so far, the critique."""
-    brief = context.brief
-    ranked = [c.text for c in best_first(candidates_of(state), context.scorer.calibrated)]
-    base = ranked[0] if ranked else (brief.draft or "")
-    return WritingTask(
-        content=brief.content(base),
-        metric=brief.metric,
-        message=brief.message,
-        tone=brief.tone,
-        must_keep=brief.must_keep,
-        required_words=brief.required_words,
-        banned_words=brief.banned_words,
-        rules=brief.rules,
-        min_length=brief.min_length,
-        max_length=brief.max_length,
+    ranked = best_first(candidates_of(state), context.scorer.calibrated, different=EARLIER)
+    return task_of(
+        context.brief,
+        ranked[0].text if ranked else None,
         examples=tuple(WritingExample(text=h.post.text, percentile=h.percentile) for h in hits_of(state)[:EXAMPLES]),
-        best_so_far=tuple(ranked[:EARLIER]),
+        best_so_far=tuple(c.text for c in ranked),
         critique=state["critique"],
         round=number,
     )

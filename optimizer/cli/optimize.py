@@ -1,0 +1,146 @@
+"""`lcbm optimize BRIEF.yaml`: the main job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from optimizer.cli.output import Json, err, only_results_on_stdout, out, plain, print_json, progress
+
+if TYPE_CHECKING:
+    from optimizer.brief import Brief
+    from optimizer.events import RunEvent
+    from optimizer.result import OptimizationResult
+
+app = typer.Typer()
+
+
+@app.command()
+def optimize(
+    brief: Annotated[Path | None, typer.Argument(help="YAML brief (see examples/). Not needed with --resume.")] = None,
+    library: Annotated[
+        Path | None, typer.Option("--library", help="Your past posts: CSV, JSONL, Parquet or a built library.")
+    ] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Gets result.json, report.html, candidates.csv; the run's own folder.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same parts, same result.")] = 0,
+    rounds: Annotated[int | None, typer.Option("--rounds", min=0, max=100, help="Instead of the brief's.")] = None,
+    candidates: Annotated[
+        int | None, typer.Option("--candidates", min=1, max=1024, help="Drafts a round, instead of the brief's.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Simulator: 'embedded' (default), a checkpoint's name or path.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="A second simulator that the loop never optimises against.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="Folder of runs (default: $LCBM_RUNS, else ./runs).")
+    ] = None,
+    resume: Annotated[str | None, typer.Option("--resume", metavar="RUN_ID", help="Go on with a run.")] = None,
+    decision: Annotated[
+        Literal["continue", "finish"], typer.Option("--decision", help="With --resume: answer of the approval.")
+    ] = "continue",
+    as_json: Json = False,
+) -> None:
+    """Write candidates, simulate the audience, learn from past winners, return the best with its honest worth."""
+    from lcbm_model.errors import SettingsError
+    from optimizer import api
+    from optimizer.brief import Brief
+    from optimizer.loop.folder import RunFolder, new_run_id, writable_folder
+
+    if (brief is None) == (resume is None):
+        problem = "is given together with --resume" if resume else "is missing"
+        raise SettingsError("BRIEF", problem, remedy="Pass a YAML brief, or --resume RUN_ID, not both")
+    run_id = resume or new_run_id()
+    folder = RunFolder(store, run_id)
+    job = with_budget(Brief.load(brief), rounds, candidates) if brief is not None else None
+    if out_dir is not None:
+        writable_folder(out_dir, "--out")
+    parts: dict[str, Any] = {"store": store, "library": library, "judge": judge}
+    if job is None:
+        events = api.stream_resume(run_id, decision=decision, simulator=model, **parts)
+    else:
+        events = api.stream(job, seed=seed, run_id=run_id, simulator=model or "embedded", **parts)
+    try:
+        result = _follow(events)
+    except KeyboardInterrupt:
+        _say_how_to_resume(run_id, store, begun=folder.settings_file.exists())
+        raise typer.Exit(130) from None
+    files = _write(result, out_dir or folder.path)
+    if as_json:
+        print_json(result.summary())
+    else:
+        _print(result, files)
+    if code := exit_code(result):
+        raise typer.Exit(code)
+
+
+def with_budget(brief: Brief, rounds: int | None, candidates: int | None) -> Brief:
+    """The brief with the budget that the command line names."""
+    changed = {"rounds": rounds, "candidates": candidates}
+    budget = brief.budget.model_copy(update={key: n for key, n in changed.items() if n is not None})
+    return brief.model_copy(update={"budget": budget})
+
+
+def exit_code(result: OptimizationResult) -> int:
+    """0 where the run did what it was asked, 3 where a failure ended it, 4 where there is nothing to return."""
+    if result.status == "stopped":
+        return 3
+    return 0 if result.best is not None else 4
+
+
+def _follow(events: Iterator[RunEvent]) -> OptimizationResult:
+    result = None
+    with progress("Waking up the audience model") as say, only_results_on_stdout():
+        for event in events:
+            say(event.message)
+            result = event.result or result
+    assert result is not None, "a drive always ends with a result"
+    return result
+
+
+def _say_how_to_resume(run_id: str, store: Path | None, *, begun: bool) -> None:
+    if not begun:
+        err().print("interrupted before the run began: nothing was spent")
+        return
+    where = f" --store {store}" if store else ""
+    err().print(f"interrupted; nothing is lost. Go on with: lcbm optimize --resume {run_id}{where}", soft_wrap=True)
+
+
+def _write(result: OptimizationResult, folder: Path) -> dict[str, Path]:
+    return {name: result.save(folder / name) for name in ("result.json", "candidates.csv", "report.html")}
+
+
+def _print(result: OptimizationResult, files: dict[str, Path]) -> None:
+    """The ranked table, what it is worth, and where the report is."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = out()
+    table = Table("", "id", "expected", "interval", "vs original", "writer", "text", title=plain(result.brief.name))
+    for rank, candidate in enumerate(result.ranked, start=1):
+        prediction = candidate.prediction
+        assert prediction is not None  # only scored candidates are ranked
+        interval = "" if prediction.low is None else f"{prediction.low:.0f} to {prediction.high:.0f}"
+        win = "" if candidate.win_over_original is None else f"{candidate.win_over_original:.0%}"
+        mark = "*" if candidate.id == result.best_id else str(rank)
+        expected = f"{candidate.score:.1f}"
+        table.add_row(mark, candidate.id, expected, interval, win, plain(candidate.writer), Text(plain(candidate.text)))
+    console.print(table)
+    best = result.best
+    console.print(f"Best ({best.id}): {plain(best.text)}" if best else "No draft passed the screen.", soft_wrap=True)
+    if result.judge is not None:
+        console.print(f"Judge: {result.judge.verdict}", soft_wrap=True)
+    for warning in result.warnings:
+        console.print(f"Note: {plain(warning)}", soft_wrap=True)
+    if result.brief.note:
+        console.print(f"Note: {plain(result.brief.note)}", soft_wrap=True)
+    console.print(f"{result.status}: {plain(result.stop_reason)}", soft_wrap=True)
+    if result.status == "waiting_for_approval":
+        console.print(f"Go on with: lcbm optimize --resume {result.run_id} --decision continue|finish", soft_wrap=True)
+    console.print(f"Report: {files['report.html']}", soft_wrap=True)

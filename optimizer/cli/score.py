@@ -1,0 +1,101 @@
+"""`lcbm score FILE --metric M`: predicted behaviour for every text of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from optimizer.cli.output import Json, Model, err, only_results_on_stdout, out, plain, print_json, progress
+
+if TYPE_CHECKING:
+    from lcbm_model.content import Content
+    from lcbm_model.corpus.tables import Table
+    from lcbm_model.prediction import Prediction
+
+app = typer.Typer()
+
+BATCH = 32
+"""Contents between two lines of progress."""
+
+
+@app.command()
+def score(
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet: text, and optionally id, channel, image.")],
+    metric: Annotated[str, typer.Option("--metric", help="The behaviour to predict: click_rate, shares, ...")],
+    channel: Annotated[str, typer.Option("--channel", help="For rows without their own.")] = "post",
+    model: Model = "embedded",
+    as_json: Json = False,
+) -> None:
+    """Predicted percentile 0..100 and interval for every row, in the file's order."""
+    from lcbm_model.corpus.tables import read_table
+    from lcbm_model.metrics import get_metric
+    from lcbm_model.simulator import load_simulator
+    from optimizer.loop.closing import identity_warnings
+
+    get_metric(metric)
+    table = read_table(file)
+    table.column("text")
+    with progress("Waking up the audience model") as say, only_results_on_stdout():
+        simulator = load_simulator(model)
+        rows, contents = _contents(table, channel)
+        predictions: list[Prediction] = []
+        for start in range(0, len(contents), BATCH):
+            say(f"Scored {start} of {len(contents)}")
+            predictions += simulator.predict(contents[start : start + BATCH], metric)
+    for row, prediction in zip((r for r in rows if r["error"] is None), predictions, strict=True):
+        row |= {key: getattr(prediction, key) for key in ("expected", "low", "high", "error")}
+    rows = _in_file_order(rows, table)
+    if as_json:
+        print_json([{key: value for key, value in row.items() if key not in ("text", "row")} for row in rows])
+        return
+    _print(rows, f"{metric} · {plain(simulator.identity.label)}")
+    for warning in [*table.notes, *identity_warnings(simulator.identity, metric)]:
+        err().print(f"Note: {plain(warning)}")
+
+
+def _contents(table: Table, channel: str) -> tuple[list[dict[str, Any]], list[Content]]:
+    """A row of output for every row of the table, and the contents of those that can be asked about."""
+    from lcbm_model.content import Content, Media
+
+    cells = {name: _cells(table, name) for name in ("text", "id", "channel", "image")}
+    rows: list[dict[str, Any]] = []
+    contents: list[Content] = []
+    for number, text, own_id, own_channel, image in zip(table.rows, *cells.values(), strict=True):
+        row: dict[str, Any] = {"id": own_id or str(number), "row": number, "text": text or ""}
+        rows.append(row | {"expected": None, "low": None, "high": None, "error": None})
+        if not text:
+            rows[-1]["error"] = f"row {number}: no text"
+            continue
+        media = (Media(path=table.path.parent / image),) if image else ()
+        contents.append(Content(text=text, channel=own_channel or channel, media=media))
+    return rows, contents
+
+
+def _cells(table: Table, name: str) -> list[str]:
+    """A column as trimmed texts; empty where a cell or the whole column is missing."""
+    heading = table.find(name)
+    if heading is None:
+        return [""] * len(table.rows)
+    return ["" if cell is None else str(cell).strip() for cell in table.frame[heading].to_list()]
+
+
+def _in_file_order(rows: list[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
+    """Rows that could not even be read take their place with their error: one answer for every row of the file."""
+    nothing = {"text": "", "expected": None, "low": None, "high": None}
+    lost = [{"id": str(p.row), "row": p.row, **nothing, "error": f"row {p.row}: {p.problem}"} for p in table.problems]
+    return sorted([*rows, *lost], key=lambda row: row["row"])
+
+
+def _print(rows: list[dict[str, Any]], title: str) -> None:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    table = RichTable("id", "expected", "interval", "text", title=title)
+    for row in rows:
+        failed = row["expected"] is None
+        figure = "" if failed else f"{row['expected']:.1f}"
+        interval = "" if failed or row["low"] is None else f"{row['low']:.0f} to {row['high']:.0f}"
+        table.add_row(Text(plain(row["id"])), figure, interval, Text(plain(row["error"] if failed else row["text"])))
+    out().print(table)
