@@ -1,0 +1,86 @@
+"""A writer without a model: structured edits of the draft, the message and earlier drafts, by rule.
+
+Each edit is one function from a text to another text or None where it does not apply. No word is added but those
+that carry the edit itself ("Why", "In"), so nothing can be invented. Edits that give the text a trait which retrieved
+winners share come first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from agents.screener import Screener
+from agents.screener.survival import survives
+from agents.traits import TRAITS
+from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
+from agents.writers.edit_rules import EDITS
+
+Edit = Callable[[str, WritingTask], str | None]
+
+
+class EditWriter:
+    """Deterministic edits. Works for any brief that has a draft or a message in whole sentences."""
+
+    name = "edits"
+
+    def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
+        """Up to `n` edits that pass the brief's own limits; fewer, or none, where no rule applies.
+
+        `seed` shifts which of the equally fitting edits come first, so that rounds differ.
+        """
+        screener = Screener(task)
+        known = {_key(text) for text in (task.content.text, *task.best_so_far, *(e.text for e in task.examples))}
+        drafts: list[Draft] = []
+        dropped = 0
+        for strategy, text, parent in _ordered(task, seed):
+            if len(drafts) >= max(n, 0):
+                break
+            if _key(text) in known or screener.check(text):
+                dropped += 1
+                continue
+            known.add(_key(text))
+            drafts.append(Draft(text=text, writer=self.name, strategy=strategy, parent=parent))
+        return WriterResult(drafts=tuple(drafts), usage=WriterUsage(calls=1, dropped=dropped))
+
+
+def _ordered(task: WritingTask, seed: int) -> Iterator[tuple[str, str, str]]:
+    """(strategy, text, parent): single edits of every parent, then pairs of edits; winners' traits first."""
+    single = [(name, text, parent) for parent in parents(task) for name, text in _apply(parent, task)]
+    double = [
+        (f"{first}+{second}", text, parent)
+        for first, once, parent in single
+        for second, text in _apply(once, task)
+        if second != first
+    ]
+    for made in (single, double):
+        shift = seed % len(made) if made else 0
+        turned = made[shift:] + made[:shift]
+        yield from sorted(turned, key=lambda entry: -_likeness(entry[1], task))
+
+
+def _apply(text: str, task: WritingTask) -> Iterator[tuple[str, str]]:
+    for name, edit in EDITS.items():
+        made = edit(text, task)
+        if made and _key(made) != _key(text):
+            yield name, made
+
+
+def parents(task: WritingTask) -> list[str]:
+    """Texts to edit: the draft, the best so far, and the sentences of the message that could stand alone."""
+    sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+(?=[A-Z0-9\"“])", task.message) if s.strip()]
+    kept = [s for s in sentences if all(survives(s, fact) for fact in task.must_keep)]
+    texts = [task.content.text, *task.best_so_far, *(s.rstrip(".") for s in kept)]
+    return list({_key(t): t.strip() for t in texts if t.strip()}.values())
+
+
+def _likeness(text: str, task: WritingTask) -> float:
+    """Mean share of past winners that agree with `text` on each visible trait, 0..1; 0.5 without winners."""
+    winners: Sequence[str] = [e.text for e in task.examples if e.percentile is None or e.percentile > 50]
+    if not winners:
+        return 0.5
+    return sum(sum(t.holds(w) == t.holds(text) for w in winners) for t in TRAITS) / (len(winners) * len(TRAITS))
+
+
+def _key(text: str) -> str:
+    return " ".join(text.split()).casefold()
