@@ -7,7 +7,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcbm_model.corpus.tables import parse_number, parse_numbers
@@ -90,16 +90,19 @@ def test_typed_columns() -> None:
     assert parse_numbers([]).values.shape == (0,)
 
 
+@settings(deadline=None)  # a shared machine is slow now and then
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_every_finite_number_survives(values: list[float]) -> None:
     assert parse_numbers([repr(v) for v in values]).values.tolist() == values
 
 
+@settings(deadline=None)  # a shared machine is slow now and then
 @given(st.integers(-(10**15), 10**15))
 def test_thousands_separators_change_nothing(value: int) -> None:
     assert parse_numbers([f"{value:,}", "1"]).values[0] == value
 
 
+@settings(deadline=None)  # a shared machine is slow now and then
 @given(st.lists(st.text(), max_size=5))
 def test_no_text_breaks_it(cells: list[str]) -> None:
     cells = [c.encode("utf-8", "ignore").decode() for c in cells]
