@@ -29,7 +29,9 @@ class LazyGroup(typer.core.TyperGroup):
     """Lists stand-ins that know their help line; imports the real command when it is called by name."""
 
     def __init__(self, lazy: Mapping[str, Lazy], **settings: Any) -> None:
-        stand_ins = {name: typer.core.TyperCommand(name=name, help=entry.help) for name, entry in lazy.items()}
+        stand_ins: dict[str, Any] = {
+            name: typer.core.TyperCommand(name=name, help=entry.help) for name, entry in lazy.items()
+        }
         super().__init__(commands=stand_ins, **settings)
         self._lazy = lazy
 
