@@ -88,7 +88,7 @@ class Count:
     n: int
 
     def value(self) -> float | None:
-        return float(self.n)
+        return self.n
 
     def interval(self, *, level: float = 0.95) -> tuple[float, float] | None:
         return float(self.n), float(self.n)

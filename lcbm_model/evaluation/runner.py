@@ -1,0 +1,183 @@
+"""`evaluate`: any model on any suite, beside plain baselines on the same rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from lcbm_model.errors import SettingsError
+from lcbm_model.evaluation.answers import (
+    Asked,
+    Progress,
+    ask,
+    distinct_share,
+    shuffled_contexts,
+    shuffled_pictures,
+)
+from lcbm_model.evaluation.baselines import BASELINES, Task
+from lcbm_model.evaluation.bootstrap import Statistic
+from lcbm_model.evaluation.registry import get_suite
+from lcbm_model.evaluation.result import EvaluationResult, Figures, Intervals, figures_of, intervals_of
+from lcbm_model.evaluation.rows import Loaded, load_rows
+from lcbm_model.evaluation.suites.base import Answers, Rows, Suite
+from lcbm_model.simulator.base import Simulator
+
+Baselines = Literal["none", "plain", "all"]
+UNTUNED = "embedded-untuned"
+_SHOWN_PROBLEMS = 3
+
+
+def evaluate(
+    suite: str,
+    file: Path | str,
+    split: str,
+    *,
+    model: str | Simulator = "embedded",
+    images: Path | str | None = None,
+    limit: int | None = None,
+    baselines: Baselines = "plain",
+    controls: bool = False,
+    progress: Progress | None = None,
+) -> EvaluationResult:
+    """Evaluate a model on one split of a file.
+
+    Args:
+        suite: Name of a suite, see `lcbm_model.evaluation.registry.suite_names`.
+        file: A table with the columns of the suite's source.
+        model: Anything `load_simulator` takes, a simulator, or the name of a baseline.
+        images: Folder of pictures, for sources that have them.
+        limit: About how many rows at most; randomised comparisons stay whole, rankings are thinned evenly.
+        baselines: "plain" ones cost seconds to minutes; "all" adds the untuned backbone, as dear as the model.
+        controls: Also evaluate on shuffled pictures and shuffled settings, each of which costs as much as the model.
+
+    Raises:
+        SettingsError: Unknown suite, baselines or model.
+        TableError: The file cannot serve.
+        BackendError: The model scored no row.
+    """
+    began = time.monotonic()
+    task = get_suite(suite)
+    if baselines not in ("none", "plain", "all"):
+        raise SettingsError("--baselines", "must be none, plain or all", value=baselines)
+    loaded = load_rows(task, Path(file), split, images=Path(images) if images else None, limit=limit)
+    rows = Rows(loaded.rows)
+    notes = _problems(loaded)
+    plain = _baseline_answers(task, loaded, notes) if baselines != "none" or _is_baseline(model) else {}
+    if isinstance(model, str) and _is_baseline(model):
+        identity, answers, seconds, spoilt = None, plain[model], 0.0, {}
+        if answers is None:
+            raise SettingsError("--model", "this baseline cannot be made from the file", value=model, remedy=notes[-1])
+    else:
+        simulator = _load(model)
+        identity = simulator.identity
+        answers, seconds = _asked(simulator, task, rows, notes, progress)
+        spoilt = _controls(simulator, task, rows, answers, progress) if controls else {}
+    statistics = task.figures(rows, answers) | task.calibration(rows, answers)
+    keys = list(statistics)
+    beside = dict(plain) if baselines != "none" else {}
+    if baselines == "all" and model != UNTUNED:
+        beside[UNTUNED] = _asked(_load(UNTUNED), task, rows, notes, progress)[0]
+    figures, intervals = _beside(task, rows, beside, keys)
+    return EvaluationResult(
+        suite=task.name,
+        split=split,
+        n=len(rows),
+        groups=len(np.unique(rows.groups)),
+        model=model if isinstance(model, str) else model.identity.checkpoint,
+        identity=identity,
+        seconds=round(time.monotonic() - began, 1),
+        seconds_predicting=round(seconds, 1),
+        metrics=figures_of(statistics),
+        intervals=intervals_of(statistics),
+        baselines=figures,
+        baseline_intervals=intervals,
+        controls=spoilt,
+        notes=tuple(notes),
+    )
+
+
+def _is_baseline(model: str | Simulator) -> bool:
+    return isinstance(model, str) and model in {b.name for b in BASELINES}
+
+
+def _load(model: str | Simulator) -> Simulator:
+    if not isinstance(model, str):
+        return model
+    from lcbm_model.simulator import load_simulator
+
+    return load_simulator(model)
+
+
+def _asked(
+    simulator: Simulator, task: Suite, rows: Rows, notes: list[str], progress: Progress | None
+) -> tuple[dict[str, Answers], float]:
+    began = time.monotonic()
+    asked = {b: ask(simulator, rows, b, progress=progress) for b in task.behaviors}
+    for behavior, one in asked.items():
+        _note_failures(simulator, behavior, one, len(rows), notes)
+    return {b: one.answers for b, one in asked.items()}, time.monotonic() - began
+
+
+def _note_failures(simulator: Simulator, behavior: str, asked: Asked, n: int, notes: list[str]) -> None:
+    name = simulator.identity.checkpoint
+    if asked.failed:
+        notes.append(
+            f"{name}: {asked.failed} of {n} rows could not be scored for {behavior} and got the middle of their "
+            f"context; first: {asked.first_error}"
+        )
+    if np.ptp(asked.answers.scores) == 0:
+        notes.append(f"{name}: constant output, every row got the same score for {behavior}")
+
+
+def _baseline_answers(task: Suite, loaded: Loaded, notes: list[str]) -> dict[str, dict[str, Answers] | None]:
+    from lcbm_model.embedder import load_embedder
+    from lcbm_model.evaluation.embedding_cache import CachedEmbedder
+
+    embedder = CachedEmbedder(load_embedder())
+    found: dict[str, dict[str, Answers] | None] = {}
+    for baseline in BASELINES:
+        scores = {b: baseline.score(Task(loaded.train, loaded.rows, b, embedder)) for b in task.behaviors}
+        made = {b: Answers(s) for b, s in scores.items() if s is not None}
+        found[baseline.name] = made if len(made) == len(task.behaviors) else None
+        if found[baseline.name] is None:
+            why = "the rows have no words" if loaded.train else "the file has no other train rows to learn from"
+            notes.append(f"{baseline.name}: not made, {why}")
+    return found
+
+
+def _controls(
+    simulator: Simulator, task: Suite, rows: Rows, answers: Mapping[str, Answers], progress: Progress | None
+) -> dict[str, Figures]:
+    found: dict[str, Figures] = {
+        "distinct_scores": {b: round(distinct_share(a.scores), 6) for b, a in answers.items()},
+    }
+    for name, spoilt in (("shuffled_pictures", shuffled_pictures(rows)), ("shuffled_context", shuffled_contexts(rows))):
+        if spoilt is not None:
+            asked = {b: ask(simulator, rows, b, contents=spoilt, progress=progress).answers for b in task.behaviors}
+            found[name] = figures_of(task.figures(rows, asked))
+    return found
+
+
+def _beside(
+    task: Suite, rows: Rows, answers: Mapping[str, Mapping[str, Answers] | None], keys: Sequence[str]
+) -> tuple[dict[str, Figures], dict[str, Intervals]]:
+    """Baselines' figures and intervals under the model's keys; None where a baseline does not define one."""
+    figures: dict[str, Figures] = {}
+    intervals: dict[str, Intervals] = {}
+    for name, said in answers.items():
+        statistics: dict[str, Statistic] = task.figures(rows, said) | task.calibration(rows, said) if said else {}
+        own, ends = figures_of(statistics), intervals_of(statistics)
+        figures[name] = {key: own.get(key) for key in keys}
+        intervals[name] = {key: ends.get(key) for key in keys}
+    return figures, intervals
+
+
+def _problems(loaded: Loaded) -> list[str]:
+    """The reader's complaints in a few lines."""
+    problems = loaded.problems
+    notes = [f"{count} rows: {kind}" for kind, count in problems.counts.most_common()]
+    return notes + [f"for example {problem}" for problem in problems[:_SHOWN_PROBLEMS]]
