@@ -1,0 +1,14 @@
+"""The seam: the `Simulator` protocol and the backends that play the audience."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["Context", "Known", "Simulator"],
+        "calibration": ["Calibration", "compare_predictions"],
+        "ensemble": ["EnsembleSimulator"],
+        "load": ["load_simulator"],
+        "local": ["LocalSimulator"],
+    },
+)

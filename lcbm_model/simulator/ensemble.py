@@ -1,0 +1,93 @@
+"""Several simulators as one: the mean of their distributions, less sure where they disagree."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from lcbm_model.content import Content
+from lcbm_model.errors import SettingsError
+from lcbm_model.metrics import Metric, get_metric
+from lcbm_model.prediction import Prediction, SimulatorIdentity
+from lcbm_model.simulator.base import Context, Simulator
+from lcbm_model.simulator.calibration import compare_predictions
+
+
+class EnsembleSimulator:
+    """Mean of several simulators. Its members should differ: other seeds, other halves of the data.
+
+    Args:
+        members: At least one.
+        name: For people; made of the members' names where not given.
+
+    Raises:
+        SettingsError: No members.
+    """
+
+    def __init__(self, members: Sequence[Simulator], *, name: str | None = None) -> None:
+        if not members:
+            raise SettingsError("members", "an ensemble needs at least one simulator", value=[])
+        self.members = tuple(members)
+        self._name = name
+
+    @property
+    def identity(self) -> SimulatorIdentity:
+        """Made of the members' identities; tuned and calibrated only where all of them are."""
+        parts = [member.identity for member in self.members]
+        digest = hashlib.sha256("\n".join(p.model_dump_json() for p in parts).encode()).hexdigest()
+        calibrations = [p.calibration_id for p in parts if p.calibration_id]
+        return SimulatorIdentity(
+            backend="ensemble",
+            checkpoint=self._name or " + ".join(p.checkpoint for p in parts),
+            checkpoint_hash=digest,
+            tuned=all(p.tuned for p in parts),
+            readout="+".join(sorted({p.readout for p in parts})),
+            calibration_id="+".join(calibrations) if len(calibrations) == len(parts) else None,
+            metrics=tuple(m for m in parts[0].metrics if all(m in p.metrics for p in parts)),
+        )
+
+    def predict(
+        self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
+    ) -> list[Prediction]:
+        """Mean prediction for each content. An item that one member cannot score carries that member's error."""
+        name, identity = get_metric(metric).name, self.identity
+        columns = [member.predict(contents, metric, context) for member in self.members]
+        return [_mean(row, name, identity) for row in zip(*columns, strict=True)]
+
+    def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
+        """Probability that each content does best under the mean distributions; sums to 1.
+
+        Raises:
+            BackendError: No content could be scored.
+        """
+        return compare_predictions(self.predict(contents, metric, context))
+
+
+def _mean(row: Sequence[Prediction], metric: str, identity: SimulatorIdentity) -> Prediction:
+    """Mean bins and interval of one content; the interval grows by the members' standard deviation on both sides."""
+    if failed := next((p for p in row if not p.ok), None):
+        # A mean over fewer members would not be comparable with the other contents.
+        return Prediction.failed(metric, identity, f"{failed.simulator.checkpoint}: {failed.error}")
+
+    def mean(field: str) -> float | None:
+        values = [getattr(p, field) for p in row]
+        return float(np.mean(values)) if all(v is not None for v in values) else None
+
+    expected, low, high = (np.asarray([getattr(p, f) for p in row]) for f in ("expected", "low", "high"))
+    spread = float(expected.std())
+    bins = np.mean([p.bins for p in row], axis=0)
+    return Prediction(
+        metric=metric,
+        simulator=identity,
+        bins=tuple((bins / bins.sum()).tolist()),
+        expected=float(expected.mean()),
+        low=max(0.0, float(low.mean()) - spread),
+        high=min(100.0, float(high.mean()) + spread),
+        level=min(p.level for p in row),
+        utility=mean("utility"),
+        raw=mean("raw"),
+        raw_low=mean("raw_low"),
+        raw_high=mean("raw_high"),
+    )

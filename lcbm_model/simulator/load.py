@@ -1,0 +1,44 @@
+"""From a name to a simulator. A further backend is one line in `_BACKENDS` and one file beside this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lcbm_model.simulator.base import Simulator
+
+
+def load_simulator(
+    name: str | Path = "embedded",
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    batch_size: int = 32,
+    calibrated: bool = True,
+) -> Simulator:
+    """The simulator of a name. Weights are loaded once per process; a second call is cheap.
+
+    Args:
+        name: "embedded" (the shipped checkpoint, else the untuned base), "embedded-untuned", a shipped checkpoint's
+            name, an adapter folder that `lcbm train` wrote, a Hugging Face folder or hub name ("owner/model").
+            Several names joined by "+" give their mean.
+        device: "auto", "cpu", "cuda:0", ...
+        dtype: "auto", "float32", "bfloat16", "float16".
+        batch_size: Prompts scored at once.
+        calibrated: Whether to apply the calibration stored beside the checkpoint.
+
+    Raises:
+        SettingsError: Nothing has that name.
+        CheckpointError: Its weights are missing, damaged or belong to another base.
+    """
+    text = str(name)
+    if "+" in text and not Path(text).exists():
+        from lcbm_model.simulator.ensemble import EnsembleSimulator
+
+        kwargs = {"device": device, "dtype": dtype}
+        parts = [part.strip() for part in text.split("+")]
+        members = [load_simulator(part, batch_size=batch_size, calibrated=calibrated, **kwargs) for part in parts]
+        return EnsembleSimulator(members)
+    from lcbm_model.backbone.loader import load_backbone
+    from lcbm_model.simulator.local import LocalSimulator
+
+    return LocalSimulator(load_backbone(name, device=device, dtype=dtype), batch_size=batch_size)
