@@ -91,7 +91,7 @@ def stream(
     should_stop: Callable[[], bool] | None = None,
 ) -> Iterator[RunEvent]:
     """`optimize`, step by step. The last event carries the result."""
-    folder = RunFolder(store, run_id or new_run_id())
+    folder = RunFolder(store, new_run_id() if run_id is None else run_id)
     folder.create()
     try:
         run = _begin(folder, brief, library, simulator, judge, writers, seed)

@@ -36,7 +36,7 @@ def optimize(
         str | None, typer.Option("--model", help="Simulator: 'embedded' (default), a checkpoint's name or path.")
     ] = None,
     judge: Annotated[
-        str | None, typer.Option("--judge", help="A second simulator that the loop never optimises against.")
+        str | None, typer.Option("--judge", envvar="LCBM_JUDGE", help="A second simulator, never optimised against.")
     ] = None,
     store: Annotated[
         Path | None, typer.Option("--store", help="Folder of runs (default: $LCBM_RUNS, else ./runs).")

@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 
 from lcbm_model.errors import BackendError
 from optimizer.loop.context import LoopContext
+from optimizer.loop.ranking import best_first
 from optimizer.loop.state import ORIGINAL, State, candidates_of, dump_candidates, hits_of
 from optimizer.result import Candidate
 
@@ -14,7 +15,8 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
     """Score this round's candidates and their chance to beat the original.
 
     A draft costs one simulator call, its comparison with the original two. The original is scored even where the
-    screen refused it: without it there is no gain to speak of.
+    screen refused it: without it there is no gain to speak of. Comparisons never take calls that later rounds
+    will need for their drafts.
     """
     context = runtime.context
     candidates, notes = candidates_of(state), list(state["notes"])
@@ -28,7 +30,7 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
     scored: dict[str, Candidate] = {}
     try:
         spent = _predict(due, scored, state, context)
-        spent += _compare(scored, left - spent, candidates, state, context)
+        spent += _compare(scored, left - spent - _reserve(state, context), candidates, state, context)
     except BackendError as error:
         failure = f"the simulator failed: {error}"
         notes.append(failure)
@@ -53,17 +55,24 @@ def _predict(due: list[Candidate], scored: dict[str, Candidate], state: State, c
     return len(due)
 
 
+def _reserve(state: State, context: LoopContext) -> int:
+    """Calls that the rounds to come need for their drafts."""
+    budget = context.brief.budget
+    return max(budget.rounds - state["round"], 0) * budget.candidates
+
+
 def _compare(
     scored: dict[str, Candidate], left: int, candidates: list[Candidate], state: State, context: LoopContext
 ) -> int:
     """Win probabilities against the original into `scored`, best drafts first; returns the calls spent."""
-    original = next((c for c in candidates if c.id == ORIGINAL), None)
+    known = {c.id: c for c in candidates} | scored
+    original = known.get(ORIGINAL)
     if original is None or original.score is None:
         return 0
-    against = context.brief.content(original.text)
-    rivals = [c for c in scored.values() if c.score is not None and c.id != ORIGINAL]
-    rivals = sorted(rivals, key=lambda c: -(c.score or 0.0))[: max(left, 0) // 2]
+    rivals = [c for c in known.values() if c.score is not None and c.id != ORIGINAL and c.win_over_original is None]
+    rivals = best_first(rivals, context.scorer.calibrated)[: max(left, 0) // 2]
+    against, setting = context.brief.content(original.text), context.scoring_context(hits_of(state))
     for rival in rivals:
-        win = context.scorer.win(context.brief.content(rival.text), against, context.scoring_context(hits_of(state)))
+        win = context.scorer.win(context.brief.content(rival.text), against, setting)
         scored[rival.id] = rival.model_copy(update={"win_over_original": win})
     return 2 * len(rivals)

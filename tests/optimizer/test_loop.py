@@ -1,0 +1,289 @@
+"""The state machine: what happens in which order, and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lcbm_model.errors import BackendError, SettingsError
+from lcbm_model.prediction import Prediction
+from optimizer import RunEvent, resume, stream
+from tests.fakes import FakeSimulator, FakeWriter
+from tests.optimizer.parts import Baker, FakeLibrary, bakery, run, texts
+
+
+def test_the_original_is_scored_first_and_the_best_wins(tmp_path: Path) -> None:
+    result = run(tmp_path)
+    assert [c.id for c in result.candidates[:2]] == ["original", "r1-01"]
+    assert result.original is not None
+    assert result.original.score == pytest.approx(9, abs=4)
+    assert result.best is not None
+    assert result.best.score == max(c.score for c in result.candidates if c.score is not None)
+    assert result.gain is not None
+    assert result.gain > 0
+    assert result.status == "finished"
+    assert result.stop_reason == "round budget reached (2)"
+
+
+def test_steps_come_in_the_order_of_the_design(tmp_path: Path) -> None:
+    events: list[RunEvent] = []
+    run(tmp_path, on_event=events.append, judge=FakeSimulator(name="judge"))
+    one_round = ["drafted", "screened", "scored", "critiqued", "round"]
+    assert [e.kind for e in events] == [
+        "started",
+        "retrieved",
+        *one_round[1:],
+        *one_round,
+        *one_round,
+        "judged",
+        "finished",
+    ]
+    assert [e.result is not None for e in events] == [False] * (len(events) - 1) + [True]
+
+
+def test_events_hold_all_that_is_known_so_far(tmp_path: Path) -> None:
+    counts = []
+    run(
+        tmp_path,
+        on_event=lambda e: counts.append((len(e.candidates), len(e.rounds), len(e.hits))),
+        library=FakeLibrary(),
+    )
+    assert counts == sorted(counts)
+    assert counts[-1] == (9, 2, 3)
+
+
+def test_win_over_the_original_comes_from_the_simulator(tmp_path: Path) -> None:
+    result = run(tmp_path, brief=bakery(draft="x" * 40))
+    simulator, brief = FakeSimulator(), bakery()
+    for candidate in result.candidates[1:]:
+        expected = simulator.compare([brief.content(candidate.text), brief.content("x" * 40)], "click_rate")[0]
+        assert candidate.win_over_original == pytest.approx(expected)
+
+
+def test_without_a_draft_the_best_of_the_writers_is_returned(tmp_path: Path) -> None:
+    result = run(tmp_path, bakery(draft=None))
+    assert result.original is None
+    assert result.gain is None
+    assert result.best is not None
+    assert result.best.win_over_original is None
+
+
+def test_writers_see_winners_the_best_so_far_and_the_critique(tmp_path: Path) -> None:
+    writer = Baker()
+    result = run(tmp_path, library=FakeLibrary(), writers=[writer])
+    first, second = writer.tasks
+    assert [e.percentile for e in first.examples] == [90, 80, 70]
+    assert first.content.text == "Rye bread"
+    best_of_round_1 = next(c for c in result.candidates if c.id == result.rounds[0].best_id)
+    assert second.content.text == best_of_round_1.text == second.best_so_far[0]
+    assert first.critique is None
+    assert second.critique == result.rounds[0].critique
+    assert second.critique
+
+
+def test_another_channel_serves_where_the_briefs_own_has_nothing(tmp_path: Path) -> None:
+    result = run(tmp_path, library=FakeLibrary(channel="headline"))
+    assert len(result.retrieved) == 3
+    assert any("other channels" in w for w in result.warnings)
+
+
+def test_the_librarys_scale_gives_raw_estimates_to_the_simulator(tmp_path: Path) -> None:
+    seen = []
+
+    class Watching(FakeSimulator):
+        def predict(self, contents, metric, context=None):  # type: ignore[no-untyped-def]
+            seen.append(context)
+            return super().predict(contents, metric, context)
+
+    run(tmp_path, simulator=Watching(tuned=False), library=FakeLibrary())
+    assert all(c.scale.n == 4 for c in seen)
+    assert [k.percentile for k in seen[0].examples] == [90, 80, 70]
+
+
+def test_drafts_that_break_the_brief_are_kept_with_reasons_and_cost_nothing(tmp_path: Path) -> None:
+    writer = FakeWriter(texts=["Rye bread every single morning", "Cheap bread", "We bake"])
+    result = run(tmp_path, bakery(banned_words=("cheap",), budget={"rounds": 1}), writers=[writer])
+    refused = [c for c in result.candidates if c.rejected]
+    assert [c.text for c in refused] == ["Cheap bread"]
+    assert refused[0].prediction is None
+    assert "cheap" in " ".join(refused[0].rejected).lower()
+    assert result.rounds[0].rejected == 1
+    assert result.best_id != refused[0].id
+
+
+def test_word_for_word_copies_of_past_posts_are_refused(tmp_path: Path) -> None:
+    writer = FakeWriter(texts=["Our  crust, YOUR breakfast", "Rye bread at dawn every day"])
+    result = run(tmp_path, bakery(budget={"rounds": 1}), writers=[writer], library=FakeLibrary())
+    assert any("past post 'p2'" in reason for c in result.candidates for reason in c.rejected)
+
+
+def test_repeated_drafts_are_dropped_and_counted(tmp_path: Path) -> None:
+    result = run(tmp_path, writers=[FakeWriter(texts=["Rye bread", "rye  BREAD", "Rye bread at dawn"])])
+    assert texts(result) == ["Rye bread", "Rye bread at dawn"]
+    assert "dropped" in result.rounds[0].notes[0]
+
+
+def test_one_writer_down_leaves_its_share_to_the_others(tmp_path: Path) -> None:
+    result = run(tmp_path, writers=[Baker("up"), FakeWriter("gone", down=True)])
+    assert result.status == "finished"
+    assert result.rounds[0].drafted == 4
+    assert any("gone" in note and "connection refused" in note for note in result.rounds[0].notes)
+
+
+def test_all_writers_down_ends_with_the_best_so_far_and_says_why(tmp_path: Path) -> None:
+    result = run(tmp_path, writers=[FakeWriter("a", down=True), FakeWriter("b", down=True)])
+    assert result.status == "stopped"
+    assert result.best_id == "original"
+    assert "no writer could be reached" in result.stop_reason
+    assert "connection refused" in result.stop_reason
+
+
+def test_a_draft_that_cannot_be_scored_spoils_nothing(tmp_path: Path) -> None:
+    result = run(tmp_path, writers=[FakeWriter(texts=["a broken loaf of bread", "Rye bread at dawn"])])
+    assert result.best is not None
+    assert result.best.text == "Rye bread at dawn"
+    assert any("could not be scored" in note for note in result.rounds[0].notes)
+
+
+def test_a_simulator_that_dies_ends_the_run_with_the_best_so_far(tmp_path: Path) -> None:
+    class Mortal(FakeSimulator):
+        def predict(self, contents, metric, context=None):  # type: ignore[no-untyped-def]
+            if len(contents) > 1:
+                raise BackendError("out of memory")
+            return super().predict(contents, metric, context)
+
+    result = run(tmp_path, simulator=Mortal())
+    assert result.status == "stopped"
+    assert result.best_id == "original"
+    assert "out of memory" in result.stop_reason
+
+
+def test_a_calibrated_simulator_is_selected_on_its_lower_bound(tmp_path: Path) -> None:
+    class Calibrated(FakeSimulator):
+        """The longer of two drafts is expected higher and far less sure."""
+
+        def predict(self, contents, metric, context=None):  # type: ignore[no-untyped-def]
+            identity = self.identity.model_copy(update={"calibration_id": "c1"})
+            return [
+                Prediction(metric="click_rate", simulator=identity, bins=p.bins, expected=p.expected, low=low, high=99)
+                for p, c in zip(super().predict(contents, metric, context), contents, strict=True)
+                for low in [1.0 if len(c.text) > 50 else 12.0]
+            ]
+
+    simulator = Calibrated()
+    writer = FakeWriter(texts=["Rye bread at dawn", "Rye bread at dawn, and rye bread again at dusk, every day"])
+    uncalibrated = run(tmp_path, simulator=simulator, writers=[writer])
+    simulator.identity = simulator.identity.model_copy(update={"calibration_id": "c1"})
+    calibrated = run(tmp_path, simulator=simulator, writers=[writer])
+    assert uncalibrated.best is not None
+    assert calibrated.best is not None
+    assert len(uncalibrated.best.text) > 50 > len(calibrated.best.text)
+    assert any("not a lower bound" in w for w in uncalibrated.warnings)
+    assert not any("not a lower bound" in w for w in calibrated.warnings)
+
+
+def test_an_original_that_breaks_the_brief_is_scored_and_returned_only_where_nothing_else_is(tmp_path: Path) -> None:
+    strict = bakery(required_words=("morning",), budget={"rounds": 1})
+    alone = run(tmp_path, strict, writers=[FakeWriter(texts=["Bread"])])
+    assert alone.best_id == "original"
+    assert any("itself breaks the brief" in w for w in alone.warnings)
+    other = run(tmp_path, strict, writers=[FakeWriter(texts=["Rye every morning"])])
+    assert other.best is not None
+    assert other.best.text == "Rye every morning"
+    assert other.original is not None
+    assert other.original.score is not None
+
+
+def test_rules_no_machine_checks_are_named(tmp_path: Path) -> None:
+    result = run(tmp_path, bakery(rules=("sound like a neighbour", "no emoji")))
+    assert any("'sound like a neighbour'" in w for w in result.warnings)
+
+
+# Stopping, waiting, going on ------------------------------------------------------------------------------------------
+
+
+def _after(n: int) -> Callable[[], bool]:
+    left = [n]
+
+    def should_stop() -> bool:
+        left[0] -= 1
+        return left[0] < 0
+
+    return should_stop
+
+
+@pytest.mark.parametrize("steps", range(0, 14))
+def test_a_stopped_run_returns_the_best_so_far_and_goes_on_to_the_same_end(tmp_path: Path, steps: int) -> None:
+    whole = run(tmp_path, run_id="whole")
+    stopped = run(tmp_path, run_id="parts", should_stop=_after(steps))
+    assert stopped.status == "stopped"
+    assert stopped.stop_reason == "stopped on request"
+    assert stopped.best_id is not None
+    resumed = resume("parts", store=tmp_path, simulator=FakeSimulator(), writers=[Baker()])
+    volatile = {"run_id", "started", "seconds", "rounds"}
+    assert resumed.model_dump(exclude=volatile) == whole.model_dump(exclude=volatile)
+    assert [r.model_copy(update={"seconds": 0}) for r in resumed.rounds] == [
+        r.model_copy(update={"seconds": 0}) for r in whole.rounds
+    ]
+
+
+def test_approval_waits_after_every_round(tmp_path: Path) -> None:
+    events: list[RunEvent] = []
+    waiting = run(tmp_path, bakery(approval=True, budget={"rounds": 3}), run_id="a", on_event=events.append)
+    assert waiting.status == "waiting_for_approval"
+    assert events[-1].kind == "waiting"
+    assert len(waiting.rounds) == 1
+    parts = {"store": tmp_path, "simulator": FakeSimulator(), "writers": [Baker()]}
+    again = resume("a", decision="continue", **parts)  # type: ignore[arg-type]
+    assert (again.status, len(again.rounds)) == ("waiting_for_approval", 2)
+    ended = resume("a", decision="finish", **parts)  # type: ignore[arg-type]
+    assert (ended.status, len(ended.rounds), ended.stop_reason) == ("finished", 2, "ended by approval")
+
+
+def test_a_finished_run_gives_its_result_again_without_work(tmp_path: Path) -> None:
+    first = run(tmp_path, run_id="done")
+    simulator, writer = FakeSimulator(), Baker()
+    again = resume("done", store=tmp_path, simulator=simulator, writers=[writer])
+    assert again == first
+    assert simulator.calls == 0
+    assert writer.tasks == []
+
+
+def test_resuming_with_another_simulator_is_refused(tmp_path: Path) -> None:
+    run(tmp_path, run_id="x", should_stop=_after(3))
+    with pytest.raises(SettingsError, match="cannot be mixed"):
+        resume("x", store=tmp_path, simulator=FakeSimulator(name="other"), writers=[Baker()])
+    with pytest.raises(SettingsError, match="object of the caller"):
+        resume("x", store=tmp_path, writers=[Baker()])
+
+
+def test_run_ids_cannot_leave_the_store_or_be_used_twice(tmp_path: Path) -> None:
+    for bad in ("../x", "a/b", "", ".hidden", "x" * 81, "a\nb"):
+        with pytest.raises(SettingsError, match="run_id"):
+            next(stream(bakery(), run_id=bad, store=tmp_path, simulator=FakeSimulator(), writers=[Baker()]))
+    run(tmp_path, run_id="mine")
+    with pytest.raises(SettingsError, match="Resume it"):
+        run(tmp_path, run_id="mine")
+    with pytest.raises(SettingsError, match="Known runs: mine"):
+        resume("other", store=tmp_path, simulator=FakeSimulator(), writers=[Baker()])
+
+
+def test_a_run_that_could_not_begin_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="writers"):
+        run(tmp_path, writers=[])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_same_seed_same_result_and_another_seed_another(tmp_path: Path) -> None:
+    assert texts(run(tmp_path, seed=1)) == texts(run(tmp_path, seed=1))
+    assert texts(run(tmp_path, seed=1)) != texts(run(tmp_path, seed=2))
+
+
+def test_checkpoints_do_not_pile_up(tmp_path: Path) -> None:
+    import sqlite3
+
+    run(tmp_path, bakery(budget={"rounds": 6, "patience": 6}), run_id="long")
+    with sqlite3.connect(tmp_path / "long" / "checkpoints.sqlite") as database:
+        assert database.execute("SELECT count(*) FROM checkpoints").fetchone()[0] <= 3
