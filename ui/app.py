@@ -20,9 +20,7 @@ TITLE = "LCBM: better content, honestly measured"
 HEADER = """<header class="lc-brand"><span class="lc-logo" aria-hidden="true"><i></i><i></i><i></i></span>
 <div><h1>LCBM</h1><p>Write, predict, choose. Before you publish.</p></div></header>"""
 TOGGLE_THEME = "() => { document.body.classList.toggle('dark'); }"
-HEAD = (
-    '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
-)
+HEAD = '<meta name="referrer" content="no-referrer">'
 
 
 def build(services: Services) -> gr.Blocks:
@@ -125,7 +123,6 @@ def launch(
             share=False,
             inbrowser=False,
             allowed_paths=[],
-            blocked_paths=[str(Path.cwd())],
             max_file_size=MAX_BYTES,
             strict_cors=True,
             enable_monitoring=False,

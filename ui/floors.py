@@ -43,8 +43,13 @@ class Floors:
     report: Callable[[Any, Path], Path]
 
 
-def real_floors(simulator: str = "embedded") -> Floors:
-    """The product's own parts. Nothing heavy is imported before a part is asked for."""
+def real_floors(simulator: str = "embedded", judge: str | None = None) -> Floors:
+    """The product's own parts, by the names the command line knows. Nothing heavy is imported before it is asked for.
+
+    Args:
+        simulator: Plays the audience.
+        judge: A second checkpoint that confirms or refutes; None: results say that nobody did.
+    """
 
     def load_simulator() -> Simulator:
         from lcbm_model.simulator import load_simulator
@@ -52,14 +57,14 @@ def real_floors(simulator: str = "embedded") -> Floors:
         return load_simulator(simulator)
 
     def load_judge() -> Simulator | None:
-        from optimizer.defaults import default_judge
+        from optimizer.parts import resolve_judge
 
-        return default_judge()
+        return resolve_judge(judge, load_simulator())
 
-    def load_writers(loaded: Simulator) -> Sequence[Writer]:
-        from optimizer.defaults import default_writers
+    def load_writers(_: Simulator) -> Sequence[Writer]:
+        from agents.writers import load_writers
 
-        return default_writers(loaded)
+        return load_writers()
 
     def load_library(path: Path, metric: str) -> Searchable:
         from agents.library import Library

@@ -123,7 +123,7 @@ def split_commas(line: str) -> list[str]:
 
 def metric_choices() -> list[tuple[str, str]]:
     """(what people read, name) of every metric."""
-    return [(f"{(m := get_metric(name)).title.capitalize()} ({m.unit})", name) for name in metric_names()]
+    return [(get_metric(name).title.capitalize(), name) for name in metric_names()]
 
 
 def channel_choices() -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import gradio as gr
 
 from agents.library.records import Post
 from lcbm_model.errors import TableError
+from lcbm_model.metrics import get_metric
 from ui import plots, render, words
 from ui.forms import metric_choices
 from ui.notify import told
@@ -32,7 +33,7 @@ EMPTY = render.empty(
 def tiles(posts: Sequence[Post], metric: str) -> list[dict[str, str]]:
     """A library's figures, each with its unit and what it means."""
     values = [p.values[metric] for p in posts if metric in p.values]
-    channels = sorted({p.channel for p in posts})
+    channels = sorted({words.channel(p.channel) for p in posts})
     made = [
         {"value": f"{len(posts):,}", "unit": "posts", "hint": "Rows of your file that could be used."},
         {
@@ -42,17 +43,18 @@ def tiles(posts: Sequence[Post], metric: str) -> list[dict[str, str]]:
         },
         {"value": str(len(channels)), "unit": "channels", "hint": "Ranks are kept inside each: " + ", ".join(channels)},
     ]
+    title = get_metric(metric).title
     if values:
         top = statistics.quantiles(values, n=10)[-1] if len(values) > 1 else values[0]
         made += [
             {
-                "value": words.raw(statistics.median(values), metric),
-                "unit": "middle post",
+                "value": words.figure(statistics.median(values), metric),
+                "unit": f"{title} of the middle post",
                 "hint": "Half of your posts reached more, half less.",
             },
             {
-                "value": words.raw(top, metric),
-                "unit": "best tenth from",
+                "value": words.figure(top, metric),
+                "unit": f"{title}: best tenth from",
                 "hint": "One post in ten reached more than this.",
             },
         ]

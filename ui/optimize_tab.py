@@ -88,7 +88,7 @@ class OptimizeTab:
             f["banned_words"] = gr.Textbox(label="Words to avoid", info="Separated by commas or lines", lines=2)
             f["rules"] = gr.Textbox(label="House rules", info="One per line, in plain words", lines=2)
             f["max_length"] = gr.Slider(20, 1000, value=280, step=1, label="Longest text (characters)")
-        with gr.Accordion("Picture and past posts", open=False, elem_id="acc-files"):
+        with gr.Accordion("Picture and past posts", open=False, elem_id="acc-files") as self.files_fold:
             self.picture = gr.Image(
                 label="Picture it goes with (JPEG, PNG, WebP, GIF)",
                 type="filepath",
@@ -98,10 +98,10 @@ class OptimizeTab:
                 elem_id="f-picture",
             )
             self.library = gr.File(
-                label="Your past posts (CSV, JSONL or Parquet, with a column text)",
+                label="Your past posts (CSV, JSONL, Parquet)",
                 file_types=list(TABLES),
                 type="filepath",
-                height=120,
+                height=150,
                 elem_id="f-library",
             )
         with gr.Accordion("How much effort", open=False, elem_id="acc-effort"):
@@ -109,7 +109,7 @@ class OptimizeTab:
             f["candidates"] = gr.Slider(2, 32, value=8, step=1, label="Drafts in each round")
         with gr.Row(elem_classes="lc-actions"):
             self.go = gr.Button("Improve it", variant="primary", elem_id="run-go")
-            self.stop = gr.Button("Stop and keep the best", variant="stop", interactive=False, elem_id="run-stop")
+            self.stop = gr.Button("Stop, keep the best", variant="stop", interactive=False, elem_id="run-stop")
 
     def _results(self) -> None:
         self.run_id = gr.State(None)
@@ -127,7 +127,11 @@ class OptimizeTab:
     def _wire(self) -> None:
         form = [self.fields[name] for name in BriefForm.names()]
         self.sample.click(
-            self._sample, None, [*form, self.picture, self.library], api_visibility="private", show_progress="hidden"
+            self._sample,
+            None,
+            [*form, self.picture, self.library, self.files_fold],
+            api_visibility="private",
+            show_progress="hidden",
         )
         outputs = [self.run_id, self.panel, self.plot, self.downloads, *self.files, self.cards, self.hits]
         self.go.click(
@@ -152,9 +156,14 @@ class OptimizeTab:
 
     def _sample(self) -> list[Any]:
         with told():
-            sample = load_sample()
+            sample = load_sample(self.services.scratch / "sample")
             form = BriefForm.from_brief(sample.brief)
-            return [*(getattr(form, n) for n in BriefForm.names()), str(sample.picture), str(sample.library)]
+            return [
+                *(getattr(form, n) for n in BriefForm.names()),
+                str(sample.picture),
+                str(sample.library),
+                gr.Accordion(open=True),
+            ]
 
     def _stop(self, run_id: str | None) -> Any:
         run = self.services.run(run_id)
@@ -269,7 +278,7 @@ def buttons(*, going: bool, stopping: bool = False) -> list[Any]:
     """The two buttons in the state that fits."""
     return [
         gr.update(interactive=not going, value="Working..." if going else "Improve it"),
-        gr.update(interactive=going and not stopping, value="Stopping..." if stopping else "Stop and keep the best"),
+        gr.update(interactive=going and not stopping, value="Stopping..." if stopping else "Stop, keep the best"),
     ]
 
 

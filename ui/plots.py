@@ -20,10 +20,12 @@ def rounds_plot(rounds: Sequence[Round], candidates: Sequence[Candidate], rounds
     import plotly.graph_objects as go
 
     original = next((c for c in candidates if c.round == 0 and c.score is not None), None)
-    known = [(r.number, r.best_expected, r.best_low, r.best_high) for r in rounds if r.best_expected is not None]
+    known: list[tuple[int, float | None, float | None, float | None]] = [
+        (r.number, r.best_expected, r.best_low, r.best_high) for r in rounds if r.best_expected is not None
+    ]
     if original and original.prediction and not any(number == 0 for number, *_ in known):
         p = original.prediction
-        known.insert(0, (0, p.expected, p.low, p.high))
+        known.insert(0, (0, original.score, p.low, p.high))
     figure = go.Figure()
     banded = [(x, low, high) for x, _, low, high in known if low is not None and high is not None]
     if banded:
@@ -32,6 +34,7 @@ def rounds_plot(rounds: Sequence[Round], candidates: Sequence[Candidate], rounds
             x=xs + xs[::-1],
             y=[high for _, _, high in banded] + [low for _, low, _ in reversed(banded)],
             fill="toself",
+            mode="lines",
             fillcolor=BAND,
             line={"width": 0},
             hoverinfo="skip",
@@ -59,7 +62,9 @@ def rounds_plot(rounds: Sequence[Round], candidates: Sequence[Candidate], rounds
     if original:
         figure.add_hline(y=original.score, line={"color": MUTED, "dash": "dot", "width": 1.5})
     last = max([rounds_wanted, *(c.round for c in candidates)], default=1)
-    figure.update_xaxes(title="round", range=[-0.15, last + 0.15], dtick=1 if last <= 12 else None)
+    figure.update_xaxes(
+        title={"text": "round", "standoff": 6}, range=[-0.15, last + 0.15], dtick=1 if last <= 12 else None
+    )
     figure.update_yaxes(title="predicted percentile", range=[0, 100], dtick=25)
     return _styled(figure)
 
@@ -100,11 +105,11 @@ def _styled(figure: Figure) -> Figure:
     figure.update_layout(
         template="none",
         height=300,
-        margin={"l": 52, "r": 12, "t": 12, "b": 78},
+        margin={"l": 52, "r": 12, "t": 12, "b": 70},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"size": 12, "family": "inherit"},
-        legend={"orientation": "h", "y": -0.28, "x": 0},
+        legend={"orientation": "h", "y": -0.3, "x": 0},
         hovermode="closest",
         dragmode=False,
         uirevision="keep",

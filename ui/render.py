@@ -16,8 +16,8 @@ from ui.runs import Snapshot
 from ui.services import Loading
 
 ASSETS = Path(__file__).parent / "assets"
-SHOWN = 40
-"""Cards drawn at once; the downloads hold all."""
+SHOWN = 12
+"""Cards in sight at once; the rest unfold."""
 
 STEPS = (
     ("retrieved", "Look up"),
@@ -27,6 +27,17 @@ STEPS = (
     ("critiqued", "Learn"),
     ("judged", "Second opinion"),
 )
+NOW = {
+    "started": "looking up your past posts",
+    "retrieved": "writing new drafts",
+    "drafted": "checking the drafts against your rules",
+    "screened": "predicting how each would do",
+    "scored": "learning from the scores",
+    "critiqued": "choosing the best",
+    "round": "writing new drafts",
+    "judged": "writing it all down",
+}
+"""What is under way after each event."""
 
 
 @cache
@@ -47,6 +58,7 @@ def _environment() -> Any:
         "ordinal": words.ordinal,
         "interval": words.interval,
         "origin": words.origin,
+        "channel": words.channel,
         "metric_title": lambda name: get_metric(name).title,
         "cut": lambda text: repr(text if len(text) <= 60 else text[:57] + "..."),
     }
@@ -85,6 +97,7 @@ def run_panel(snapshot: Snapshot, rounds_wanted: int) -> str:
         "run",
         state=_state(snapshot),
         line=_line(snapshot, rounds_wanted),
+        detail=_detail(snapshot),
         elapsed=words.duration(snapshot.seconds),
         steps=_steps(snapshot),
         best=best,
@@ -114,13 +127,20 @@ def _line(snapshot: Snapshot, rounds_wanted: int) -> str:
         return "Waiting for its turn: another run is using the model."
     if event is None:
         return "Starting."
-    where = f"Round {event.round} of {rounds_wanted}: " if event.round else ""
-    message = (
-        event.message.split(": ", 1)[1]
-        if where and event.message.startswith("round ") and ": " in event.message
-        else event.message
-    )
-    return where + message
+    now = NOW.get(event.kind, "")
+    if event.kind == "round" and event.round >= rounds_wanted:
+        return f"All {rounds_wanted} rounds are done: asking for a second opinion"
+    number = event.round + (event.kind == "round")
+    return f"Round {number} of {rounds_wanted}: {now}" if number else now.capitalize()
+
+
+def _detail(snapshot: Snapshot) -> str:
+    """What the last step came to, in the loop's own words."""
+    event = snapshot.event
+    if event is None or snapshot.done or event.kind not in ("retrieved", "drafted", "screened", "scored", "critiqued"):
+        return ""
+    message = event.message.rpartition(": ")[2]
+    return message[:1].upper() + message[1:] + "."
 
 
 def _steps(snapshot: Snapshot) -> list[dict[str, str]]:
@@ -135,10 +155,8 @@ def _steps(snapshot: Snapshot) -> list[dict[str, str]]:
         now = order.index(kind) + 1 if kind in order else 0
     if snapshot.error or snapshot.queued:
         return [{"name": name, "state": "later"} for _, name in STEPS]
-    return [
-        {"name": name, "state": "done" if i < now else "now" if i == now else "later"}
-        for i, (_, name) in enumerate(STEPS)
-    ]
+    states = ["done" if i < now else "now" if i == now else "later" for i in range(len(order))]
+    return [{"name": name, "state": state} for (_, name), state in zip(STEPS, states, strict=True)]
 
 
 def _best(candidates: Sequence[Candidate], best_id: str | None, result: OptimizationResult | None) -> Candidate | None:
@@ -170,7 +188,8 @@ def cards(candidates: Sequence[Candidate], best_id: str | None) -> str:
     return render(
         "cards",
         kept=shown,
-        hidden=len(scored) - len(shown),
+        more=scored[SHOWN:],
+        total=len(scored),
         unscored=[c for c in candidates if c.prediction is not None and not c.prediction.ok],
         refused=[c for c in candidates if c.rejected],
         original=next((c.score for c in candidates if c.round == 0), None),
@@ -198,15 +217,20 @@ def score_table(
 ) -> str:
     """Lines ranked by predicted percentile; failed ones last, each with its reason."""
     known = get_metric(metric)
-    chances = list(shares) if shares is not None else [None] * len(predictions)
-    rows = [
-        {"text": text, "prediction": prediction, "share": share}
-        for text, prediction, share in zip(texts, predictions, chances, strict=False)
-    ]
-    rows.sort(key=lambda row: row["prediction"].expected if row["prediction"].ok else -1.0, reverse=True)
+    chances: list[float | None] = [None] * len(predictions) if shares is None else list(shares)
+    rows = sorted(
+        zip(texts, predictions, chances, strict=False),
+        key=lambda row: row[1].expected if row[1].expected is not None else -1.0,
+        reverse=True,
+    )
     cautions = words.model_cautions(predictions[0].simulator) if predictions else []
     return render(
-        "score", rows=rows, heading=heading, metric_title=known.title, metric_unit=known.unit, cautions=cautions
+        "score",
+        rows=[{"text": text, "prediction": prediction, "share": share} for text, prediction, share in rows],
+        heading=heading,
+        metric_title=known.title,
+        metric_unit=known.unit,
+        cautions=cautions,
     )
 
 

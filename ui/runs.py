@@ -118,13 +118,16 @@ class Run:
         """Snapshots until the end: one at every change, and one at least every `tick` seconds."""
         seen = -1
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._version != seen, timeout=tick)
+            self._wait_for_news(seen, tick)
             now = self.snapshot()
             seen = now.version
             yield now
             if now.done:
                 return
+
+    def _wait_for_news(self, seen: int, timeout: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._version != seen, timeout=timeout)
 
     def wait(self, timeout: float) -> bool:
         """Wait for the end; False where it is still going after `timeout` seconds."""

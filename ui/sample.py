@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,8 @@ def sample_folder() -> Path | None:
     return next((p for p in places if all((p / name).is_file() for name in FILES)), None)
 
 
-def load_sample() -> Sample:
-    """The sample brand.
+def load_sample(folder_for_copies: Path) -> Sample:
+    """The sample brand, its files copied to where the app may show them from.
 
     Raises:
         SettingsError: Its files are not there, as in an installed wheel.
@@ -40,7 +41,9 @@ def load_sample() -> Sample:
         raise SettingsError(
             "the sample brand",
             "is not part of this installation",
-            remedy="Get the folder `examples` of the source code and set LCBM_EXAMPLES to it, or fill the form yourself",
+            remedy="Set LCBM_EXAMPLES to the folder `examples` of the source code, or fill the form yourself",
         )
     brief, library, picture = (folder / name for name in FILES)
-    return Sample(Brief.load(brief), library, picture)
+    folder_for_copies.mkdir(parents=True, exist_ok=True)
+    copies = [Path(shutil.copyfile(file, folder_for_copies / file.name)) for file in (library, picture)]
+    return Sample(Brief.load(brief), *copies)

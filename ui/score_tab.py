@@ -39,10 +39,10 @@ class ScoreTab:
                     elem_id="s-lines",
                 )
                 self.file = gr.File(
-                    label="or a file (CSV, JSONL, Parquet with a column text; TXT by line)",
+                    label="or a file with a column text",
                     file_types=[".csv", ".jsonl", ".parquet", ".txt"],
                     type="filepath",
-                    height=120,
+                    height=150,
                     elem_id="s-file",
                 )
                 with gr.Row():
@@ -77,8 +77,8 @@ class ScoreTab:
         try:
             yield [render.render("opening", line="Reading your lines."), busy]
             texts = texts_from(lines, self._checked(file))
-            setting = {"channel": (channel or "").strip() or "post", "audience": audience.strip() or None}
-            contents = [Content(text=text, **setting) for text in texts]
+            where, whom = (channel or "").strip() or "post", audience.strip() or None
+            contents = [Content(text=text, channel=where, audience=whom) for text in texts]
             predictions: list[Any] = []
             if self.services.loading.phase != "ready":
                 yield [render.render("opening", line="Waiting for the audience model to load."), busy]

@@ -53,6 +53,8 @@ def theme() -> Any:
         input_border_color_dark="#453e37",
         input_border_color_focus="#0d9488",
         input_border_color_focus_dark="#2dd4bf",
+        input_border_width="1px",
+        input_border_width_dark="1px",
         input_placeholder_color="#857b70",
         input_placeholder_color_dark="#8d8479",
         button_primary_background_fill="#0f766e",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lcbm_model.content import CHANNELS
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from optimizer.result import Candidate, OptimizationResult
@@ -47,9 +48,9 @@ def percent(share: float | None) -> str:
     if share is None:
         return "not known"
     if 0 < share < 0.01:
-        return "under 1 %"
+        return "< 1 %"
     if 0.99 < share < 1:
-        return "over 99 %"
+        return "> 99 %"
     return f"{100 * share:.0f} %"
 
 
@@ -60,16 +61,24 @@ def points(gain: float | None) -> str:
     return f"{gain:+.0f} points".replace("-", "\N{MINUS SIGN}")
 
 
+def figure(value: float, metric: str) -> str:
+    """A value on the metric's own scale, short: '1.96 %', '240'."""
+    kind = get_metric(metric).kind
+    return f"{100 * value:.2f} %" if kind == "rate" else f"{value:,.0f}" if kind == "count" else f"{value:.2f}"
+
+
+def channel(name: str) -> str:
+    """A channel as people say it."""
+    return CHANNELS.get(name, name.replace("_", " "))
+
+
 def raw(value: float | None, metric: str) -> str:
     """A value on the metric's own scale, with its unit."""
     if value is None:
         return "not measured"
     known = get_metric(metric)
-    if known.kind == "rate":
-        return f"{100 * value:.2f} % {known.title}"
-    if known.kind == "count":
-        return f"{value:,.0f} {known.unit}"
-    return f"{value:.2f} ({known.unit})"
+    unit = {"rate": known.title, "count": known.unit, "rating": f"({known.unit})"}[known.kind]
+    return f"{figure(value, metric)} {unit}"
 
 
 def interval(prediction: Prediction) -> str:

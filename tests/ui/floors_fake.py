@@ -1,4 +1,4 @@
-"""A small whole house for the app's tests: the real contracts over `tests/fakes.py`, paced so that a browser sees it."""
+"""A small whole house for the app's tests: the real contracts over `tests/fakes.py`, at a pace a browser can see."""
 
 from __future__ import annotations
 
