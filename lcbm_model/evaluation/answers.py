@@ -12,8 +12,9 @@ from lcbm_model.errors import BackendError
 from lcbm_model.evaluation.bootstrap import Floats
 from lcbm_model.evaluation.metrics import Indices, members
 from lcbm_model.evaluation.suites.base import Answers, Rows, WinProbability
-from lcbm_model.prediction import Prediction, win_probabilities
+from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.base import Simulator
+from lcbm_model.simulator.calibration import Calibration, compare_predictions
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and how many there are."""
@@ -64,7 +65,7 @@ def ask(
         known = inside[np.isfinite(inside)]
         middle = known.mean() if known.size else scores[ok].mean()
         scores[group] = np.where(np.isfinite(inside), inside, middle)
-    return Asked(Answers(scores, low, high, _win(simulator, found, behavior)), int((~ok).sum()), first_error)
+    return Asked(Answers(scores, low, high, _win(simulator, rows, found, behavior)), int((~ok).sum()), first_error)
 
 
 def shuffled_pictures(rows: Rows) -> list[Content] | None:
@@ -123,12 +124,17 @@ def _predict(
     return [said[key] for key in keys]
 
 
-def _win(simulator: Simulator, found: Sequence[Prediction], behavior: str) -> WinProbability:
+def _win(simulator: Simulator, rows: Rows, found: Sequence[Prediction], behavior: str) -> WinProbability:
+    """What `simulator.compare` states of two rows, from the predictions already made."""
+    calibration: Calibration | None = getattr(simulator, "calibration", None)
+
     def probability(first: Indices, second: Indices) -> Floats:
         stated = np.full(len(first), 0.5)
         for k, (i, j) in enumerate(zip(first, second, strict=True)):
             if found[i].ok and found[j].ok:
-                stated[k] = win_probabilities([found[i].bins, found[j].bins])[0]
+                channel = rows.records[i].content.channel
+                temperature = calibration.utility_temperature(behavior, channel) if calibration is not None else 1.0
+                stated[k] = compare_predictions([found[i], found[j]], temperature=temperature)[0]
         return stated
 
     return probability

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lcbm_model.embedder import Embedder
+from lcbm_model.embedder import Embedder, load_embedder
 
 _LOOKUP = 500
 """Keys asked for at once: below SQLite's limit on host parameters."""
@@ -27,12 +28,32 @@ def cache_folder() -> Path:
 
 
 class CachedEmbedder:
-    """An embedder with a SQLite file in front, one per embedder's weights. Same vectors with and without it."""
+    """An embedder with a SQLite file in front, one per embedder's weights. Same vectors with and without it.
 
-    def __init__(self, embedder: Embedder, folder: Path | None = None) -> None:
-        self._inner = embedder
-        self._file = (folder or cache_folder() / "embeddings") / f"{embedder.hash[:16]}.sqlite"
-        self.name, self.hash, self.dimension = embedder.name, embedder.hash, embedder.dimension
+    Args:
+        load: Gives the embedder; called when the first text is to be embedded, so that nothing is loaded for nothing.
+        folder: Of the cache; by default inside `cache_folder()`.
+    """
+
+    def __init__(self, load: Callable[[], Embedder] = load_embedder, folder: Path | None = None) -> None:
+        self._load = load
+        self._folder = folder or cache_folder() / "embeddings"
+
+    @cached_property
+    def _inner(self) -> Embedder:
+        return self._load()
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def hash(self) -> str:
+        return self._inner.hash
+
+    @property
+    def dimension(self) -> int:
+        return self._inner.dimension
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N,) texts -> (N, D) float32 of unit length; equal texts are embedded once.
@@ -41,8 +62,8 @@ class CachedEmbedder:
             OSError: The cache folder cannot be made.
         """
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._file, timeout=60)) as store:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self._folder / f"{self.hash[:16]}.sqlite", timeout=60)) as store:
             store.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
             known = dict(self._find(store, list(dict.fromkeys(keys))))
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}

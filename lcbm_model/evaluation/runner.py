@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from lcbm_model.embedder import Embedder
 from lcbm_model.errors import SettingsError
 from lcbm_model.evaluation.answers import (
     Asked,
@@ -18,8 +19,9 @@ from lcbm_model.evaluation.answers import (
     shuffled_contexts,
     shuffled_pictures,
 )
-from lcbm_model.evaluation.baselines import BASELINES, Task
+from lcbm_model.evaluation.baselines import BASELINES, Baseline, Task
 from lcbm_model.evaluation.bootstrap import Statistic
+from lcbm_model.evaluation.embedding_cache import CachedEmbedder
 from lcbm_model.evaluation.registry import get_suite
 from lcbm_model.evaluation.result import EvaluationResult, Figures, Intervals, figures_of, intervals_of
 from lcbm_model.evaluation.rows import Loaded, load_rows
@@ -41,6 +43,7 @@ def evaluate(
     limit: int | None = None,
     baselines: Baselines = "plain",
     controls: bool = False,
+    embedder: Embedder | None = None,
     progress: Progress | None = None,
 ) -> EvaluationResult:
     """Evaluate a model on one split of a file.
@@ -53,6 +56,7 @@ def evaluate(
         limit: About how many rows at most; randomised comparisons stay whole, rankings are thinned evenly.
         baselines: "plain" ones cost seconds to minutes; "all" adds the untuned backbone, as dear as the model.
         controls: Also evaluate on shuffled pictures and shuffled settings, each of which costs as much as the model.
+        embedder: For the baselines that read embeddings; by default the packaged MiniLM with a cache on disk.
 
     Raises:
         SettingsError: Unknown suite, baselines or model.
@@ -66,16 +70,19 @@ def evaluate(
     loaded = load_rows(task, Path(file), split, images=Path(images) if images else None, limit=limit)
     rows = Rows(loaded.rows)
     notes = _problems(loaded)
-    plain = _baseline_answers(task, loaded, notes) if baselines != "none" or _is_baseline(model) else {}
-    if isinstance(model, str) and _is_baseline(model):
-        identity, answers, seconds, spoilt = None, plain[model], 0.0, {}
-        if answers is None:
-            raise SettingsError("--model", "this baseline cannot be made from the file", value=model, remedy=notes[-1])
-    else:
-        simulator = _load(model)
-        identity = simulator.identity
+    # Before the baselines: a wrong model name should not cost minutes.
+    simulator = None if _is_baseline(model) else _load(model)
+    wanted = [b for b in BASELINES if baselines != "none" or b.name == model]
+    plain = _baseline_answers(task, wanted, loaded, embedder or CachedEmbedder(), notes)
+    seconds, spoilt = 0.0, {}
+    if simulator is not None:
         answers, seconds = _asked(simulator, task, rows, notes, progress)
         spoilt = _controls(simulator, task, rows, answers, progress) if controls else {}
+    else:
+        made = plain[str(model)]
+        if made is None:
+            raise SettingsError("--model", "this baseline cannot be made from the file", value=model, remedy=notes[-1])
+        answers = made
     statistics = task.figures(rows, answers) | task.calibration(rows, answers)
     keys = list(statistics)
     beside = dict(plain) if baselines != "none" else {}
@@ -88,7 +95,7 @@ def evaluate(
         n=len(rows),
         groups=len(np.unique(rows.groups)),
         model=model if isinstance(model, str) else model.identity.checkpoint,
-        identity=identity,
+        identity=simulator.identity if simulator is not None else None,
         seconds=round(time.monotonic() - began, 1),
         seconds_predicting=round(seconds, 1),
         metrics=figures_of(statistics),
@@ -133,13 +140,12 @@ def _note_failures(simulator: Simulator, behavior: str, asked: Asked, n: int, no
         notes.append(f"{name}: constant output, every row got the same score for {behavior}")
 
 
-def _baseline_answers(task: Suite, loaded: Loaded, notes: list[str]) -> dict[str, dict[str, Answers] | None]:
-    from lcbm_model.embedder import load_embedder
-    from lcbm_model.evaluation.embedding_cache import CachedEmbedder
-
-    embedder = CachedEmbedder(load_embedder())
+def _baseline_answers(
+    task: Suite, wanted: Sequence[Baseline], loaded: Loaded, embedder: Embedder, notes: list[str]
+) -> dict[str, dict[str, Answers] | None]:
+    """Answers of each baseline by name; None, with a note, where one cannot be made."""
     found: dict[str, dict[str, Answers] | None] = {}
-    for baseline in BASELINES:
+    for baseline in wanted:
         scores = {b: baseline.score(Task(loaded.train, loaded.rows, b, embedder)) for b in task.behaviors}
         made = {b: Answers(s) for b, s in scores.items() if s is not None}
         found[baseline.name] = made if len(made) == len(task.behaviors) else None
