@@ -1,0 +1,92 @@
+"""Recorded results to tables and plots: deterministic, complete, and never two figures under one name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from lcbm_model.errors import TableError
+from lcbm_model.evaluation import EvaluationResult
+from lcbm_model.evaluation.tables import SHIPPED, cell, differing, generate
+from lcbm_model.prediction import SimulatorIdentity
+
+
+def result(model: str, value: float = 0.25, *, n: int = 90, **changes: object) -> EvaluationResult:
+    key = "spearman_within_subreddit"
+    fields = {
+        "suite": "reddit",
+        "split": "test",
+        "n": n,
+        "groups": 3,
+        "model": model,
+        "identity": SimulatorIdentity(backend="fake", checkpoint=model, checkpoint_hash="0", tuned=True),
+        "seconds": 1.0,
+        "seconds_predicting": 0.5,
+        "metrics": {key: value, "coverage_80": 0.8},
+        "intervals": {key: (value - 0.1, value + 0.1), "coverage_80": (0.7, 0.9)},
+        "baselines": {"chance": {key: 0.01, "coverage_80": None}},
+        "baseline_intervals": {"chance": {key: (-0.1, 0.1), "coverage_80": None}},
+        "notes": ("one row left out",),
+    }
+    return EvaluationResult.model_validate(fields | changes)
+
+
+def test_tables_show_every_model_and_each_baseline_once(tmp_path: Path) -> None:
+    result("alpha").save(tmp_path / "a.json")
+    result("beta", 0.35).save(tmp_path / "b.json")
+    files = generate(tmp_path)
+    page = files["results.md"]
+    assert "| alpha (fake, tuned, uncalibrated) | 0.250 [0.150, 0.350] | 0.800 [0.700, 0.900] |" in page
+    assert "| beta (fake, tuned, uncalibrated) | 0.350 [0.250, 0.450] |" in page
+    assert page.count("| chance | 0.010 [-0.100, 0.100] | – |") == 1
+    assert "- alpha: one row left out" in page
+    plot = files["figures/results-reddit-test.svg"]
+    ElementTree.fromstring(plot)
+    assert "alpha (fake, tuned, uncalibrated)" in plot
+
+
+def test_same_results_same_bytes_and_a_changed_letter_is_told(tmp_path: Path) -> None:
+    result("alpha").save(tmp_path / "results" / "a.json")
+    files, docs = generate(tmp_path / "results"), tmp_path / "docs"
+    assert generate(tmp_path / "results") == files
+    assert differing(files, docs) == sorted(files)
+    for name, text in files.items():
+        (docs / name).parent.mkdir(parents=True, exist_ok=True)
+        (docs / name).write_text(text, encoding="utf-8")
+    assert differing(files, docs) == []
+    (docs / "results.md").write_text(files["results.md"].replace("0.250", "0.251"), encoding="utf-8")
+    assert differing(files, docs) == ["results.md"]
+
+
+def test_results_that_cannot_stand_side_by_side_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="holds no results"):
+        generate(tmp_path)
+    result("alpha").save(tmp_path / "a.json")
+    result("alpha", 0.3).save(tmp_path / "b.json")
+    with pytest.raises(TableError, match="two results of one model"):
+        generate(tmp_path)
+    result("beta", n=50).save(tmp_path / "b.json")
+    with pytest.raises(TableError, match="other rows"):
+        generate(tmp_path)
+    (tmp_path / "b.json").write_text('{"suite": "reddit"}', encoding="utf-8")
+    with pytest.raises(TableError, match=r"b\.json"):
+        generate(tmp_path)
+
+
+def test_cells_show_counts_figures_and_unknowns() -> None:
+    assert cell(1864, (1864.0, 1864.0)) == "1,864"
+    assert cell(0.12345, None) == "0.123"
+    assert cell(None, None) == "–"
+
+
+def test_a_result_survives_the_round_trip(tmp_path: Path) -> None:
+    first = result("alpha")
+    first.save(tmp_path / "deep" / "a.json")
+    assert EvaluationResult.load(tmp_path / "deep" / "a.json") == first
+
+
+def test_shipped_results_and_docs_agree() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    assert differing(generate(SHIPPED), docs) == []
