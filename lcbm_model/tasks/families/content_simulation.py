@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from rapidfuzz import fuzz
 
 from lcbm_model.content import Content
 from lcbm_model.corpus.pairs import arm_pairs, stable_hash
@@ -19,6 +20,9 @@ from lcbm_model.verbalize import content_prompt, rewrite_prompt
 N_CHOICES = 25
 CLEAR_Z = 1.3
 """Arms that differ by less teach a rewrite that may make things worse."""
+MIN_LIKENESS = 50.0
+"""rapidfuzz `token_set_ratio` a rewrite must reach. 95 % of unrelated headlines stay below: arms of one test often tell
+different sides of a story, and such a pair would teach to change the facts."""
 
 
 class WriteTask:
@@ -41,7 +45,10 @@ class WriteTask:
 
 
 class RewriteTask:
-    """Turn the weaker arm of a randomised test into the stronger one. Only arms that clearly differ (z > 1.3)."""
+    """Turn the weaker arm of a randomised test into the stronger one.
+
+    Only arms that clearly differ (z > 1.3) and that say the same in other words, since facts are to be kept.
+    """
 
     name = "content_rewrite"
     family: Family = "content_simulation"
@@ -53,7 +60,8 @@ class RewriteTask:
         kept = [r for r in records if r.split == split and r.arms is not None]
         for metric in dict.fromkeys(o.metric for r in kept for o in r.observations):
             for pair in arm_pairs(kept, metric):
-                if abs(pair.z) < CLEAR_Z:
+                first, second = (r.content.text.lower() for r in (pair.first, pair.second))
+                if abs(pair.z) < CLEAR_Z or fuzz.token_set_ratio(first, second) < MIN_LIKENESS:
                     continue
                 strong, weak = (pair.first, pair.second) if pair.z > 0 else (pair.second, pair.first)
                 prompt = rewrite_prompt(with_lede(weak), get_metric(metric))

@@ -1,0 +1,233 @@
+"""Build a corpus: read every source, drop what would leak into held-out splits, write Parquet and a manifest."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from lcbm_model.corpus.base import Problem, Reader
+from lcbm_model.corpus.leaks import LeakReport, find_leaks
+from lcbm_model.corpus.record import Record
+from lcbm_model.corpus.registry import get_reader, reader_classes
+from lcbm_model.corpus.store import (
+    Manifest,
+    SourceEntry,
+    file_sha256,
+    read_manifest,
+    read_records,
+    write_manifest,
+    write_records,
+)
+from lcbm_model.corpus.tables import ENDINGS, read_table
+from lcbm_model.errors import TableError
+
+Progress = Callable[[str, int], None]
+"""Called with a step ("reading upworthy") and the records done in it so far."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, the reader that fits it, and its folder of pictures."""
+
+    reader: str
+    path: Path
+    images: Path | None = None
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build: the manifest, what was dropped as leaks, and the rows that readers could not use."""
+
+    manifest: Manifest
+    leaks: LeakReport
+    problems: tuple[Problem, ...]
+
+
+def plan(data: Sequence[str | Path], images: Mapping[str, Path] | None = None) -> list[Source]:
+    """Which reader reads what.
+
+    Args:
+        data: Files or folders of them, each by itself (the reader is chosen by its columns) or as `reader=file`.
+        images: Reader name to folder of pictures; without one, the folder that the source comes with is looked for
+            beside the file.
+
+    Raises:
+        TableError: Nothing there, or a file that no reader fits.
+        SettingsError: `reader=` names no reader.
+    """
+    found: list[Source] = []
+    for item in data:
+        name, _, rest = str(item).partition("=")
+        named = bool(rest) and not Path(str(item)).exists()
+        path = Path(rest if named else str(item))
+        for file in _files(path):
+            reader = get_reader(name).name if named else _fitting(file)
+            found.append(Source(reader, file, _pictures(reader, file, images or {})))
+    twice = [str(s.path) for s in found if sum(s.path.resolve() == o.path.resolve() for o in found) > 1]
+    if twice:
+        raise TableError(twice[0], "is given twice", remedy="Name each file once")
+    return found
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(f for f in path.iterdir() if f.is_file() and f.suffix.lower() in ENDINGS)
+    if not files:
+        raise TableError(str(path), "holds no tables", remedy=f"Put {', '.join(ENDINGS)} files there")
+    return files
+
+
+def _fitting(path: Path) -> str:
+    """The reader whose required columns the file has; of several, the one that asks for most."""
+    columns = read_table(path).frame.columns if path.suffix.lower() != ".parquet" else list(_parquet_columns(path))
+    fits = {n: set(k().required) for n, k in reader_classes().items() if set(k().required) <= set(columns)}
+    if not fits:
+        names = ", ".join(reader_classes())
+        remedy = f"Say which one as READER=FILE; readers: {names}. A team's own posts: table={path.name}"
+        raise TableError(str(path), "no reader fits its columns", value=columns, remedy=remedy)
+    return max(fits, key=lambda n: len(fits[n]))
+
+
+def _parquet_columns(path: Path) -> Iterable[str]:
+    try:
+        return pl.read_parquet_schema(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise TableError(
+            str(path), f"is no readable Parquet file: {error}", remedy="Export or copy it again"
+        ) from error
+
+
+def _pictures(reader: str, path: Path, images: Mapping[str, Path]) -> Path | None:
+    if reader in images:
+        return images[reader]
+    usual = getattr(reader_classes()[reader], "images_folder", None)
+    beside = path.parent / usual if usual else None
+    return beside if beside is not None and beside.is_dir() else None
+
+
+def build(sources: Sequence[Source], out: Path, *, progress: Progress | None = None) -> Built:
+    """Write a corpus into the folder `out`; it appears whole or not at all.
+
+    Records of a lower split that give a held-out record away (see `leaks`) are dropped and counted, test first kept.
+
+    Raises:
+        TableError: A source cannot be read, or `out` holds something that is no corpus.
+    """
+    told = progress or (lambda step, n: None)
+    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").is_file():
+        raise TableError(str(out), "is not empty and holds no corpus", remedy="Give a new folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
+        work = Path(made)
+        readers = [_write(s, work / f"{i}.parquet", _stem(sources, i), told) for i, s in enumerate(sources)]
+        told("looking for leaks", 0)
+        report = find_leaks(leak_rows([work / f"{i}.parquet" for i in range(len(sources))]))
+        finished = work / "corpus"
+        finished.mkdir()
+        entries = [
+            _finish(source, reader, work / f"{i}.parquet", finished / f"{_stem(sources, i)}.parquet", report, told)
+            for i, (source, reader) in enumerate(zip(sources, readers, strict=True))
+        ]
+        manifest = Manifest(sources=tuple(entries))
+        write_manifest(manifest, finished)
+        if out.exists():
+            shutil.rmtree(out)
+        finished.rename(out)
+    return Built(manifest, report, tuple(p for r in readers for p in r.problems))
+
+
+def _stem(sources: Sequence[Source], i: int) -> str:
+    before = sum(s.reader == sources[i].reader for s in sources[:i])
+    return sources[i].reader + (f"-{before + 1}" if before else "")
+
+
+def _write(source: Source, path: Path, stem: str, told: Progress) -> Reader:
+    reader = get_reader(source.reader)
+    records = reader.read(source.path, images=source.images)
+    if stem != source.reader:  # A second file of one source: its row numbers start again, its identifiers must not.
+        records = (r.model_copy(update={"id": f"{stem}/{r.id}"}) for r in records)
+    write_records(_counted(records, f"reading {source.reader}", told), path)
+    return reader
+
+
+def _counted(records: Iterable[Record], step: str, told: Progress) -> Iterator[Record]:
+    n = 0
+    for n, record in enumerate(records, start=1):
+        if n % 1000 == 0:
+            told(step, n)
+        yield record
+    told(step, n)
+
+
+def _finish(source: Source, reader: Reader, raw: Path, final: Path, report: LeakReport, told: Progress) -> SourceEntry:
+    """Copy a source's records without its leaks."""
+    leaks = {leak.id: leak.kind for leak in report.leaks}
+    dropped: Counter[str] = Counter()
+    splits: Counter[str] = Counter()
+
+    def kept() -> Iterator[Record]:
+        for record in read_records(raw):
+            if record.id in leaks:
+                dropped[leaks[record.id]] += 1
+                continue
+            splits[record.split] += 1
+            yield record
+
+    n = write_records(_counted(kept(), f"writing {source.reader}", told), final)
+    return SourceEntry(
+        source=source.reader,
+        licence=reader.licence,
+        input=source.path.name,
+        input_sha256=file_sha256(source.path),
+        file=final.name,
+        sha256=file_sha256(final),
+        records=n,
+        splits=dict(sorted(splits.items())),
+        metrics=reader.metrics,
+        problems=dict(sorted(reader.problems.counts.items())),
+        leaks_dropped=dict(sorted(dropped.items())),
+    )
+
+
+def leak_rows(files: Sequence[Path]) -> pl.DataFrame:
+    """What `find_leaks` looks at, from corpus files: words (title and text) and the hash of a picture-only picture."""
+    frames = []
+    for file in files:
+        lazy = pl.scan_parquet(file).select(
+            "id",
+            "source",
+            "group",
+            "split",
+            text=pl.concat_str(
+                pl.col("content").struct.field("title").fill_null(""),
+                pl.col("content").struct.field("text"),
+                separator=" ",
+            ),
+            path=pl.col("content").struct.field("media").list.first().struct.field("path"),
+        )
+        frames.append(lazy.collect())
+    rows = pl.concat(frames)
+    hashes = {p: file_sha256(Path(p)) for p in rows["path"].drop_nulls().unique() if Path(p).is_file()}
+    return rows.with_columns(picture=pl.col("path").replace_strict(hashes, default=None, return_dtype=pl.String)).drop(
+        "path"
+    )
+
+
+def check(folder: Path) -> LeakReport:
+    """Look for leaks in a built corpus.
+
+    Raises:
+        TableError: No corpus there, or a file whose bytes are not those of the manifest.
+    """
+    manifest = read_manifest(folder)
+    for entry in manifest.sources:
+        if file_sha256(folder / entry.file) != entry.sha256:
+            raise TableError(str(folder / entry.file), "was changed after it was built", remedy="Build it again")
+    return find_leaks(leak_rows([folder / s.file for s in manifest.sources]))
