@@ -12,7 +12,7 @@ _TRACES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("markup", re.compile(r"</?[a-z!][^<>]{0,200}>|&(?:[a-z]{2,8}|#\d{1,6});|\[[^\]\n]+\]\([^)\s]+\)", re.I)),
     ("Markdown", re.compile(r"\*\*[^*]+\*\*|__[^_\s][^_]*__|^\s{0,3}#{1,6}\s|^\s*>\s|`", re.M)),
-    ("program text", re.compile(r"[{}]|\\u[0-9a-f]{4}|\\n|\"\s*:\s*[\"\[{]|javascript:", re.I)),
+    ("program text", re.compile(r"\{[^{}\n]{0,60}\}|[{}]|\\u[0-9a-f]{4}|\\n|\"\s*:\s*[\"\[{]|javascript:", re.I)),
     (
         "an assistant's phrase",
         re.compile(

@@ -14,6 +14,7 @@ _EVERYDAY = (
     "christmas easter halloween thanksgiving hanukkah ramadan diwali"
 )
 _PLAIN = frozenset(_EVERYDAY.split())
+_SMALL_IN_TITLES = frozenset(("from", "with", "that", "than", "into", "over", "when", "your", "this", "upon", "onto"))
 # A language that writes every noun with a capital: there capitals tell nothing about names.
 _GERMAN_WORDS = "und der das den dem ein eine einen mit für von ist sind nicht auf wir unsere unser"
 _GERMAN = frozenset(_GERMAN_WORDS.split())
@@ -26,9 +27,9 @@ def proper_names(text: str) -> list[str]:
     """
     tokens = list(_TOKEN.finditer(text))
     inner = [t for t in tokens if t.start() > 0 and not _SENTENCE_END.search(text[: t.start()])]
-    long = [t for t in inner if len(t.group()) >= 4]
+    long = [t for t in inner if len(t.group()) >= 4 and t.group().casefold() not in _SMALL_IN_TITLES]
     capital = [t for t in long if t.group()[0].isupper()]
-    if len(long) >= 3 and len(capital) > 0.5 * len(long):
+    if len(long) >= 2 and len(capital) > 0.75 * len(long):
         return []
     if len({t.group().casefold() for t in tokens} & _GERMAN) >= 2:
         return []

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from agents.screener.folding import collapse
 from agents.screener.length import ONE_LINE
 
 _MARKS = re.compile(r"^\s*(?:(?:\d{1,2}|[a-hA-H])[.)]\s+|[-*•–—·>#]+\s+)+")
 _LABEL = re.compile(
-    r"^\s*\**(?:headline|title|caption|post|subject(?: line)?|email subject line|rewrite|rewritten|new|better|stronger"
-    r"|improved|revised|draft|output|answer|result|option|version|assistant)(?: (?:headline|title|caption|post|version))?"
-    r"(?:\s*\d+)?\**\s*:\**\s*",
+    r"^\s*\**(?:headline|title|caption|post|subject(?: line)?|email subject line|rewrite|rewritten|new|better"
+    r"|stronger|improved|revised|draft|output|answer|result|option|version|assistant)"
+    r"(?: (?:headline|title|caption|post|version))?(?:\s*\d+)?\**\s*:\**\s*",
     re.IGNORECASE,
 )
 _PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“", "`": "`", "*": "*", "_": "_"}
@@ -55,7 +56,7 @@ def degenerate(text: str) -> bool:
     words = re.findall(r"\w+", text.casefold())
     if not words or sum(c.isalpha() for c in text) < 0.4 * len(text.replace(" ", "")):
         return True
-    if any(a == b for a, b in zip(words, words[1:], strict=False) if len(a) > 1):
+    if any(a == b for a, b in pairwise(words) if len(a) > 1):
         return True
     triples = list(zip(words, words[1:], words[2:], strict=False))
     return len(set(triples)) < len(triples) or (len(words) >= 6 and len(set(words)) < 0.6 * len(words))

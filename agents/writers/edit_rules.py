@@ -20,12 +20,13 @@ _TIME = r"(?:in|after|within|for|under|from|at)\s+(?:just\s+|only\s+|under\s+)?[
 _SMALL = frozenset(
     ("a", "an", "the", "and", "but", "or", "nor", "for", "of", "in", "on", "at", "to", "by", "from", "with", "as")
 )
+_ARTICLES = frozenset(("the", "a", "an", "our", "your", "this", "these"))
 _AUXILIARY = r"(?:is|are|was|were|can|could|will|would|should|has|have)"
 _PRONOUN = r"(?:it|this|that|they|we|you|he|she)"
 
 
 def question_from_auxiliary(text: str, task: WritingTask) -> str | None:
-    """ "Copper is the better pan" -> "Is copper the better pan?" (short subjects only, so that it stays grammatical)."""
+    """ "Copper is the better pan" -> "Is copper the better pan?", for short subjects only."""
     match = re.fullmatch(rf"((?:[\w'’-]+\s){{0,3}}[\w'’-]+)\s({_AUXILIARY})\s([^:;?!]+?)[.!]?", text)
     if not match or re.search(rf"\b(?:that|which|who|why|how|what|when|if|{_AUXILIARY})\b", match[1], re.I):
         return None
@@ -40,10 +41,8 @@ def question_from_colon(text: str, task: WritingTask) -> str | None:
 
 def why(text: str, task: WritingTask) -> str | None:
     """A clause with its reason in the message becomes "Why <clause>": the page behind it answers."""
-    if not re.search(r"\bbecause\b", f"{task.message} {text}", re.IGNORECASE):
-        return None
     clause = re.split(r",?\s+because\b", text, flags=re.IGNORECASE)[0].rstrip(".! ")
-    if not _is_clause(clause):
+    if not _is_clause(clause) or not _reasoned(clause, f"{task.message} {text}"):
         return None
     return f"Why {_lower_first(clause, task)}"
 
@@ -75,7 +74,8 @@ def first_clause(text: str, task: WritingTask) -> str | None:
     """The first clause alone, where it holds every fact that must stay and is worth reading."""
     parts = re.split(r"\s*[,;–—]\s+|\.\s+|\s+(?=because\b|so that\b|which\b|while\b)", text)
     clause = parts[0].rstrip(" .")
-    if len(parts) < 2 or len(clause.split()) < 4 or not _keeps(clause, task):
+    dependent = re.match(rf"(?:because|if|when|while|in|at|after|within|for|from|{_AUXILIARY})\b", clause, re.I)
+    if len(parts) < 2 or len(clause.split()) < 4 or dependent or not _keeps(clause, task):
         return None
     return clause
 
@@ -174,8 +174,16 @@ def _keeps(text: str, task: WritingTask) -> bool:
 
 def _is_clause(text: str) -> bool:
     """Whether "Why ..." can be put before it: several words, one statement, not yet a question or a heading."""
-    begins = re.match(r"(?:how|why|what|when|who|where|because|in|after|if|do|does|is|are|can)\b", text, re.IGNORECASE)
+    opening = "how|why|what|when|who|where|because|in|at|after|within|for|from|if|do|does|is|are|can"
+    begins = re.match(rf"(?:{opening})\b", text, re.IGNORECASE)
     return len(text.split()) >= 5 and not begins and not re.search(r"[:;?!.–—]", text)
+
+
+def _reasoned(clause: str, told: str) -> bool:
+    """Whether some sentence gives a reason ("because") for most of what the clause says."""
+    words = set(re.findall(r"\w{3,}", clause.casefold()))
+    reasons = re.findall(r"[^.!?]+(?=\bbecause\b)", told.casefold())
+    return any(2 * len(words & set(re.findall(r"\w{3,}", reason))) >= len(words) for reason in reasons)
 
 
 def _colon_parts(text: str) -> tuple[str, str] | None:
@@ -190,14 +198,19 @@ def _upper_first(text: str) -> str:
 def _lower_first(text: str, task: WritingTask) -> str:
     """The first letter small, unless the word is a name, "I" or an acronym."""
     first = re.match(r"[\w'’-]+", text)
-    if (
-        not first
-        or first.group() == "I"
-        or any(c.isupper() for c in first.group()[1:])
-        or first.group() in _names(task)
-    ):
+    if not first or first.group() == "I" or any(c.isupper() for c in first.group()[1:]):
+        return text
+    title_case = text[first.end() + 1 : first.end() + 2].isupper()
+    if title_case and (first.group().lower() not in _ARTICLES or _in_title_case(text)):
+        return text
+    if first.group() in _names(task):
         return text
     return text[0].lower() + text[1:]
+
+
+def _in_title_case(text: str) -> bool:
+    long = [word for word in text.split()[1:] if len(word) >= 4 and word[0].isalpha()]
+    return len(long) >= 2 and sum(word[0].isupper() for word in long) > 0.6 * len(long)
 
 
 def _names(task: WritingTask) -> set[str]:

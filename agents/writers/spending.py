@@ -49,8 +49,8 @@ class SpendMeter:
         with self._lock:
             if self.cap is not None and self.spent + self._reserved + most > self.cap:
                 raise BackendError(
-                    f"{where}: the next call could cost {most:.4g}, {self.spent:.4g} of the spend cap of {self.cap:.4g} "
-                    f"are spent. Raise LCBM_WRITER_SPEND_CAP or go on with other writers"
+                    f"{where}: the next call could cost {most:.4g}; {self.spent:.4g} are spent, the spend cap is "
+                    f"{self.cap:.4g}. Raise LCBM_WRITER_SPEND_CAP or go on with other writers"
                 )
             self._reserved += most
         return most
