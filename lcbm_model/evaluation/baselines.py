@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lcbm_model.content import Content
 from lcbm_model.corpus.record import Record
 from lcbm_model.embedder import Embedder
+from lcbm_model.errors import CheckpointError
 from lcbm_model.evaluation.arms import pooled_arms
 from lcbm_model.evaluation.bootstrap import Floats
+from lcbm_model.evaluation.pictures import picture_features
 from lcbm_model.evaluation.rows import thin
 from lcbm_model.evaluation.suites.base import Rows
 
 TRAIN_PER_CONTEXT = 120
 """Train rows of one page, community or contest: more changes the figures little and takes minutes to embed."""
+LEAST_TRAIN = 3
 NEIGHBOURS = 25
 MAX_Z = 4.0
 LOGISTIC_C = 0.3
@@ -32,15 +37,31 @@ class Task:
     rows: Sequence[Record]
     behavior: str
     embedder: Embedder
+    look: Callable[[Sequence[Path]], NDArray[np.float32]] = picture_features
+    """(N,) picture files -> (N, C) features."""
+
+
+class NotMade(Exception):
+    """A baseline cannot be made from these rows; the message says why."""
+
+
+NO_WORDS = "the rows have no words"
+NO_TRAIN = "the file has no other train rows to learn from"
 
 
 class Baseline(Protocol):
     """Scores rows; higher is better."""
 
     name: str
+    reads_pictures: bool
+    """True: only for suites about pictures."""
 
-    def score(self, task: Task) -> Floats | None:
-        """(N,) scores of `task.rows`; None where there is nothing to learn from or nothing to read."""
+    def score(self, task: Task) -> Floats:
+        """(N,) scores of `task.rows`.
+
+        Raises:
+            NotMade: There is nothing to learn from or nothing to read.
+        """
         ...
 
 
@@ -57,6 +78,7 @@ class Chance:
     """A coin with a fixed seed."""
 
     name = "chance"
+    reads_pictures = False
 
     def score(self, task: Task) -> Floats:
         """Equal contents get equal scores, as any model would give them."""
@@ -69,13 +91,14 @@ class TextLength:
     """Number of characters; the train rows say whether longer or shorter is better (longer, where there are none)."""
 
     name = "text_length"
+    reads_pictures = False
 
-    def score(self, task: Task) -> Floats | None:
+    def score(self, task: Task) -> Floats:
         lengths = np.asarray([len(words(r.content)) for r in task.rows], dtype=np.float64)
         if not lengths.any():
-            return None
+            raise NotMade(NO_WORDS)
         train = [r for r in task.train if _percentile(r, task.behavior) is not None]
-        if len(train) < 3:
+        if len(train) < LEAST_TRAIN:
             return lengths
         seen = np.asarray([len(words(r.content)) for r in train], dtype=np.float64)
         slope = np.polyfit(seen, _targets(train, task.behavior), 1)[0] if np.ptp(seen) else 1.0
@@ -86,18 +109,15 @@ class MiniLMLinear:
     """Frozen sentence embeddings and a linear model: pairwise logistic where arms were randomised, else ridge."""
 
     name = "minilm_linear"
+    reads_pictures = False
 
-    def score(self, task: Task) -> Floats | None:
-        texts = [words(r.content) for r in task.rows]
-        if not any(texts) or not task.train:
-            return None
+    def score(self, task: Task) -> Floats:
+        texts = _texts(task)
         randomised = [r for r in task.train if r.arms is not None]
         weights = self._pairwise(randomised, task) if randomised else self._ridge(task)
-        if weights is None:
-            return None
         return np.asarray(task.embedder.embed(texts) @ weights, dtype=np.float64)
 
-    def _pairwise(self, train: Sequence[Record], task: Task) -> Floats | None:
+    def _pairwise(self, train: Sequence[Record], task: Task) -> Floats:
         """(D,) weights from pairs of arms, each weighted by min(|z|, 4) of its difference."""
         from sklearn.linear_model import LogisticRegression
 
@@ -106,7 +126,7 @@ class MiniLMLinear:
         z = arms.z(first, second)
         kept = z != 0
         if not kept.any():
-            return None
+            raise NotMade(NO_TRAIN)
         vectors = task.embedder.embed([words(train[i].content) for i in arms.rows])
         difference = (vectors[first] - vectors[second])[kept]
         won, weight = z[kept] > 0, np.minimum(np.abs(z[kept]), MAX_Z)
@@ -115,29 +135,20 @@ class MiniLMLinear:
         model.fit(np.vstack([difference, -difference]), np.r_[won, ~won], np.r_[weight, weight])
         return np.asarray(model.coef_[0], dtype=np.float64)
 
-    def _ridge(self, task: Task) -> Floats | None:
+    def _ridge(self, task: Task) -> Floats:
         """(D,) weights to the percentile inside the context, rows weighted by their evidence."""
-        from sklearn.linear_model import RidgeCV
-
         train = _sample(task)
-        if len(train) < 3:
-            return None
-        vectors = task.embedder.embed([words(r.content) for r in train])
-        evidence = np.asarray([r.weight for r in train])
-        model = RidgeCV(alphas=RIDGE_ALPHAS).fit(vectors, _targets(train, task.behavior), sample_weight=evidence)
-        return np.asarray(model.coef_, dtype=np.float64)
+        return _ridge(task.embedder.embed([words(r.content) for r in train]), train, task.behavior)
 
 
 class NearestNeighbours:
     """Mean percentile of the most similar train rows, weighted by similarity and evidence."""
 
     name = "nearest_neighbours"
+    reads_pictures = False
 
-    def score(self, task: Task) -> Floats | None:
-        texts = [words(r.content) for r in task.rows]
-        train = _sample(task)
-        if not any(texts) or len(train) < 3:
-            return None
+    def score(self, task: Task) -> Floats:
+        texts, train = _texts(task), _sample(task)
         known = task.embedder.embed([words(r.content) for r in train])
         targets, evidence = _targets(train, task.behavior), np.asarray([r.weight for r in train])
         k = min(NEIGHBOURS, len(train))
@@ -151,7 +162,27 @@ class NearestNeighbours:
         return np.concatenate(scores).astype(np.float64)
 
 
-BASELINES: tuple[Baseline, ...] = (MiniLMLinear(), NearestNeighbours(), TextLength(), Chance())
+class PictureLinear:
+    """Frozen ImageNet features and ridge, where pictures differ inside a context."""
+
+    name = "picture_linear"
+    reads_pictures = True
+
+    def score(self, task: Task) -> Floats:
+        seen = {(r.context, r.content.media) for r in task.rows if r.content.media}
+        if len(seen) <= len({context for context, _ in seen}) or not all(r.content.media for r in task.rows):
+            raise NotMade("the rows of a context do not differ by their pictures")
+        train = [r for r in _sample(task) if r.content.media]
+        paths = [r.content.media[0].path for r in (*train, *task.rows)]
+        try:
+            features = task.look(paths)
+        except CheckpointError as error:
+            raise NotMade(str(error)) from error
+        weights = _ridge(features[: len(train)], train, task.behavior)
+        return np.asarray(features[len(train) :] @ weights, dtype=np.float64)
+
+
+BASELINES: tuple[Baseline, ...] = (MiniLMLinear(), PictureLinear(), NearestNeighbours(), TextLength(), Chance())
 """In the order of the tables. The untuned backbone is a model and is run by the runner."""
 
 
@@ -164,7 +195,25 @@ def _targets(records: Sequence[Record], behavior: str) -> Floats:
     return Rows(records).percentiles(behavior)
 
 
+def _texts(task: Task) -> list[str]:
+    texts = [words(r.content) for r in task.rows]
+    if not any(texts):
+        raise NotMade(NO_WORDS)
+    return texts
+
+
+def _ridge(vectors: NDArray[np.float32], train: Sequence[Record], behavior: str) -> Floats:
+    """(D,) weights from (M, D) vectors to the percentile inside the context, rows weighted by their evidence."""
+    from sklearn.linear_model import RidgeCV
+
+    evidence = np.asarray([r.weight for r in train])
+    model = RidgeCV(alphas=RIDGE_ALPHAS).fit(vectors, _targets(train, behavior), sample_weight=evidence)
+    return np.asarray(model.coef_, dtype=np.float64)
+
+
 def _sample(task: Task) -> list[Record]:
     """Train rows with a percentile, thinned inside contexts that are many (all of them where there is one)."""
     known = [r for r in task.train if _percentile(r, task.behavior) is not None]
+    if len(known) < LEAST_TRAIN:
+        raise NotMade(NO_TRAIN)
     return thin(known, TRAIN_PER_CONTEXT) if len({r.context for r in known}) > 1 else known

@@ -19,7 +19,7 @@ from lcbm_model.evaluation.answers import (
     shuffled_contexts,
     shuffled_pictures,
 )
-from lcbm_model.evaluation.baselines import BASELINES, Baseline, Task
+from lcbm_model.evaluation.baselines import BASELINES, Baseline, NotMade, Task
 from lcbm_model.evaluation.bootstrap import Statistic
 from lcbm_model.evaluation.embedding_cache import CachedEmbedder
 from lcbm_model.evaluation.registry import get_suite
@@ -72,16 +72,19 @@ def evaluate(
     notes = _problems(loaded)
     # Before the baselines: a wrong model name should not cost minutes.
     simulator = None if _is_baseline(model) else _load(model)
-    wanted = [b for b in BASELINES if baselines != "none" or b.name == model]
+    fitting = [b for b in BASELINES if task.needs_pictures or not b.reads_pictures]
+    wanted = [b for b in fitting if baselines != "none" or b.name == model]
     plain = _baseline_answers(task, wanted, loaded, embedder or CachedEmbedder(), notes)
     seconds, spoilt = 0.0, {}
     if simulator is not None:
         answers, seconds = _asked(simulator, task, rows, notes, progress)
         spoilt = _controls(simulator, task, rows, answers, progress) if controls else {}
     else:
-        made = plain[str(model)]
+        made = plain.get(str(model))
         if made is None:
-            raise SettingsError("--model", "this baseline cannot be made from the file", value=model, remedy=notes[-1])
+            raise SettingsError(
+                "--model", "this baseline cannot be made from the file", value=model, remedy="; ".join(notes)
+            )
         answers = made
     statistics = task.figures(rows, answers) | task.calibration(rows, answers)
     keys = list(statistics)
@@ -146,12 +149,13 @@ def _baseline_answers(
     """Answers of each baseline by name; None, with a note, where one cannot be made."""
     found: dict[str, dict[str, Answers] | None] = {}
     for baseline in wanted:
-        scores = {b: baseline.score(Task(loaded.train, loaded.rows, b, embedder)) for b in task.behaviors}
-        made = {b: Answers(s) for b, s in scores.items() if s is not None}
-        found[baseline.name] = made if len(made) == len(task.behaviors) else None
-        if found[baseline.name] is None:
-            why = "the rows have no words" if loaded.train else "the file has no other train rows to learn from"
-            notes.append(f"{baseline.name}: not made, {why}")
+        try:
+            scores = {b: baseline.score(Task(loaded.train, loaded.rows, b, embedder)) for b in task.behaviors}
+        except NotMade as reason:
+            notes.append(f"{baseline.name}: not made, {reason}")
+            found[baseline.name] = None
+            continue
+        found[baseline.name] = {b: Answers(s) for b, s in scores.items()}
     return found
 
 

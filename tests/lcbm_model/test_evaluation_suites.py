@@ -85,6 +85,8 @@ def test_oasis_needs_its_pictures_and_is_not_answered_from_words(tmp_path: Path)
     assert any("constant output" in note for note in result.notes)
     assert result.baselines["minilm_linear"]["spearman_valence"] is None
     assert any("no words" in note for note in result.notes)
+    assert result.baselines["picture_linear"]["spearman_valence"] > 0.5  # light plates are pleasant
+    assert result.baselines["picture_linear"]["spearman_arousal"] > 0.5
 
 
 def test_upworthy_figures_on_rows_counted_by_hand(tmp_path: Path) -> None:
