@@ -1,0 +1,188 @@
+"""Which rows one step sees, and how they become tensors. Stateless: a step's rows follow from (seed, step) alone,
+so that a resumed run sees exactly what an unbroken one would have seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lcbm_model.errors import SettingsError
+from lcbm_model.training.data import Prepared
+
+if TYPE_CHECKING:
+    import torch
+
+Ints = npt.NDArray[np.int64]
+
+
+class ChunkSampler:
+    """Draws chunks (up to `size` rows of one comparison group) of one source, epoch after epoch."""
+
+    def __init__(self, rows: Ints, groups: npt.NDArray[Any], lengths: Ints, *, size: int, seed: int) -> None:
+        self._rows, self._groups, self._size, self._seed = rows, groups, size, seed
+        self.mean_tokens = float(lengths.mean()) * min(size, max(1.0, len(rows) / len(np.unique(groups))))
+        self._epoch, self._order = -1, np.zeros(0, np.int64)
+        self._starts = np.zeros(1, np.int64)
+        self._load(0)
+        self.chunks = len(self._chunk_order)
+
+    def _load(self, epoch: int) -> None:
+        if epoch == self._epoch:
+            return
+        rng = np.random.default_rng([self._seed, epoch])
+        order = np.lexsort((rng.random(len(self._rows)), self._groups))
+        grouped = self._groups[order]
+        first = np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]])
+        within = np.arange(len(order)) - np.repeat(first, np.diff(np.r_[first, len(order)]))
+        self._starts = np.flatnonzero(within % self._size == 0)
+        self._ends = np.r_[self._starts[1:], len(order)]
+        self._order = self._rows[order]
+        self._chunk_order = rng.permutation(len(self._starts))
+        self._epoch = epoch
+
+    def take(self, start: int, count: int) -> list[Ints]:
+        """Chunks number `start` to `start + count` of the endless stream."""
+        found = []
+        for number in range(start, start + count):
+            self._load(number // self.chunks)
+            chunk = self._chunk_order[number % self.chunks]
+            found.append(self._order[self._starts[chunk] : self._ends[chunk]])
+        return found
+
+
+class MixSampler:
+    """A step's chunks from every source in the stated ratio of tokens."""
+
+    def __init__(self, data: Prepared, rows: Ints, mix: dict[str, float], *, tokens: int, size: int, seed: int) -> None:
+        lengths = data.rows.lengths
+        unknown = sorted(set(mix) - set(data.sources))
+        if unknown:
+            raise SettingsError(
+                "run.mix", "names a source that was not prepared", value=unknown[0], remedy=f"Known: {data.sources}"
+            )
+        self._parts: list[tuple[ChunkSampler, float]] = []
+        total = sum(mix.values())
+        for number, (name, share) in enumerate(sorted(mix.items())):
+            own = rows[data.rows.source[rows] == data.sources.index(name)]
+            if share <= 0 or not len(own):
+                continue
+            groups = data.rows.pair_group[own]
+            sampler = ChunkSampler(own, groups, lengths[own], size=size, seed=seed * 1000 + number)
+            self._parts.append((sampler, tokens * share / total / sampler.mean_tokens))
+        if not self._parts:
+            raise SettingsError("run.mix", "no source with a positive share has rows in the train split", value=mix)
+
+    def step(self, number: int) -> list[Ints]:
+        """Chunks of step `number` (0-based)."""
+        chunks: list[Ints] = []
+        for sampler, rate in self._parts:
+            start, stop = int(number * rate), int((number + 1) * rate)
+            chunks += sampler.take(start, stop - start)
+        if not chunks:  # tiny budgets: at least one chunk a step, the sources in turn
+            sampler, _ = self._parts[number % len(self._parts)]
+            chunks = sampler.take(number // len(self._parts), 1)
+        return chunks
+
+
+def micro_batches(chunks: Sequence[Ints], lengths: Ints, budget: int) -> Iterator[tuple[Ints, Ints]]:
+    """Cut chunks into forward passes of at most `budget` padded tokens, shortest first.
+
+    Yields:
+        (rows, chunk numbers), both (B,). A chunk is never cut.
+    """
+    order = sorted(range(len(chunks)), key=lambda c: int(lengths[chunks[c]].max()))
+    held: list[int] = []
+    count = 0
+    for c in order:
+        longest, size = int(lengths[chunks[c]].max()), len(chunks[c])
+        if held and (count + size) * longest > budget:
+            yield _joined(chunks, held)
+            held, count = [], 0
+        held.append(c)
+        count += size
+    if held:
+        yield _joined(chunks, held)
+
+
+def _joined(chunks: Sequence[Ints], held: list[int]) -> tuple[Ints, Ints]:
+    return (
+        np.concatenate([chunks[c] for c in held]),
+        np.repeat(np.asarray(held, np.int64), [len(chunks[c]) for c in held]),
+    )
+
+
+@dataclass
+class Batch:
+    """B rows padded on the right to T tokens (no mask is needed: attention is causal).
+
+    ids (B, T). Everything else (B,), but pictures (B', K, C) of the rows `picture_rows` (B',). Positions count from
+    the row's beginning; `chunk` numbers the comparison a row belongs to.
+    """
+
+    ids: torch.Tensor
+    length: torch.Tensor
+    own_start: torch.Tensor
+    target_start: torch.Tensor
+    words_start: torch.Tensor
+    words_end: torch.Tensor
+    metric: torch.Tensor
+    chunk: torch.Tensor
+    value: torch.Tensor
+    noise: torch.Tensor
+    percentile: torch.Tensor
+    reliability: torch.Tensor
+    weight: torch.Tensor
+    pictures: torch.Tensor
+    picture_rows: torch.Tensor
+    picture_at: torch.Tensor
+    has_text: bool
+
+
+class Collator:
+    """Keeps all arrays on the device and gathers batches there: no Python loop over examples."""
+
+    def __init__(self, data: Prepared, device: torch.device | str) -> None:
+        import torch
+
+        rows = data.rows
+        self.device = torch.device(device)
+        self._data = data
+        self.lengths = rows.lengths
+        self._tokens = torch.from_numpy(rows.tokens.astype(np.int32)).to(self.device)
+        self._offsets = torch.from_numpy(rows.offsets).to(self.device)
+        self._pictures = torch.from_numpy(data.pictures).to(self.device)
+        whole = ("own_start", "target_start", "words_start", "words_end", "metric", "picture", "picture_at")
+        real = ("value", "noise", "percentile", "reliability", "weight")
+        self._columns = {n: torch.from_numpy(getattr(rows, n).astype(np.int64)).to(self.device) for n in whole}
+        self._columns |= {n: torch.from_numpy(getattr(rows, n).astype(np.float32)).to(self.device) for n in real}
+
+    def batch(self, rows: Ints, chunks: Ints | None = None) -> Batch:
+        """Gather rows (B,) into one padded batch."""
+        import torch
+
+        longest = int(self.lengths[rows].max())
+        longest += -longest % 8  # lengths in eights keep matrix kernels on their fast path
+        index = torch.from_numpy(rows).to(self.device)
+        start, stop = self._offsets[index], self._offsets[index + 1]
+        at = start[:, None] + torch.arange(longest, device=self.device)  # (B, T)
+        ids = self._tokens[at.clamp(max=len(self._tokens) - 1)].long()
+        ids = torch.where(at < stop[:, None], ids, 0)
+        columns = {name: column[index] for name, column in self._columns.items()}
+        picture = columns.pop("picture")
+        shown = np.flatnonzero(self._data.rows.picture[rows] >= 0)
+        shown_index = torch.from_numpy(shown).to(self.device)
+        pictures = self._pictures[picture[shown_index]].float() * self._data.picture_step
+        chunk = torch.arange(len(rows)) if chunks is None else torch.from_numpy(chunks)
+        return Batch(
+            ids=ids,
+            length=stop - start,
+            chunk=chunk.to(self.device),
+            pictures=pictures,
+            picture_rows=shown_index,
+            has_text=bool((self._data.rows.target_start[rows] < self.lengths[rows]).any()),
+            **columns,
+        )

@@ -1,0 +1,150 @@
+"""Examples as packed arrays on disk: the seam between preparing (records, tokenizer) and fitting (torch alone).
+
+A prepared folder holds `rows.npz` (tokens of all rows end to end, and one entry per row for everything else),
+`ids.txt` (one record id a line), `pictures.npz` (frozen vision-tower features) and `manifest.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lcbm_model.errors import CheckpointError, SettingsError
+
+N_BINS = 10
+"""As `behavior.N_BINS`, which needs pydantic to be imported; a test holds them equal."""
+SPLITS = ("train", "validation", "test")
+TEXT = -1
+"""Metric index of a row that is a text example."""
+
+
+@dataclass
+class Rows:
+    """n examples, N tokens. Behaviour rows ask for one digit; text rows carry target tokens.
+
+    tokens (N,): ids of shared + own (+ target) parts, end to end. offsets (n + 1,). Everything else (n,):
+    own_start, target_start: positions inside the row (target_start == length: no target). words_start, words_end:
+    the candidate's own words. picture: row of `pictures`, -1 for none; picture_at: position of its first token.
+    value, noise: outcome and its standard error on a scale that compares inside pair_group. exposure: impressions
+    behind a rate, else 0. percentile 0..100 and its reliability 0..1. half_hash: stable hash of the group that no
+    split may cut.
+    """
+
+    tokens: npt.NDArray[Any]
+    offsets: npt.NDArray[np.int64]
+    own_start: npt.NDArray[np.int32]
+    target_start: npt.NDArray[np.int32]
+    words_start: npt.NDArray[np.int32]
+    words_end: npt.NDArray[np.int32]
+    source: npt.NDArray[np.int16]
+    metric: npt.NDArray[np.int16]
+    split: npt.NDArray[np.int8]
+    pair_group: npt.NDArray[np.int32]
+    half_hash: npt.NDArray[np.uint32]
+    value: npt.NDArray[np.float32]
+    noise: npt.NDArray[np.float32]
+    exposure: npt.NDArray[np.float32]
+    percentile: npt.NDArray[np.float32]
+    reliability: npt.NDArray[np.float32]
+    weight: npt.NDArray[np.float32]
+    picture: npt.NDArray[np.int32]
+    picture_at: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.own_start)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """(n,) tokens of each row."""
+        return np.diff(self.offsets)
+
+
+@dataclass
+class Prepared:
+    """Everything the fitting stage needs but the base weights."""
+
+    rows: Rows
+    ids: list[str]
+    sources: list[str]
+    metrics: list[str]
+    digit_ids: list[int]
+    pictures: npt.NDArray[np.uint8]  # (P, T, C), in steps of `picture_step`
+    picture_step: float
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write the folder; an existing one is overwritten file by file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(folder / "rows.npz", **{f.name: getattr(self.rows, f.name) for f in fields(Rows)})
+        np.savez_compressed(folder / "pictures.npz", pictures=self.pictures)
+        (folder / "ids.txt").write_text("\n".join(self.ids), "utf-8")
+        head: dict[str, Any] = {"sources": self.sources, "metrics": self.metrics, "digit_ids": self.digit_ids}
+        head["picture_step"] = self.picture_step
+        (folder / "manifest.json").write_text(json.dumps({**self.manifest, **head}, indent=1), "utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Prepared:
+        """Read a prepared folder.
+
+        Raises:
+            CheckpointError: A file is missing or damaged.
+        """
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+            with np.load(folder / "rows.npz", allow_pickle=False) as arrays:
+                rows = Rows(**{f.name: arrays[f.name] for f in fields(Rows)})
+            with np.load(folder / "pictures.npz", allow_pickle=False) as arrays:
+                pictures = arrays["pictures"]
+            ids = (folder / "ids.txt").read_text("utf-8").split("\n")
+        except (OSError, KeyError, ValueError) as error:
+            raise CheckpointError(str(folder), "is no readable prepared folder", value=str(error)) from error
+        if len(ids) != len(rows) or len(rows.offsets) != len(rows) + 1 or rows.offsets[-1] != len(rows.tokens):
+            raise CheckpointError(str(folder), "its arrays do not fit together", remedy="Prepare it again")
+        return cls(
+            rows=rows,
+            ids=ids,
+            sources=manifest["sources"],
+            metrics=manifest["metrics"],
+            digit_ids=manifest["digit_ids"],
+            pictures=pictures,
+            picture_step=manifest["picture_step"],
+            manifest=manifest,
+        )
+
+    def check(self) -> None:
+        """Refuse what would train on nothing or on cut pictures.
+
+        Raises:
+            SettingsError: No supervised row in train, or a picture whose tokens lie beyond the end of its row.
+        """
+        rows = self.rows
+        train = rows.split == 0
+        supervised = train & ((rows.metric != TEXT) | (rows.target_start < rows.lengths))
+        if not supervised.any():
+            raise SettingsError("data", "no supervised token in the train split", remedy="Add sources or rows")
+        per_picture = self.pictures.shape[1] if self.pictures.size else 0
+        shown = rows.picture >= 0
+        cut = shown & (rows.picture_at + per_picture > np.minimum(rows.own_start, rows.lengths))
+        if cut.any():
+            row = int(np.flatnonzero(cut)[0])
+            raise SettingsError(
+                f"data: row {self.ids[row]}",
+                f"{per_picture} picture tokens do not fit before the candidate's text ({int(cut.sum())} such rows)",
+                remedy="Raise data.max_length",
+            )
+
+    def select(self, *, split: str, half: str = "all", fraction: float = 1.0) -> npt.NDArray[np.int64]:
+        """Rows of a split; in train, of one disjoint half of the groups and of a share of them."""
+        rows = self.rows
+        keep = rows.split == SPLITS.index(split)
+        if split == "train":
+            if half != "all":
+                keep &= (rows.half_hash & 1) == (0 if half == "a" else 1)
+            if fraction < 1:
+                keep &= (rows.half_hash >> 1) % 10_000 < fraction * 10_000
+        return np.flatnonzero(keep)

@@ -1,0 +1,73 @@
+"""Write what a run learned as an adapter folder: safetensors and JSON, nothing pickled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+
+if TYPE_CHECKING:
+    from lcbm_model.training.data import Prepared
+    from lcbm_model.training.joint import JointHead
+    from lcbm_model.training.model import BehaviorModel
+    from lcbm_model.training.settings import Recipe
+
+
+def lora_weights(model: BehaviorModel) -> dict[str, torch.Tensor]:
+    """LoRA matrices under peft's saved names (`base_model.model.model.layers...lora_A.weight`)."""
+    return {
+        "base_model.model." + name.removeprefix("lm.").replace(".default.", "."): p.detach()
+        for name, p in model.trainable().items()
+        if ".lora_" in name
+    }
+
+
+def export_adapter(
+    model: BehaviorModel, joint: JointHead, data: Prepared, recipe: Recipe, summary: dict[str, Any], folder: Path
+) -> None:
+    """Write adapter_model.safetensors + adapter_config.json (peft), connector, heads and lcbm.json.
+
+    LoRA and connector are stored in bfloat16, the heads in float32.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {k: v.to(torch.bfloat16).contiguous().cpu() for k, v in lora_weights(model).items()}
+    save_file(half, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    lora = recipe.lora
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": list(lora.targets),
+        "layers_to_transform": list(range(lora.first_layer, lora.last_layer or len(model.tower.layers))),
+        "layers_pattern": "layers",
+        "inference_mode": True,
+        "base_model_name_or_path": data.manifest.get("base", {}).get("name", ""),
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=1), "utf-8")
+    connector = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in model.connector.state_dict().items()}
+    save_file(connector, folder / "connector.safetensors", metadata={"format": "pt"})
+    heads: dict[str, torch.Tensor] = {}
+    for number, metric in enumerate(data.metrics):
+        heads[f"value.{metric}.weight"] = joint.weight[number].detach().float().cpu().contiguous()
+        heads[f"value.{metric}.bias"] = joint.bias[number].detach().float().cpu().contiguous()
+    save_file(heads, folder / "heads.safetensors", metadata={"format": "pt"})
+    base = data.manifest.get("base", {})
+    spec = {
+        "format": 1,
+        "name": recipe.run.name,
+        "base": base.get("name", ""),
+        "base_hash": base.get("hash", ""),
+        "vision_hash": base.get("vision_hash"),
+        "metrics": data.metrics,
+        "readout": "bins+value",
+        "value_layer": recipe.readout.layers[0],
+        "value_pooling": recipe.readout.pooling,
+        "training": {"recipe": recipe.to_dict(), "sources": data.sources, "figures": summary.get("figures", {})},
+    }
+    (folder / "lcbm.json").write_text(json.dumps(spec, indent=1), "utf-8")

@@ -1,0 +1,193 @@
+"""Stage two: fit one or more runs on a prepared folder. Needs torch, transformers, peft and accelerate only.
+
+    python -m lcbm_model.training.fit PREPARED --base BASE --runs runs.json --out OUT
+
+`runs.json` is a list of settings that differ from the prepared recipe, each a mapping of dotted keys:
+[{"run.name": "all", "optim.lr": 2e-4}, {"run.name": "a", "run.half": "a"}].
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lcbm_model.training.base import load_base
+from lcbm_model.training.collate import Collator, Ints
+from lcbm_model.training.data import Prepared
+from lcbm_model.training.evaluate import group_figures
+from lcbm_model.training.export import export_adapter
+from lcbm_model.training.joint import JointHead, fit_joint
+from lcbm_model.training.model import BehaviorModel
+from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
+from lcbm_model.training.scoring import score_rows
+from lcbm_model.training.settings import Recipe, override, recipe_from
+from lcbm_model.training.trainer import Trainer, pick_rows, write_log
+
+
+def run_fit(
+    data: Prepared, lm: nn.Module, recipe: Recipe, out: Path, *, resume: bool = False, save: bool = True
+) -> dict[str, Any]:
+    """One whole run: start the heads from a probe, train, join with a closing probe, evaluate, export.
+
+    Returns:
+        The run's summary, as written to `summary.json`.
+    """
+    from accelerate import Accelerator
+
+    started = time.monotonic()
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.run.seed)
+    if recipe.run.threads:
+        torch.set_num_threads(recipe.run.threads)
+    accelerator = Accelerator()
+    device = accelerator.device
+    torch.set_float32_matmul_precision("high")
+    channels = int(data.pictures.shape[-1])
+    model = BehaviorModel(
+        lm, digit_ids=data.digit_ids, metrics=len(data.metrics), channels=channels,
+        lora=recipe.lora, readout=recipe.readout,
+    )  # fmt: skip
+    model.to(device)
+    collator = Collator(data, device)
+    if recipe.readout.init == "probe":
+        start_heads(model, data, collator, recipe)
+    else:
+        standardise_heads(model, data, collator, recipe)
+    trainer = Trainer(
+        model, data, recipe,
+        collator=collator, accelerator=accelerator, folder=out / "state" if save else None,
+        report=write_log(out / "log.jsonl"),
+    )  # fmt: skip
+    first = trainer.evaluate() if not resume else None
+    state = trainer.fit(resume=resume)
+    trained = time.monotonic() - started
+    round_weights(model)
+    joint = fit_joint(model, data, collator, recipe)
+    figures, predictions = closing_figures(model, joint, data, collator, recipe)
+    summary = {
+        "name": recipe.run.name,
+        "recipe": recipe.to_dict(),
+        "seconds_training": round(trained, 1),
+        "seconds": round(time.monotonic() - started, 1),
+        "selection_at_start": first,
+        "best_step": state.best_step,
+        "selection": state.best_score,
+        "joint": joint.notes,
+        "figures": figures,
+    }
+    if accelerator.is_main_process:
+        (out / "summary.json").write_text(json.dumps(summary, indent=1), "utf-8")
+        np.savez_compressed(out / "predictions.npz", **predictions)
+        export_adapter(model, joint, data, recipe, summary, out / "adapter")
+    return summary
+
+
+def round_weights(model: BehaviorModel) -> None:
+    """Round adapters and connector to the bfloat16 they are stored in, so that figures are those of the files."""
+    with torch.no_grad():
+        for name, parameter in model.trainable().items():
+            if not name.startswith("head"):
+                parameter.copy_(parameter.to(torch.bfloat16))
+
+
+def standardise_heads(model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe) -> None:
+    """Fix the scale of the pooled states from a sample of training rows."""
+    rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
+    rows = rows[data.rows.metric[rows] >= 0]
+    sample = np.random.default_rng(recipe.run.seed).permutation(rows)[:2000]
+    states = score_rows(model, collator, sample, budget=recipe.optim.micro_tokens, pooled=True, bins=False).pooled
+    assert states is not None
+    model.head.mean, model.head.scale = (t.clone() for t in standardise(states))
+
+
+def start_heads(model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe) -> None:
+    """Start every metric's head from a pairwise logistic fit on the untuned states."""
+    standardise_heads(model, data, collator, recipe)
+    for metric in range(len(data.metrics)):
+        rows = training_rows(data, recipe, metric)
+        if not len(rows):
+            continue
+        i, j, z = probe_pairs(data.rows, rows, size=recipe.optim.group_size, seed=recipe.run.seed)
+        bf16, budget = recipe.run.precision == "bf16", recipe.optim.micro_tokens
+        states = score_rows(model, collator, rows, budget=budget, pooled=True, bins=False, bf16=bf16).pooled
+        assert states is not None
+        standard = (states - model.head.mean) / model.head.scale
+        weights = fit_probe(standard, i, j, z, l2=recipe.readout.probe_l2[-1])
+        with torch.no_grad():
+            model.head.weight[metric] = weights * weights.numel() ** 0.5
+
+
+def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:
+    """Rows of a metric behind a probe: whole comparison groups, at most about `readout.probe_rows`."""
+    rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
+    rows = rows[data.rows.metric[rows] == metric]
+    if len(rows) <= recipe.readout.probe_rows:
+        return rows
+    groups = data.rows.pair_group[rows]
+    names = np.random.default_rng(recipe.run.seed).permutation(np.unique(groups))
+    per_group = len(rows) / len(names)
+    if per_group < 20:
+        return rows[np.isin(groups, names[: int(recipe.readout.probe_rows / per_group)])]
+    return np.sort(np.random.default_rng(recipe.run.seed).permutation(rows)[: recipe.readout.probe_rows])
+
+
+def closing_figures(
+    model: BehaviorModel, joint: JointHead, data: Prepared, collator: Collator, recipe: Recipe
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Figures on validation and test, by 'split/source/metric/readout', and the scores behind them."""
+    figures: dict[str, Any] = {}
+    kept: dict[str, list[np.ndarray]] = {"row": [], "bins": [], "head": [], "joint": []}
+    for split in ("validation", "test"):
+        for name, rows in pick_rows(data, split, recipe.run.final_rows).items():
+            scores = score_rows(model, collator, rows, budget=recipe.optim.micro_tokens, pooled=True)
+            assert scores.pooled is not None
+            joined = joint.utility(scores, data.rows.metric[rows])
+            expected = scores.bins @ (np.arange(10) + 0.5)
+            for readout, values in {"bins": expected, "head": scores.utility, "joint": joined}.items():
+                figures[f"{split}/{name}/{readout}"] = {
+                    k: round(v, 5) for k, v in group_figures(data.rows, rows, values.astype(np.float64)).items()
+                }
+            kept["row"].append(rows)
+            kept["bins"].append(scores.bins.astype(np.float16))
+            kept["head"].append(scores.utility)
+            kept["joint"].append(joined.astype(np.float32))
+    return figures, {name: np.concatenate(parts) for name, parts in kept.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line of the fitting stage."""
+    parser = argparse.ArgumentParser(prog="python -m lcbm_model.training.fit", description=__doc__)
+    parser.add_argument("prepared", type=Path, help="prepared folder")
+    parser.add_argument("--base", type=Path, required=True, help="folder of the base weights (safetensors or GGUF)")
+    parser.add_argument("--runs", type=Path, help="JSON list of runs (default: the prepared recipe once)")
+    parser.add_argument("--only", nargs="*", help="names of the runs to do")
+    parser.add_argument("--out", type=Path, required=True, help="folder of results")
+    parser.add_argument("--resume", action="store_true", help="go on where a killed run stopped")
+    parser.add_argument("--deadline", type=float, help="seconds after which no further run is started")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    data = Prepared.load(options.prepared)
+    lm = load_base(options.base, data.manifest.get("base", {}).get("hash"))
+    runs = json.loads(options.runs.read_text("utf-8")) if options.runs else [{}]
+    for changes in runs:
+        recipe = recipe_from(override(data.manifest["recipe"], changes), where="runs")
+        if options.only and recipe.run.name not in options.only:
+            continue
+        if options.deadline and time.monotonic() - started > options.deadline:
+            print(json.dumps({"skipped": recipe.run.name, "reason": "deadline"}), flush=True)
+            continue
+        summary = run_fit(data, copy.deepcopy(lm), recipe, options.out / recipe.run.name, resume=options.resume)
+        print(json.dumps({k: v for k, v in summary.items() if k != "recipe"}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""Stage one: records become packed arrays (`Prepared`). Needs the tokenizer and the corpus, no GPU."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from lcbm_model.backbone.chat import PromptEncoder
+from lcbm_model.corpus.record import Record
+from lcbm_model.errors import SettingsError
+from lcbm_model.metrics import Metric, get_metric
+from lcbm_model.simulator.base import Context, Known
+from lcbm_model.tasks.base import TextExample
+from lcbm_model.tasks.registry import get_task
+from lcbm_model.training.data import SPLITS, TEXT, Prepared, Rows
+from lcbm_model.verbalize import Prompt, behavior_prompt
+
+LONGEST_TEXT = 900
+"""Characters of a candidate that are shown; what lies beyond hardly ever decides and costs most of the tokens."""
+TEXT_TASKS = ("content_write", "content_rewrite", "behavior_which", "understand_clickbait", "understand_affect")
+"""Tasks whose answers are words, drawn in equal parts."""
+
+
+@dataclass
+class PreparedRow:
+    """One example before packing; the names are those of `Rows`."""
+
+    ids: np.ndarray[Any, Any]
+    own_start: int
+    target_start: int
+    words_start: int
+    words_end: int
+    source: str
+    metric: str | None
+    split: str
+    pair_group: str
+    half: str
+    record: str
+    value: float = 0.0
+    noise: float = 1.0
+    exposure: float = 0.0
+    percentile: float = 50.0
+    reliability: float = 0.0
+    weight: float = 0.0
+    picture: str | None = None
+    picture_at: int = 0
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One prompt (and answer) in tokens, with the positions that training needs."""
+
+    ids: np.ndarray[Any, Any]
+    own_start: int
+    target_start: int
+    words_start: int
+    words_end: int
+    picture_at: int
+
+
+class Encoder:
+    """Prompts to tokens by the backbone's own encoder, so that training sees what every backend will read.
+
+    Args:
+        prompts: The backbone's encoder.
+        end_id: Token that ends an answer.
+        max_length: Longer examples are left out (counted in `too_long`).
+    """
+
+    def __init__(self, prompts: PromptEncoder, *, end_id: int, max_length: int) -> None:
+        self.prompts, self._end, self._longest = prompts, end_id, max_length
+        self.too_long = 0
+
+    def __call__(self, prompt: Prompt, answer: str | None = None) -> Encoded | None:
+        """Tokens of a prompt and, where there is one, its answer; None where they are too many."""
+        encoded = self.prompts.encode(prompt)
+        target: tuple[int, ...] = ()
+        if answer is not None:
+            words = self.prompts.tokenizer(answer, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+            target = (*words, self._end)
+        shared, own = encoded.shared, encoded.own
+        if len(shared) + len(own) + len(target) > self._longest:
+            self.too_long += 1
+            return None
+        return Encoded(
+            ids=np.asarray(shared + own + target, dtype=np.int32),
+            own_start=len(shared),
+            target_start=len(shared) + len(own),
+            words_start=len(shared) + encoded.words[0],
+            words_end=len(shared) + encoded.words[1],
+            picture_at=shared.index(self.prompts.image_token) if encoded.pictures else 0,
+        )
+
+
+def behavior_rows(
+    records: Iterable[Record],
+    encoder: Encoder,
+    *,
+    metrics: Sequence[str] = (),
+    picture_share: float = 1.0,
+    known: Callable[[Record, str], Context | None] | None = None,
+) -> Iterator[PreparedRow]:
+    """Behaviour simulation, one row per record and metric that has a percentile."""
+    for record in records:
+        content = record.content.with_text(record.content.text[:LONGEST_TEXT])
+        if content.media and content.text and not _draw(record.id, picture_share):
+            content = content.model_copy(update={"media": ()})
+        for seen in record.observations:
+            if seen.percentile is None or (metrics and seen.metric not in metrics):
+                continue
+            metric = get_metric(seen.metric)
+            context = known(record, seen.metric) if known else None
+            encoded = encoder(behavior_prompt(content, metric, context))
+            if encoded is None:
+                continue
+            value, noise, exposure = _outcome(metric, seen.value, seen.exposure, seen.percentile, record.weight)
+            yield PreparedRow(
+                **vars(encoded),
+                source=record.source,
+                metric=seen.metric,
+                split=record.split,
+                pair_group=f"{record.arms or record.context}#{seen.metric}",
+                half=record.group,
+                record=record.id,
+                value=value,
+                noise=noise,
+                exposure=exposure,
+                percentile=seen.percentile,
+                reliability=record.weight,
+                weight=1.0,
+                picture=str(content.media[0].path) if content.media else None,
+            )
+
+
+def _outcome(
+    metric: Metric, value: float, exposure: float | None, percentile: float, reliability: float
+) -> tuple[float, float, float]:
+    """Outcome, its standard error and exposure, on a scale that compares inside a group.
+
+    Rates keep their own scale. Everything else is compared as a normal score of its rank, whose error follows from
+    the reliability; half a unit is added, because unlike an experiment's arms such posts differ in more than words.
+    """
+    if metric.kind == "rate" and exposure:
+        smoothed = (value * exposure + 0.5) / (exposure + 1)
+        return value, float(np.sqrt(smoothed * (1 - smoothed) / exposure)), exposure
+    score = float(ndtri(np.clip(percentile / 100, 0.005, 0.995)))
+    return score, float(np.sqrt(1 - min(reliability, 0.98) + 0.25**2)), 0.0
+
+
+def text_rows(records: Sequence[Record], encoder: Encoder, *, limit: int, seed: int) -> Iterator[PreparedRow]:
+    """Text examples of the train split from `TEXT_TASKS`.
+
+    Args:
+        limit: Examples at most, the tasks in equal parts as far as each goes.
+    """
+    groups = {record.id: record.group for record in records}
+    shown = [r.model_copy(update={"content": r.content.with_text(r.content.text[:LONGEST_TEXT])}) for r in records]
+    rng = np.random.default_rng(seed)
+    for name in TEXT_TASKS:
+        # Writing needs no picture; pictures that are asked about stay.
+        kept = shown if name == "understand_affect" else [_blind(r) for r in shown]
+        examples = [e for e in get_task(name).examples(kept, "train", seed) if isinstance(e, TextExample)]
+        for index in rng.permutation(len(examples))[: limit // len(TEXT_TASKS)]:
+            example = examples[index]
+            encoded = encoder(example.prompt, example.answer)
+            if encoded is None:
+                continue
+            first = re.split(r"[>|/]", example.record_id)[0]
+            yield PreparedRow(
+                **vars(encoded),
+                source="text",
+                metric=None,
+                split="train",
+                pair_group=f"{name}#{index}",
+                half=groups.get(first, example.record_id),
+                record=example.record_id,
+                picture=str(example.prompt.pictures[0]) if example.prompt.pictures else None,
+            )
+
+
+def _blind(record: Record) -> Record:
+    if not record.content.media:
+        return record
+    return record.model_copy(update={"content": record.content.model_copy(update={"media": ()})})
+
+
+def _draw(key: str, share: float) -> bool:
+    return zlib.crc32(key.encode()) % 10_000 < share * 10_000
+
+
+def pack(
+    found: Iterable[PreparedRow],
+    *,
+    digit_ids: Sequence[int],
+    picture_features: Callable[[Sequence[str]], np.ndarray],
+    vocabulary: int,
+    manifest: dict[str, Any],
+) -> Prepared:
+    """Examples to arrays.
+
+    Args:
+        picture_features: Paths to (P, T, C) features, 0..6 (ReLU6 towers).
+        vocabulary: Token ids lie below it.
+
+    Raises:
+        SettingsError: No example at all.
+    """
+    rows = list(found)
+    if not rows:
+        raise SettingsError("data", "no record gave an example", remedy="Check data.sources and data.max_length")
+    sources = sorted({r.source for r in rows})
+    metrics = sorted({r.metric for r in rows if r.metric is not None})
+    paths = sorted({r.picture for r in rows if r.picture is not None})
+    shown = {path: number for number, path in enumerate(paths)}
+    groups = {name: number for number, name in enumerate(dict.fromkeys(r.pair_group for r in rows))}
+    step = 6 / 255
+    pictures = picture_features(paths) if paths else np.zeros((0, 1, 1), np.float32)
+    coded: dict[str, Callable[[PreparedRow], Any]] = {
+        "source": lambda r: sources.index(r.source),
+        "metric": lambda r: TEXT if r.metric is None else metrics.index(r.metric),
+        "split": lambda r: SPLITS.index(r.split),
+        "pair_group": lambda r: groups[r.pair_group],
+        "half_hash": lambda r: zlib.crc32(r.half.encode()),
+        "picture": lambda r: -1 if r.picture is None else shown[r.picture],
+    }
+    kinds: dict[str, Any] = {
+        "source": np.int16, "metric": np.int16, "split": np.int8, "pair_group": np.int32, "half_hash": np.uint32,
+        "own_start": np.int32, "target_start": np.int32, "words_start": np.int32, "words_end": np.int32,
+        "picture": np.int32, "picture_at": np.int32,
+    }  # fmt: skip
+    columns = {
+        f.name: np.array([coded[f.name](r) if f.name in coded else getattr(r, f.name) for r in rows]).astype(
+            kinds.get(f.name, np.float32)
+        )
+        for f in fields(Rows)
+        if f.name not in ("tokens", "offsets")
+    }
+    small = np.uint16 if vocabulary <= 65536 else np.int32
+    tokens = np.concatenate([np.asarray(r.ids, dtype=small) for r in rows])
+    offsets = np.concatenate([[0], np.cumsum([len(r.ids) for r in rows])]).astype(np.int64)
+    return Prepared(
+        rows=Rows(tokens=tokens, offsets=offsets, **columns),
+        ids=[r.record for r in rows],
+        sources=sources,
+        metrics=metrics,
+        digit_ids=list(digit_ids),
+        pictures=np.clip(np.rint(pictures / step), 0, 255).astype(np.uint8),
+        picture_step=step,
+        manifest=manifest,
+    )
+
+
+def known_context(records: Sequence[Record], count: int) -> Callable[[Record, str], Context | None]:
+    """Known results of the same context, drawn by the record's id, never itself.
+
+    Train records show train results only, so nothing of another split is seen.
+    """
+    pools: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        if record.split == "train" or not record.arms:
+            pools.setdefault((record.context, record.split), []).append(record)
+
+    def find(record: Record, metric: str) -> Context | None:
+        pool = pools.get((record.context, record.split), [])
+        rng = np.random.default_rng(zlib.crc32(record.id.encode()))
+        picked = [pool[i] for i in rng.permutation(len(pool))[: count + 1] if pool[i].id != record.id][:count]
+        seen = [(r.content.text[:160], r.observation(metric)) for r in picked if r.content.text]
+        return Context(
+            examples=tuple(Known(text=t, percentile=o.percentile) for t, o in seen if o and o.percentile is not None)
+        )
+
+    return find

@@ -1,0 +1,283 @@
+"""Settings of a training run, grouped by concern, checked when built.
+
+Plain dataclasses, so that the fitting stage runs on a machine that has only torch, transformers, peft and
+accelerate; where pydantic is present (every ordinary install) it validates them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from lcbm_model.errors import SettingsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseSettings:
+    """What is tuned."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    model: str = "embedded"
+    """`embedded` (SmolLM2-135M + EfficientNet-Lite0), a local folder, or a hub name."""
+    architecture: Literal["smol", "causal", "image_text"] = "smol"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Which records become examples, and how many."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    folder: str | None = None
+    """Folder of the development data; None: `LCBM_DATA`, else `../shared/data` beside the checkout."""
+    sources: tuple[str, ...] = ("upworthy", "caption_contest", "facebook", "reddit", "oasis")
+    table: str | None = None
+    """A team's own CSV / JSONL / Parquet, read as the source `table`."""
+    max_records: dict[str, int] = field(default_factory=dict)
+    """Training records kept per source: whole experiments, and evenly over the groups of ranked sources."""
+    metrics: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Metrics kept per source; all where unnamed."""
+    picture_share: float = 0.25
+    """Share of the records with picture AND text that are shown with the picture (the rest: text alone)."""
+    context_examples: int = 0
+    """Known results of the same group shown in the prompt (0: none)."""
+    text_examples: int = 12000
+    """Content simulation, rewriting and understanding examples (train split), all kinds together."""
+    max_held: int = 8000
+    """Records kept per source in validation and in test."""
+    max_length: int = 512
+    """Longest example in tokens; longer ones are left out, so no picture is ever cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraSettings:
+    """Low-rank adapters on the language tower."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.05
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    first_layer: int = 0
+    """Layers below are frozen and run without gradients."""
+    last_layer: int | None = None
+    """Layers from here on carry no adapter (None: all do)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadoutSettings:
+    """The value head: one linear map per metric over mean-pooled hidden states of the candidate's own tokens."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    layers: tuple[int, ...] = (16,)
+    """Blocks after which states are pooled (1 = after the first block)."""
+    pooling: Literal["words", "own"] = "words"
+    """Tokens that are pooled: the candidate's words, or everything after the shared part."""
+    init: Literal["zero", "probe"] = "probe"
+    """`probe`: start from a pairwise logistic fit on the untuned states."""
+    probe_rows: int = 20000
+    """Training rows behind each probe."""
+    probe_l2: tuple[float, ...] = (0.001, 0.01, 0.1)
+    """Ridge penalties tried for the closing probe; validation chooses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """Weights of the loss terms; 0 switches a term off."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    bins: float = 1.0
+    """Cross-entropy on soft bins at the read-out position."""
+    pairs: float = 1.0
+    """Bradley-Terry on the value head's utilities."""
+    pairs_bins: float = 0.5
+    """Bradley-Terry on the expected bin of the language-model read-out."""
+    value: float = 0.1
+    """Squared error of the expected percentile (0..1)."""
+    text: float = 0.3
+    """Cross-entropy on the target tokens of text examples."""
+    most_reliable: float = 0.95
+    """Soft bins never trust a rank more than this (0..1): label smoothing along the scale."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimSettings:
+    """Steps, rates and batches."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    steps: int = 600
+    lr: float = 2e-4
+    head_lr: float = 5e-4
+    connector_lr: float = 5e-4
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    """Share of the steps."""
+    clip: float = 1.0
+    ema: float = 0.0
+    """Decay of the averaged weights that are evaluated and saved (0: the last ones)."""
+    tokens_per_step: int = 16384
+    micro_tokens: int = 32768
+    """Padded tokens of one forward pass: lower it where memory runs out."""
+    group_size: int = 8
+    """Arms of one comparison that are seen together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """Everything about the run itself."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    name: str = "run"
+    seed: int = 0
+    mix: dict[str, float] = field(
+        default_factory=lambda: {
+            "upworthy": 1.0,
+            "caption_contest": 1.0,
+            "facebook": 1.0,
+            "reddit": 0.5,
+            "oasis": 0.5,
+            "text": 0.5,
+        }
+    )
+    """Share of each step's tokens per source."""
+    half: Literal["all", "a", "b"] = "all"
+    """Disjoint halves of the training groups, for twin models."""
+    fraction: float = 1.0
+    """Share of the training groups used."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    threads: int | None = None
+    eval_every: int = 100
+    eval_rows: int = 3000
+    """Validation rows per source and metric during training; the closing evaluation takes all."""
+    final_rows: int = 8000
+    """Rows per source, metric and split in the closing evaluation."""
+    patience: int = 4
+    """Evaluations without a better validation figure before the run stops."""
+    select_on: dict[str, float] = field(default_factory=dict)
+    """Weights of the sources in the validation figure that chooses the best step (empty: all equal)."""
+    save_every: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole recipe, as a YAML file states it."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    base: BaseSettings = field(default_factory=BaseSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    readout: ReadoutSettings = field(default_factory=ReadoutSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    optim: OptimSettings = field(default_factory=OptimSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return dataclasses.asdict(self)
+
+
+def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:
+    """Read a recipe and apply `key=value` overrides (`optim.lr=1e-4`).
+
+    Raises:
+        SettingsError: No such file, no mapping in it, an unknown key or a value of the wrong type.
+    """
+    import yaml
+
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(str(path), "cannot be read as YAML", value=str(error)) from error
+    if not isinstance(raw, dict):
+        raise SettingsError(str(path), "a recipe must be a mapping of settings", value=raw)
+    return recipe_from(override(raw, overrides or {}), where=str(path))
+
+
+def override(raw: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
+    """A copy of nested settings with dotted keys replaced; values are read as YAML scalars."""
+    import yaml
+
+    merged = _deep_copy(raw)
+    for key, text in overrides.items():
+        node = merged
+        *parents, last = key.split(".")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise SettingsError(key, f"{parent!r} is a value, not a group of settings", value=node)
+        value = yaml.safe_load(text) if isinstance(text, str) else text
+        # YAML 1.1 reads 1e-4 (no dot) as text; a person means the number.
+        node[last] = _number(value) if isinstance(value, str) else value
+    return merged
+
+
+def recipe_from(raw: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
+    """Build and check a recipe from nested mappings.
+
+    Raises:
+        SettingsError: Names the key, the value met and what is allowed.
+    """
+    try:
+        from pydantic import TypeAdapter, ValidationError
+    except ImportError:
+        return _build_plain(raw, where)
+    try:
+        return TypeAdapter(Recipe).validate_python(_numbers(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        problem = "unknown key" if first["type"] in ("unexpected_keyword_argument", "extra_forbidden") else first["msg"]
+        raise SettingsError(f"{where}: {key}", problem, value=first["input"], remedy=_known_keys(key)) from error
+
+
+def _build_plain(raw: Mapping[str, Any], where: str) -> Recipe:
+    groups: dict[str, Any] = {}
+    classes = {f.name: f.default_factory for f in dataclasses.fields(Recipe)}
+    for name, values in _numbers(raw).items():
+        if name not in classes:
+            raise SettingsError(f"{where}: {name}", "unknown key", value=values, remedy=_known_keys(name))
+        kinds = {f.name: f for f in dataclasses.fields(classes[name])}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - set(kinds))
+        if unknown:
+            key = f"{name}.{unknown[0]}"
+            raise SettingsError(f"{where}: {key}", "unknown key", value=values[unknown[0]], remedy=_known_keys(key))
+        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        groups[name] = classes[name](**tuples)  # type: ignore[misc]
+    return Recipe(**groups)
+
+
+def _known_keys(key: str) -> str:
+    group = key.split(".")[0]
+    classes: dict[str, Any] = {f.name: f.default_factory for f in dataclasses.fields(Recipe)}
+    if group not in classes:
+        return f"Known groups: {', '.join(classes)}"
+    return f"Known keys of {group!r}: {', '.join(f.name for f in dataclasses.fields(classes[group]))}"
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _numbers(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers(v) for v in value]
+    return _number(value) if isinstance(value, str) else value
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text) if "e" in text.lower() and any(c.isdigit() for c in text) else text
+    except ValueError:
+        return text
+
+
+def _deep_copy(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _deep_copy(v) if isinstance(v, Mapping) else v for k, v in raw.items()}

@@ -1,0 +1,273 @@
+"""The training loop: mixed steps, gradient accumulation, early stop, averaged weights, resume, several GPUs."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from lcbm_model.errors import BackendError, SettingsError
+from lcbm_model.training import losses
+from lcbm_model.training.checkpoint import TrainState, load_state, save_state
+from lcbm_model.training.collate import Batch, Collator, Ints, MixSampler, micro_batches
+from lcbm_model.training.data import TEXT, Prepared
+from lcbm_model.training.evaluate import group_figures, headline_figure
+from lcbm_model.training.model import BehaviorModel, Readout
+from lcbm_model.training.scoring import score_rows
+from lcbm_model.training.settings import Recipe
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class Trainer:
+    """One run. `fit` trains and leaves the best weights in the model."""
+
+    def __init__(
+        self,
+        model: BehaviorModel,
+        data: Prepared,
+        recipe: Recipe,
+        *,
+        collator: Collator,
+        accelerator: Accelerator,
+        folder: Path | None = None,
+        report: Report | None = None,
+    ) -> None:
+        data.check()
+        self.model, self.data, self.recipe = model, data, recipe
+        self._collator, self._accelerator, self._folder = collator, accelerator, folder
+        self._report = report or (lambda event: None)
+        run, optim = recipe.run, recipe.optim
+        rows = data.select(split="train", half=run.half, fraction=run.fraction)
+        self._sampler = MixSampler(
+            data, rows, run.mix, tokens=optim.tokens_per_step, size=optim.group_size, seed=run.seed
+        )
+        self._sources = torch.from_numpy(data.rows.source.astype(np.int64)).to(collator.device)
+        self._optimizer = torch.optim.AdamW(self._parameter_groups(), betas=(0.9, 0.98))
+        self._wrapped, self._optimizer = accelerator.prepare(model, self._optimizer)
+        self.state = TrainState()
+        self._average: dict[str, Tensor] = {}
+
+    def fit(self, *, resume: bool = False) -> TrainState:
+        """Train to the last step or until validation stops improving.
+
+        Raises:
+            BackendError: The loss became NaN (the last good state is kept), or the device ran out of memory.
+        """
+        if resume and self._folder is not None:
+            self._resume()
+        started, tokens = time.monotonic(), 0
+        while self.state.step < self.recipe.optim.steps and not self.state.stopped:
+            try:
+                terms, seen = self._step(self.state.step)
+            except torch.cuda.OutOfMemoryError as error:
+                raise BackendError(
+                    "the device ran out of memory: lower optim.micro_tokens or data.max_length"
+                ) from error
+            tokens += seen
+            self.state.step += 1
+            self._after_step(terms, tokens / (time.monotonic() - started))
+        if self.state.best:
+            self._restore(self.state.best)
+        return self.state
+
+    def _after_step(self, terms: dict[str, float], speed: float) -> None:
+        run, step = self.recipe.run, self.state.step
+        last = step == self.recipe.optim.steps
+        if step % 10 == 0 or last:
+            self._report({"step": step, "tokens_per_second": round(speed), **terms})
+        if step % run.eval_every == 0 or last:
+            self.evaluate()
+        if self._folder is not None and (step % run.save_every == 0 or last or self.state.stopped):
+            save_state(self._folder, self.state, self._weights(), self._average, self._optimizer)
+
+    def evaluate(self) -> float:
+        """Validation figures with the averaged weights; remembers the best weights and decides when to stop."""
+        kept = self._weights()
+        if self._average:
+            self._restore(self._average)
+        figures = validation_figures(self.model, self.data, self._collator, self.recipe)
+        score = selection_score(figures, self.recipe.run.select_on)
+        if not self.state.best or score > self.state.best_score:
+            self.state.best_score, self.state.best_step = score, self.state.step
+            self.state.best = self._weights()
+            self.state.waited = 0
+        else:
+            self.state.waited += 1
+            self.state.stopped = self.state.waited >= self.recipe.run.patience
+        self._restore(kept)
+        self._report({"step": self.state.step, "validation": figures, "selection": round(score, 5)})
+        return score
+
+    def _step(self, number: int) -> tuple[dict[str, float], int]:
+        optim, accelerator = self.recipe.optim, self._accelerator
+        # Seeded per step, so that dropout too is the same in a resumed run.
+        torch.manual_seed(self.recipe.run.seed * 1_000_003 + number)
+        chunks = self._sampler.step(number)[accelerator.process_index :: accelerator.num_processes]
+        if not chunks:
+            raise SettingsError(
+                "optim.tokens_per_step", "too small for this many processes", value=optim.tokens_per_step
+            )
+        rows_total = sum(len(c) for c in chunks)
+        self._model_train()
+        scale = self._schedule(number)
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["base_lr"] * scale
+        sums: dict[str, Tensor] = {}
+        seen = 0
+        for rows, chunk in micro_batches(chunks, self._collator.lengths, optim.micro_tokens):
+            batch = self._collator.batch(rows, chunk)
+            bf16 = self.recipe.run.precision == "bf16"
+            with torch.autocast(self._collator.device.type, torch.bfloat16, enabled=bf16):
+                out = self._wrapped(batch)
+            terms = self._losses(out, batch)
+            share = len(rows) / rows_total
+            accelerator.backward(sum(terms.values()) * share)
+            seen += int(self._collator.lengths[rows].sum())
+            for name, value in terms.items():
+                sums[name] = sums.get(name, torch.zeros_like(value)) + value.detach() * share
+        # One transfer a step: reading every term on its own would stall the device.
+        found = dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))
+        if not all(math.isfinite(v) for v in found.values()):
+            raise BackendError(
+                f"the loss is not finite at step {number + 1} ({found}): the last good state is kept. Lower optim.lr"
+            )
+        accelerator.clip_grad_norm_(self.model.trainable().values(), optim.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._update_average()
+        return {name: round(value, 5) for name, value in found.items()}, seen
+
+    def _losses(self, out: Readout, batch: Batch) -> dict[str, Tensor]:
+        weights = self.recipe.loss
+        asked = batch.metric != TEXT
+        weight = batch.weight * asked
+        reliability = batch.reliability.clamp_max(weights.most_reliable)
+        expected = losses.expected_percentile(out.bins.float()) / 10
+        pairs = (
+            batch.value,
+            batch.noise,
+            torch.where(asked, batch.chunk, -1 - torch.arange(len(asked), device=asked.device)),
+        )
+        terms = {
+            "bins": (weights.bins, lambda: losses.bins_loss(out.bins.float(), batch.percentile, reliability, weight)),
+            "value": (weights.value, lambda: losses.value_loss(out.bins.float(), batch.percentile, weight)),
+            "pairs": (weights.pairs, lambda: losses.pair_loss(out.utility.float(), *pairs)),
+            "pairs_bins": (weights.pairs_bins, lambda: losses.pair_loss(expected, *pairs)),
+        }
+        found = {name: factor * term() for name, (factor, term) in terms.items() if factor > 0}
+        if batch.has_text and weights.text > 0:
+            found["text"] = weights.text * losses.text_loss(out.text_logits, out.text_targets)
+        return found
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        optim = self.recipe.optim
+        groups: dict[str, list[Tensor]] = {"lora": [], "connector": [], "head": []}
+        for name, parameter in self.model.trainable().items():
+            kind = "connector" if name.startswith("connector") else "head" if name.startswith("head") else "lora"
+            groups[kind].append(parameter)
+        rates = {"lora": optim.lr, "connector": optim.connector_lr, "head": optim.head_lr}
+        return [
+            {"params": found, "lr": rates[kind], "base_lr": rates[kind], "weight_decay": optim.weight_decay}
+            for kind, found in groups.items()
+            if found
+        ]
+
+    def _schedule(self, step: int) -> float:
+        total, warm = self.recipe.optim.steps, max(1, round(self.recipe.optim.warmup * self.recipe.optim.steps))
+        if step < warm:
+            return (step + 1) / warm
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+
+    def _update_average(self) -> None:
+        decay = self.recipe.optim.ema
+        if decay <= 0:
+            return
+        if not self._average:
+            self._average = self._weights()
+            return
+        decay = min(decay, (1 + self.state.step) / (10 + self.state.step))
+        for name, parameter in self.model.trainable().items():
+            self._average[name].lerp_(parameter.detach(), 1 - decay)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: p.detach().clone() for name, p in self.model.trainable().items()}
+
+    def _restore(self, weights: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.model.trainable().items():
+                parameter.copy_(weights[name])
+
+    def _model_train(self) -> None:
+        self.model.train()
+
+    def _resume(self) -> None:
+        assert self._folder is not None
+        found = load_state(self._folder, self._optimizer, self._collator.device)
+        if found is not None:
+            self.state, weights, self._average = found
+            self._restore(weights)
+
+
+def validation_figures(
+    model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe
+) -> dict[str, dict[str, float]]:
+    """Figures on validation by 'source/metric', for the bins and the value head each."""
+    rows = pick_rows(data, "validation", recipe.run.eval_rows)
+    bf16 = recipe.run.precision == "bf16"
+    figures: dict[str, dict[str, float]] = {}
+    for name, chosen in rows.items():
+        scores = score_rows(model, collator, chosen, budget=recipe.optim.micro_tokens, bf16=bf16)
+        expected = scores.bins @ (np.arange(scores.bins.shape[1]) + 0.5)
+        figures[f"{name}/bins"] = group_figures(data.rows, chosen, expected.astype(np.float64))
+        figures[f"{name}/head"] = group_figures(data.rows, chosen, scores.utility.astype(np.float64))
+    return figures
+
+
+def pick_rows(data: Prepared, split: str, limit: int) -> dict[str, Ints]:
+    """Rows of each 'source/metric' of a split, evenly over its comparison groups, at most about `limit`."""
+    chosen = data.select(split=split)
+    found: dict[str, Ints] = {}
+    for s, source in enumerate(data.sources):
+        for m, metric in enumerate(data.metrics):
+            own = chosen[(data.rows.source[chosen] == s) & (data.rows.metric[chosen] == m)]
+            if not len(own):
+                continue
+            groups = data.rows.pair_group[own]
+            order = np.lexsort((np.random.default_rng(0).random(len(own)), groups))
+            first = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0])
+            within = np.arange(len(own)) - np.repeat(first, np.diff(np.r_[first, len(own)]))
+            most = max(12, limit // len(first))
+            found[f"{source}/{metric}"] = np.sort(own[order[within < most]])
+    return found
+
+
+def selection_score(figures: dict[str, dict[str, float]], weights: dict[str, float]) -> float:
+    """Weighted mean over sources of the better read-out's headline figure."""
+    best: dict[str, float] = {}
+    for name, found in figures.items():
+        figure = headline_figure(found)
+        source_metric = name.rsplit("/", 1)[0]
+        if figure is not None and np.isfinite(figure):
+            best[source_metric] = max(best.get(source_metric, -1.0), figure)
+    total = {key: weights.get(key.split("/")[0], 0.0 if weights else 1.0) for key in best}
+    norm = sum(total.values())
+    return sum(best[k] * total[k] for k in best) / norm if norm else 0.0
+
+
+def write_log(path: Path) -> Report:
+    """A report function that appends JSON lines."""
+
+    def report(event: dict[str, Any]) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
+
+    return report
