@@ -5,8 +5,8 @@
     adapter_config.json         base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight ...
     connector.safetensors       linear_1.weight, linear_1.bias, linear_2.weight, linear_2.bias (float32 or bfloat16);
                                 absent: the checkpoint was not taught to see, its picture slots are masked
-    heads.safetensors           value.<metric>.weight (D,) and value.<metric>.bias (): utility of the mean hidden
-                                state after layer `value_layer`; `value.default.*` serves every other metric
+    heads.safetensors           weight (M, F), bias (M,), bins (M,), float32, rows in the order of `metrics`: the value
+                                heads, see `ValueHead` for what F holds
     calibration.json            optional, named by `calibration`; its format belongs to simulator/calibration.py
 
 All files but lcbm.json are optional. Numbers only: nothing is unpickled.
@@ -44,21 +44,32 @@ class AdapterSpec(BaseModel):
     vision_hash: str | None = Field(default=None, description="`Backbone.vision_hash` its connector was trained on.")
     tuned: bool = Field(default=True, description="False: written without training on behaviour.")
     metrics: tuple[str, ...] = Field(default=(), description="Metrics it was tuned on.")
-    readout: Literal["bins", "bins+value"] = "bins"
-    value_layer: int | None = Field(default=None, ge=1, description="Layers below the value head: 1..number of layers.")
-    value_pooling: Literal["words", "own"] = Field(
-        default="words", description="'words': the candidate's words; 'own': all tokens after the shared part."
+    template: Literal["chat", "plain"] = Field(
+        default="chat", description="'chat': prompts stand in the chat template; 'plain': shared + own part, bare."
     )
+    readout: Literal["bins", "bins+value"] = "bins"
+    value_layers: tuple[int, ...] = Field(
+        default=(), description="Blocks whose outputs the value head pools; 1 is the first block's."
+    )
+    value_pooling: Literal["words", "own"] = Field(
+        default="own", description="Mean over all tokens after the shared part, or over the candidate's words only."
+    )
+    value_picture: bool = Field(default=False, description="Whether the mean of the tower's features comes after them.")
     calibration: str | None = Field(default=None, pattern=r"^[\w.-]+\.json$", description="File in this folder.")
     training: dict[str, Any] = Field(default_factory=dict, description="Recipe, seed, data, figures: for the card.")
 
 
 @dataclass(frozen=True)
 class ValueHead:
-    """`utility = weight . mean hidden state + bias`."""
+    """`utility = weight . features + bias + bins * expected bin`, the last of 0.5 .. 9.5.
 
-    weight: torch.Tensor  # (D,) float32
+    Features: for each of `value_layers` the mean hidden state (D,), one after the other, then, with `value_picture`,
+    the mean of the vision tower's features (C,), zeros without a picture.
+    """
+
+    weight: torch.Tensor  # (F,) float32, F = len(value_layers) * D + (C with value_picture)
     bias: float
+    bins: float
 
 
 @dataclass(frozen=True)
@@ -75,8 +86,8 @@ class Adapter:
     heads: dict[str, ValueHead] = field(default_factory=dict)
 
     def head(self, metric: str) -> ValueHead | None:
-        """The value head of a metric, else the default one, else None."""
-        return self.heads.get(metric, self.heads.get("default"))
+        """The value head of a metric, or None."""
+        return self.heads.get(metric)
 
 
 def is_adapter(folder: Path) -> bool:
@@ -118,11 +129,9 @@ def read_adapter(folder: Path) -> Adapter:
             raise CheckpointError(
                 str(folder / LORA_CONFIG), "cannot be read", remedy="Copy the whole folder"
             ) from error
-    heads = _heads(_tensors(folder / HEADS_FILE) or {}, folder / HEADS_FILE)
-    if heads and spec.value_layer is None:
-        raise CheckpointError(f"{folder / SPEC_FILE}: value_layer", "is missing although there are value heads")
-    if spec.readout == "bins+value" and not heads:
-        raise CheckpointError(str(folder / HEADS_FILE), "is missing although the read-out uses a value head")
+    heads = _heads(_tensors(folder / HEADS_FILE), folder / HEADS_FILE, spec)
+    if spec.readout == "bins+value" and not (heads and spec.value_layers):
+        raise CheckpointError(str(folder), "the read-out uses a value head, but heads or value_layers are missing")
     return Adapter(
         folder=folder,
         spec=spec,
@@ -147,19 +156,16 @@ def _tensors(path: Path) -> dict[str, torch.Tensor] | None:
         raise CheckpointError(str(path), f"damaged: {error}", remedy="Copy or train it again") from error
 
 
-def _heads(tensors: dict[str, torch.Tensor], path: Path) -> dict[str, ValueHead]:
-    heads = {}
-    for name, weight in tensors.items():
-        kind, _, rest = name.partition(".")
-        metric, _, part = rest.rpartition(".")
-        if kind != "value" or part not in ("weight", "bias") or f"value.{metric}.weight" not in tensors:
-            raise CheckpointError(
-                str(path), "unknown tensor", value=name, remedy="Expected value.<metric>.weight/.bias"
-            )
-        if part == "weight":
-            bias = tensors.get(f"value.{metric}.bias")
-            heads[metric] = ValueHead(weight.flatten().float(), float(bias) if bias is not None else 0.0)
-    return heads
+def _heads(tensors: dict[str, torch.Tensor] | None, path: Path, spec: AdapterSpec) -> dict[str, ValueHead]:
+    if tensors is None:
+        return {}
+    rows = len(spec.metrics)
+    weight = tensors.get("weight")
+    if weight is None or weight.ndim != 2 or any(len(value) != rows for value in tensors.values()):
+        shapes = {name: tuple(value.shape) for name, value in tensors.items()}
+        raise CheckpointError(str(path), f"expected weight (M, F), bias (M,), bins (M,) with M = {rows}", value=shapes)
+    bias, bins = (tensors.get(name, weight.new_zeros(rows)).float().tolist() for name in ("bias", "bins"))
+    return {name: ValueHead(weight[i].float(), bias[i], bins[i]) for i, name in enumerate(spec.metrics)}
 
 
 def _digest(folder: Path, spec: AdapterSpec) -> str:
@@ -170,7 +176,7 @@ def _digest(folder: Path, spec: AdapterSpec) -> str:
     return total.hexdigest()
 
 
-def merge_lora(model: torch.nn.Module, adapter: Adapter) -> torch.nn.Module:
+def merge_lora(model: Any, adapter: Adapter) -> Any:
     """Add the low-rank updates to the weights, so that a tuned model costs no more than its base.
 
     Plain LoRA is added here (importing peft takes seconds); DoRA, tuned biases and whole modules are left to peft.
@@ -198,7 +204,7 @@ def merge_lora(model: torch.nn.Module, adapter: Adapter) -> torch.nn.Module:
     return model
 
 
-def _add_update(model: torch.nn.Module, adapter: Adapter, name: str, down: torch.Tensor) -> None:
+def _add_update(model: Any, adapter: Adapter, name: str, down: torch.Tensor) -> None:
     """`W += scale * B A` for one linear layer; A is (r, D_in), B is (D_out, r)."""
     import torch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def assemble_llava(language_model: Any, tower: Any, connector: Any, *, image_token: int | None) -> Any:
+def assemble_llava(language_model: Any, tower: Any, connector: Any, *, image_token: int) -> Any:
     """One `LlavaForConditionalGeneration` over existing modules; nothing is copied.
 
     Args:

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lcbm_model.behavior import N_BINS
 from lcbm_model.errors import CheckpointError
 from lcbm_model.verbalize import IMAGE, MASK, Prompt
 
 _MARK = "LCBM-CONTENT-HERE"
+Template = Literal["chat", "plain"]
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,29 @@ class PromptEncoder:
         image_token: Id that stands for a picture token; None where the model sees nothing: picture slots are then
             masked like any other unknown slot.
         tokens_per_picture: How many of them one picture takes.
+        template: "chat" puts the model's chat template around a prompt; "plain" asks without it, as a checkpoint may
+            have been trained.
 
     Raises:
         CheckpointError: A digit is not one token for this tokenizer.
     """
 
-    def __init__(self, tokenizer: Any, *, image_token: int | None = None, tokens_per_picture: int = 0) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        *,
+        image_token: int | None = None,
+        tokens_per_picture: int = 0,
+        template: Template = "chat",
+    ) -> None:
         self.tokenizer, self.image_token, self.tokens_per_picture = tokenizer, image_token, tokens_per_picture
-        before, after = _template(tokenizer)
-        has_template = bool(before or after)
-        self._before = self._special(before) if has_template else self._begin()
-        self._after = self._special(after) if has_template else self._plain("\n")
+        self._before: tuple[int, ...] = ()
+        self._after: tuple[int, ...] = ()
+        if template == "chat":
+            before, after = _template(tokenizer)
+            has_template = bool(before or after)
+            self._before = self._special(before) if has_template else self._begin()
+            self._after = self._special(after) if has_template else self.plain("\n")
         self.digits = digit_tokens(tokenizer)
         self._shared = lru_cache(maxsize=64)(self._encode_shared)
 
@@ -71,10 +84,10 @@ class PromptEncoder:
 
     def _encode_shared(self, shared: str) -> tuple[int, ...]:
         if self.image_token is None:
-            return self._before + self._plain(shared.replace(IMAGE, MASK))
+            return self._before + self.plain(shared.replace(IMAGE, MASK))
         ids = self._before
         for number, piece in enumerate(shared.split(IMAGE)):
-            ids += ((self.image_token,) * self.tokens_per_picture if number else ()) + self._plain(piece)
+            ids += ((self.image_token,) * self.tokens_per_picture if number else ()) + self.plain(piece)
         return ids
 
     def _encode_own(self, own: str) -> tuple[tuple[int, ...], tuple[int, int]]:
@@ -91,7 +104,7 @@ class PromptEncoder:
         inside = [i for i, (a, b) in enumerate(encoded["offset_mapping"]) if b > start and a < end]
         return ids, (inside[0], inside[-1] + 1) if inside else (0, len(ids))
 
-    def _plain(self, text: str) -> tuple[int, ...]:
+    def plain(self, text: str) -> tuple[int, ...]:
         """Ids of text from outside: no special token can come of it."""
         if not text:
             return ()

@@ -225,4 +225,5 @@ def _tower_eyes(backbone: Backbone) -> Any:
         except RuntimeError as error:
             raise CheckpointError(adapter.spec.name, f"its connector does not fit: {error}") from error
     connector = connector.to(backbone.device, backbone.dtype).eval().requires_grad_(False)
-    return TowerEyes(tower.to(backbone.device), connector)
+    tower.to(backbone.device)  # type: ignore[arg-type]
+    return TowerEyes(tower, connector)

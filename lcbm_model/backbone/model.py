@@ -50,8 +50,8 @@ class Backbone:
         self.image_token = image_token if make_eyes else None
         self.tokens_per_picture = tokens_per_picture if make_eyes else 0
         self.lock = threading.RLock()
-        if self.layers and adapter and (adapter.spec.value_layer or 0) > len(self.layers):
-            raise CheckpointError("value_layer", "the model has fewer layers", value=adapter.spec.value_layer)
+        if adapter is not None:
+            _check_heads(adapter, layers=len(self.layers), width=language_model.get_input_embeddings().weight.shape[1])
 
     @property
     def sees(self) -> bool:
@@ -72,7 +72,12 @@ class Backbone:
     @cached_property
     def encoder(self) -> PromptEncoder:
         """Prompts to token ids for this model."""
-        return PromptEncoder(self.tokenizer, image_token=self.image_token, tokens_per_picture=self.tokens_per_picture)
+        return PromptEncoder(
+            self.tokenizer,
+            image_token=self.image_token,
+            tokens_per_picture=self.tokens_per_picture,
+            template=self.adapter.spec.template if self.adapter else "chat",
+        )
 
     @property
     def decoder(self) -> nn.Module:
@@ -141,7 +146,7 @@ class Backbone:
         embeddings = table(tokens)
         if pictures is None:
             return embeddings
-        place = (tokens == self.image_token).unsqueeze(-1)
+        place = tokens.eq(self.image_token).unsqueeze(-1)  # type: ignore[arg-type]
         return embeddings.masked_scatter(place, pictures.to(embeddings.device, embeddings.dtype))
 
     def llava(self) -> Any:
@@ -155,6 +160,17 @@ class Backbone:
         from lcbm_model.backbone.assembly import assemble_llava
         from lcbm_model.vision.eyes import TowerEyes
 
-        if not isinstance(self.eyes, TowerEyes):
+        if self.image_token is None or not isinstance(self.eyes, TowerEyes):
             raise CheckpointError(self.name, "is not assembled from tower and connector")
         return assemble_llava(self.language_model, self.eyes.tower, self.eyes.connector, image_token=self.image_token)
+
+
+def _check_heads(adapter: Adapter, *, layers: int, width: int) -> None:
+    """Value heads must fit the model they sit on."""
+    spec = adapter.spec
+    if any(not 1 <= layer <= layers for layer in spec.value_layers):
+        raise CheckpointError(f"{spec.name}: value_layers", f"the model has {layers} layers", value=spec.value_layers)
+    for metric, head in adapter.heads.items():
+        states = len(spec.value_layers) * width
+        if (len(head.weight) <= states) if spec.value_picture else (len(head.weight) != states):
+            raise CheckpointError(f"{spec.name}: value head {metric!r}", "wrong width", value=len(head.weight))

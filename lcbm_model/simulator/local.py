@@ -7,7 +7,6 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,12 +17,9 @@ from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context
 from lcbm_model.simulator.calibration import Calibration, compare_predictions
-from lcbm_model.simulator.scoring import Item, OutOfMemory, Reading, Scorer
+from lcbm_model.simulator.scoring import Item, OutOfMemory, Picture, Reading, Scorer
 from lcbm_model.verbalize import behavior_prompt
 from lcbm_model.vision.images import MAX_BYTES
-
-if TYPE_CHECKING:
-    import torch
 
 PICTURES_KEPT = 256
 """Pictures whose tokens stay in memory (64 x 576 float32: about 150 kB each)."""
@@ -58,7 +54,7 @@ class LocalSimulator:
         self.backbone, self.calibration = backbone, calibration
         self.max_tokens = min(max_tokens or backbone.max_length, backbone.max_length)
         self._scorer = Scorer(backbone, batch_size=batch_size)
-        self._pictures: OrderedDict[str, torch.Tensor] = OrderedDict()
+        self._pictures: OrderedDict[str, Picture] = OrderedDict()
 
     @property
     def identity(self) -> SimulatorIdentity:
@@ -138,7 +134,8 @@ class LocalSimulator:
         if key in self._pictures:
             self._pictures.move_to_end(key)
         else:
-            self._pictures[key] = self.backbone.eyes.look([path])[0]  # (T, D)
+            seen = self.backbone.eyes.look([path])
+            self._pictures[key] = Picture(seen.tokens[0], seen.summary[0])
         return key
 
     def _forget_pictures(self) -> None:

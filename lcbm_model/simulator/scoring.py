@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from transformers import DynamicCache
 
 from lcbm_model.backbone.adapter import ValueHead
 from lcbm_model.backbone.model import Backbone
+from lcbm_model.behavior import N_BINS
 
 MIN_SHARED = 8
 """Tokens. A shorter shared beginning is not worth a pass of its own."""
@@ -45,6 +47,17 @@ class Reading:
     utility: float | None = None
 
 
+@dataclass(frozen=True)
+class Picture:
+    """One picture as the model takes it: tokens (T, D), and the tower's mean features (C,) float32."""
+
+    tokens: torch.Tensor
+    summary: torch.Tensor
+
+
+Pictures = Mapping[str, Picture]
+
+
 class OutOfMemory(RuntimeError):
     """Not even a single prompt fits the device."""
 
@@ -66,12 +79,12 @@ class Scorer:
         self._plain_head = not any(getattr(config, name, None) for name in scaled)
 
     def score(
-        self, items: Sequence[Item], pictures: dict[str, torch.Tensor], head: ValueHead | None = None
+        self, items: Sequence[Item], pictures: Pictures, head: ValueHead | None = None
     ) -> dict[Item, Reading | OutOfMemory]:
         """Readings of all distinct items.
 
         Args:
-            pictures: Picture tokens (T, D) by key.
+            pictures: What was seen, by key.
             head: Value head to read as well.
         """
         groups: dict[tuple[tuple[int, ...], tuple[str, ...]], list[Item]] = defaultdict(list)
@@ -89,7 +102,7 @@ class Scorer:
         return readings
 
     def _group(
-        self, group: list[Item], pictures: dict[str, torch.Tensor], head: ValueHead | None
+        self, group: list[Item], pictures: Pictures, head: ValueHead | None
     ) -> dict[Item, Reading | OutOfMemory]:
         """Items with one shared beginning: it is computed once."""
         shared = self.backbone.embed(group[0].shared, _tokens(group[0], pictures))  # (1, P, D)
@@ -104,7 +117,7 @@ class Scorer:
     def _batches(
         self,
         items: list[Item],
-        pictures: dict[str, torch.Tensor],
+        pictures: Pictures,
         head: ValueHead | None,
         cache: DynamicCache | None,
     ) -> dict[Item, Reading | OutOfMemory]:
@@ -139,7 +152,7 @@ class Scorer:
     def _forward(
         self,
         batch: Sequence[Item],
-        pictures: dict[str, torch.Tensor],
+        pictures: Pictures,
         head: ValueHead | None,
         cache: DynamicCache | None,
     ) -> list[Reading]:
@@ -155,23 +168,22 @@ class Scorer:
         if cache is not None:
             past = copy.deepcopy(cache)
             past.batch_repeat_interleave(len(batch))
-        caught: list[torch.Tensor] = []
-        hook = self._watch(caught) if head is not None else None
-        try:
+        with self._watch(head is not None) as caught:
             out = backbone.decoder(
                 inputs_embeds=torch.cat(rows), past_key_values=past, use_cache=past is not None
             )  # (B, L, D)
-        finally:
-            if hook is not None:
-                hook.remove()
         last = torch.tensor([len(sequence) - 1 for sequence in sequences], device=backbone.device)
         states = out.last_hidden_state[torch.arange(len(batch), device=backbone.device), last]  # (B, D)
-        logits = self._digit_logits(states).cpu().tolist()  # (B, 10)
+        logits = self._digit_logits(states)  # (B, 10)
         if head is None:
-            return [Reading(tuple(row)) for row in logits]
-        offset = [0 if cache is not None else len(item.shared) for item in batch]
-        utilities = self._utilities(caught[0], batch, offset, head)
-        return [Reading(tuple(row), utility) for row, utility in zip(logits, utilities, strict=True)]
+            return [Reading(tuple(row)) for row in logits.tolist()]
+        offsets = [0 if cache is not None else len(item.shared) for item in batch]
+        features = torch.stack(
+            [self._features(caught, row, item, offsets[row], pictures) for row, item in enumerate(batch)]
+        )  # (B, F)
+        bins = logits.softmax(dim=-1).double().cpu() @ (torch.arange(N_BINS, dtype=torch.float64) + 0.5)  # (B,)
+        utilities = features.double() @ head.weight.double() + head.bias + head.bins * bins
+        return [Reading(tuple(row), u) for row, u in zip(logits.tolist(), utilities.tolist(), strict=True)]
 
     def _digit_logits(self, states: torch.Tensor) -> torch.Tensor:
         """(B, D) last hidden states -> (B, 10) logits in float32; only the ten rows of the head are used."""
@@ -189,31 +201,40 @@ class Scorer:
             logits = cap * torch.tanh(logits / cap)
         return logits
 
-    def _watch(self, caught: list[torch.Tensor]) -> torch.utils.hooks.RemovableHandle:
-        """Keep the output of the value head's layer during the next forward pass."""
-        assert self.backbone.adapter is not None
-        layer = self.backbone.adapter.spec.value_layer
-        assert layer is not None
+    @contextmanager
+    def _watch(self, wanted: bool) -> Iterator[list[torch.Tensor]]:
+        """Keep the outputs (B, L, D) of the layers that the value heads pool, in their order."""
+        caught: list[torch.Tensor] = []
 
         def keep(_: object, __: object, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
             caught.append(output if isinstance(output, torch.Tensor) else output[0])
 
-        return self.backbone.layers[layer - 1].register_forward_hook(keep)
+        adapter = self.backbone.adapter
+        watched = adapter.spec.value_layers if wanted and adapter is not None else ()
+        hooks = [self.backbone.layers[number - 1].register_forward_hook(keep) for number in watched]
+        try:
+            yield caught
+        finally:
+            for hook in hooks:
+                hook.remove()
 
-    def _utilities(
-        self, states: torch.Tensor, batch: Sequence[Item], offset: Sequence[int], head: ValueHead
-    ) -> list[float]:
-        """Value head over the mean hidden state (B, L, D) of each candidate's words."""
-        assert self.backbone.adapter is not None
-        pooling = self.backbone.adapter.spec.value_pooling
-        utilities = []
-        for row, item, start in zip(states, batch, offset, strict=True):
-            a, b = item.words if pooling == "words" else (0, len(item.own))
-            mean = row[start + a : start + b].float().mean(dim=0).cpu()  # (D,)
-            utilities.append(float(head.weight @ mean) + head.bias)
-        return utilities
+    def _features(
+        self, caught: Sequence[torch.Tensor], row: int, item: Item, offset: int, pictures: Pictures
+    ) -> torch.Tensor:
+        """What a value head looks at for one item, (F,) float32 on the CPU: see `ValueHead`."""
+        adapter = self.backbone.adapter
+        assert adapter is not None
+        start, end = item.words if adapter.spec.value_pooling == "words" else (0, len(item.own))
+        parts = [states[row, offset + start : offset + end].float().mean(dim=0).cpu() for states in caught]
+        if adapter.spec.value_picture:
+            if item.pictures:
+                parts.append(torch.stack([pictures[key].summary for key in item.pictures]).mean(dim=0).float().cpu())
+            else:
+                width = next(len(h.weight) for h in adapter.heads.values()) - sum(map(len, parts))
+                parts.append(torch.zeros(width))
+        return torch.cat(parts)
 
 
-def _tokens(item: Item, pictures: dict[str, torch.Tensor]) -> torch.Tensor | None:
+def _tokens(item: Item, pictures: Pictures) -> torch.Tensor | None:
     """Picture tokens (N * T, D) of an item, in order."""
-    return torch.cat([pictures[key] for key in item.pictures]) if item.pictures else None
+    return torch.cat([pictures[key].tokens for key in item.pictures]) if item.pictures else None

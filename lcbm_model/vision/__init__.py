@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "connector": ["Connector", "untuned_connector"],
         "efficientnet": ["EfficientNetLiteConfig", "EfficientNetLiteTower", "load_tower"],
-        "eyes": ["Eyes", "LlavaEyes", "TowerEyes"],
+        "eyes": ["Eyes", "LlavaEyes", "Sight", "TowerEyes"],
         "images": ["open_picture", "to_pixels"],
     },
 )

@@ -90,7 +90,7 @@ class EfficientNetLiteTower(PreTrainedModel):
 
     config_class = EfficientNetLiteConfig
     main_input_name = "pixel_values"
-    input_modalities = ("image",)
+    input_modalities = "image"
 
     def __init__(self, config: EfficientNetLiteConfig) -> None:
         super().__init__(config)

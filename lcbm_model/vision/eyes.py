@@ -14,6 +14,19 @@ from lcbm_model.vision.images import open_picture, to_pixels
 if TYPE_CHECKING:
     from torch import nn
 
+    from lcbm_model.vision.efficientnet import EfficientNetLiteTower
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen on N pictures: tokens (N, T, D) for the language model, summary (N, C) float32 for value heads.
+
+    The summary is the mean of the vision tower's own features, before the connector.
+    """
+
+    tokens: torch.Tensor
+    summary: torch.Tensor
+
 
 class Eyes(Protocol):
     """Looks at pictures for a language model."""
@@ -21,8 +34,8 @@ class Eyes(Protocol):
     @property
     def tokens_per_picture(self) -> int: ...
 
-    def look(self, paths: Sequence[Path]) -> torch.Tensor:
-        """Picture tokens (N, T, D) for N picture files.
+    def look(self, paths: Sequence[Path]) -> Sight:
+        """What is on N picture files.
 
         Raises:
             PictureError: One of them cannot be used.
@@ -34,20 +47,20 @@ class Eyes(Protocol):
 class TowerEyes:
     """EfficientNet-Lite0 and our connector."""
 
-    tower: nn.Module
+    tower: EfficientNetLiteTower
     connector: nn.Module
 
     @property
     def tokens_per_picture(self) -> int:
         return int(self.tower.config.tokens)
 
-    def look(self, paths: Sequence[Path]) -> torch.Tensor:
-        """Picture tokens (N, 64, D) in the connector's number type."""
+    def look(self, paths: Sequence[Path]) -> Sight:
+        """Tokens (N, 64, D) in the connector's number type, summary (N, 1280)."""
         weight = next(self.connector.parameters())
         pixels = torch.stack([torch.from_numpy(to_pixels(open_picture(path))) for path in paths])  # (N, 3, 256, 256)
         with torch.inference_mode():
             features = self.tower(pixels.to(weight.device)).last_hidden_state  # (N, 64, 1280) float32
-            return self.connector(features.to(weight.dtype))
+            return Sight(self.connector(features.to(weight.dtype)), features.mean(dim=1))
 
 
 @dataclass
@@ -65,11 +78,12 @@ class LlavaEyes:
         vision = config.vision_config
         return int((vision.image_size // vision.patch_size) ** 2)
 
-    def look(self, paths: Sequence[Path]) -> torch.Tensor:
-        """Picture tokens (N, T, D)."""
+    def look(self, paths: Sequence[Path]) -> Sight:
+        """Tokens (N, T, D); the summary (N, D) is their mean, these towers are not read on their own."""
         pictures = [open_picture(path) for path in paths]
         pixels = self.image_processor(images=pictures, return_tensors="pt")["pixel_values"]
         with torch.inference_mode():
             out = self.model.get_image_features(pixel_values=pixels.to(self.model.device, self.model.dtype))
-        features = getattr(out, "pooler_output", out)
-        return features if isinstance(features, torch.Tensor) else torch.stack(list(features))
+        found = getattr(out, "pooler_output", out)
+        tokens = found if isinstance(found, torch.Tensor) else torch.stack(list(found))
+        return Sight(tokens, tokens.float().mean(dim=1))
