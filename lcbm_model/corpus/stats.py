@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from lcbm_model.corpus.store import SourceEntry, read_manifest
@@ -36,7 +37,7 @@ def _source(path: Path, entry: SourceEntry) -> dict[str, Any]:
         contexts=pl.col("context").n_unique(),
         comparisons=pl.col("arms").n_unique() - pl.col("arms").is_null().any(),
         without_words=(length == 0).mean(),
-        missing=pl.struct(**{n: there.mean() for n, there in absent.items()}),
+        missing=pl.struct(*(there.mean().alias(n) for n, there in absent.items())),
         weight_mean=pl.col("weight").mean(),
     ).collect()
     found = facts.row(0, named=True)
@@ -123,7 +124,9 @@ def _histogram(axes: Any, values: pl.Series, name: str) -> None:
     if known.size == 0:
         axes.text(0.5, 0.5, "not known", ha="center", va="center", transform=axes.transAxes)
         return
-    # Counts span orders of magnitude: a logarithmic axis shows them, with zero kept by the symmetric form.
-    if known.max() > 100 * max(float(known.mean()) / 10, 1e-12) and known.max() > 100:
+    bins: Any = 40
+    if known.max() > 100 and known.max() > 10 * known.mean():
+        # Counts span orders of magnitude: a logarithmic axis shows them, with zero kept by the symmetric form.
         axes.set_xscale("symlog")
-    axes.hist(known, bins=40, color="#35618f")
+        bins = np.concatenate([[0.0], np.geomspace(1.0, known.max(), 40)])
+    axes.hist(known, bins=bins, color="#35618f")
