@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 from scipy.optimize import minimize
-from scipy.special import betaln, expit, logit
+from scipy.special import betaln, digamma, expit, logit
 
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.metrics import Metric, get_metric
@@ -29,15 +29,18 @@ def rank(frame: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFrame:
     Args:
         frame: Posts with `channel`, `value.NAME` and `exposure.NAME`.
     """
-    channels = frame["channel"].to_numpy()
+    _, codes = np.unique(frame["channel"].to_numpy(), return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
     for name in metrics:
+        metric = get_metric(name)
         values = frame[f"value.{name}"].fill_null(np.nan).to_numpy()
         exposures = frame[f"exposure.{name}"].fill_null(np.nan).to_numpy()
         ranked, percentiles = np.full(len(values), np.nan), np.full(len(values), np.nan)
-        for channel in np.unique(channels):
-            here = np.flatnonzero((channels == channel) & ~np.isnan(values))
+        for group in groups:
+            here = group[~np.isnan(values[group])]
             if here.size:
-                ranked[here] = _ranked_values(get_metric(name), values[here], exposures[here])
+                ranked[here] = _ranked_values(metric, values[here], exposures[here])
                 scale = PercentileScale.fit(ranked[here])
                 percentiles[here] = np.interp(ranked[here], scale.values, scale.percentiles)
         frame = frame.with_columns(
@@ -81,15 +84,20 @@ def fit_beta(k: np.ndarray, n: np.ndarray) -> tuple[float, float]:
         n: (N,) exposures, above 0.
     """
 
-    def loss(x: np.ndarray) -> float:
+    def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
         mean, strength = expit(x[0]), np.exp(x[1])
         alpha, beta = mean * strength, (1 - mean) * strength
-        return -float(np.mean(betaln(k + alpha, n - k + beta) - betaln(alpha, beta)))
+        value = float(np.mean(betaln(k + alpha, n - k + beta)) - betaln(alpha, beta))
+        both = np.mean(digamma(n + strength)) - digamma(strength)
+        by_alpha = np.mean(digamma(k + alpha)) - digamma(alpha) - both
+        by_beta = np.mean(digamma(n - k + beta)) - digamma(beta) - both
+        by_mean = strength * mean * (1 - mean) * (by_alpha - by_beta)
+        return -value, -np.array([by_mean, alpha * by_alpha + beta * by_beta])
 
     start = logit(np.clip(k.sum() / n.sum(), 1e-6, 1 - 1e-6))
     # Strength is a number of imagined exposures: 0.1 is no prior at all, 1e6 is "all posts are alike".
     bounds = [(-14.0, 14.0), (np.log(0.1), np.log(1e6))]
-    best = minimize(loss, np.array([start, np.log(np.median(n) + 1)]), method="L-BFGS-B", bounds=bounds)
+    best = minimize(loss, np.array([start, np.log(np.median(n) + 1)]), method="L-BFGS-B", jac=True, bounds=bounds)
     mean, strength = float(expit(best.x[0])), float(np.exp(best.x[1]))
     return mean * strength, (1 - mean) * strength
 

@@ -29,7 +29,7 @@ def test_neither_folder_nor_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("no/such-model-here", "not a name at all!", ""):
         with pytest.raises(CheckpointError, match="neither a folder nor a hub model"):
             load_embedder(name)
-    with pytest.raises(CheckpointError, match="no .*safetensors"):
+    with pytest.raises(CheckpointError, match=r"no .*safetensors"):
         load_embedder(tmp_path)
 
 

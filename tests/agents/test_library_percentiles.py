@@ -68,7 +68,7 @@ def test_ranks_are_inside_the_channel() -> None:
         library.scale("shares")
 
 
-@settings(deadline=None)  # a shared machine is slow now and then
+@settings(deadline=None, max_examples=40)  # a shared machine is slow now and then
 @given(
     st.lists(
         st.tuples(st.integers(1, 10**6), st.floats(0, 1)).map(lambda p: (p[0], round(p[0] * p[1]))),
