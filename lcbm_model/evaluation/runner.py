@@ -34,7 +34,7 @@ _SHOWN_PROBLEMS = 3
 
 
 def evaluate(
-    suite: str,
+    suite: str | Suite,
     file: Path | str,
     split: str,
     *,
@@ -49,7 +49,7 @@ def evaluate(
     """Evaluate a model on one split of a file.
 
     Args:
-        suite: Name of a suite, see `lcbm_model.evaluation.registry.suite_names`.
+        suite: Name of a suite (`lcbm_model.evaluation.suite_names`) or one of your own.
         file: A table with the columns of the suite's source.
         model: Anything `load_simulator` takes, a simulator, or the name of a baseline.
         images: Folder of pictures, for sources that have them.
@@ -64,7 +64,7 @@ def evaluate(
         BackendError: The model scored no row.
     """
     began = time.monotonic()
-    task = get_suite(suite)
+    task = suite if isinstance(suite, Suite) else get_suite(suite)
     if baselines not in ("none", "plain", "all"):
         raise SettingsError("--baselines", "must be none, plain or all", value=baselines)
     loaded = load_rows(task, Path(file), split, images=Path(images) if images else None, limit=limit)
