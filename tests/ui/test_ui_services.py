@@ -1,0 +1,341 @@
+"""Models in the background, runs by id, cancel flags, uploads, the form and the door."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lcbm_model.content import Content
+from lcbm_model.errors import BackendError, BriefError, InputError, LcbmError, PictureError, SettingsError, TableError
+from optimizer.brief import Brief, Budget
+from tests.fakes import FakeSimulator
+from tests.ui.floors_fake import fake_floors
+from ui.auth import check_exposure, hash_password, read_auth_file
+from ui.floors import Floors
+from ui.forms import MAX_LINES, BriefForm, channel_choices, metric_choices, texts_from
+from ui.sample import load_sample, sample_folder
+from ui.services import Limits, Services
+from ui.uploads import checked_picture, checked_table
+
+BRIEF = Brief(message="A pan", draft="A pan", budget=Budget(rounds=2, candidates=3))
+
+
+def floors(**changes: object) -> Floors:
+    made = fake_floors()
+    return Floors(**{**made.__dict__, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def services() -> Iterator[Services]:
+    made = Services(fake_floors(pace=0.01), Limits(kept_runs=3))
+    yield made
+    made.close()
+
+
+def test_models_load_in_the_background_and_say_so() -> None:
+    go = threading.Event()
+
+    def slow() -> FakeSimulator:
+        go.wait(10)
+        return FakeSimulator()
+
+    services = Services(floors(load_simulator=slow))
+    assert services.loading.phase == "waiting"
+    services.start()
+    assert services.loading.phase == "loading"
+    go.set()
+    assert services.models(10).simulator.identity.checkpoint == "fake"
+    assert services.loading.phase == "ready"
+    services.close()
+
+
+def test_a_model_that_cannot_be_loaded_is_said_and_tried_again() -> None:
+    tries: list[int] = []
+
+    def broken_once() -> FakeSimulator:
+        tries.append(1)
+        if len(tries) == 1:
+            raise BackendError("weights are gone")
+        return FakeSimulator()
+
+    services = Services(floors(load_simulator=broken_once))
+    with pytest.raises(LcbmError, match="weights are gone"):
+        services.models(10)
+    assert services.loading.phase == "failed"
+    assert services.models(10).simulator
+    services.close()
+
+
+def test_a_run_goes_to_its_end_and_can_be_saved(services: Services) -> None:
+    run = services.start_run(BRIEF, library=None, owner="tab")
+    seen = list(run.follow(0.2))
+    assert seen[-1].done
+    assert seen[-1].result is not None
+    assert seen[-1].result.status == "finished"
+    assert len(seen[-1].result.rounds) == 2
+    files = services.downloads(run)
+    assert {p.name for p in files.values()} == {"result.json", "candidates.csv", "report.html"}
+    assert all(p.stat().st_size for p in files.values())
+
+
+def test_stop_keeps_the_best() -> None:
+    services = Services(fake_floors(pace=0.05))
+    brief = BRIEF.model_copy(update={"budget": Budget(rounds=50, candidates=2)})
+    run = services.start_run(brief, library=None, owner="tab")
+    for now in run.follow(0.2):
+        if now.event and now.event.rounds:
+            run.stop()
+            break
+    last = list(run.follow(0.2))[-1]
+    assert last.result is not None
+    assert last.result.status == "stopped"
+    assert last.result.best is not None
+    assert len(last.result.rounds) < 5
+    services.close()
+
+
+def test_one_run_a_tab_and_a_closed_tab_stops_its_own_only() -> None:
+    services = Services(fake_floors(pace=0.05), Limits(runs_at_once=2))
+    long = BRIEF.model_copy(update={"budget": Budget(rounds=50, candidates=2)})
+    first = services.start_run(long, library=None, owner="one")
+    with pytest.raises(InputError, match="already going"):
+        services.start_run(BRIEF, library=None, owner="one")
+    second = services.start_run(BRIEF, library=None, owner="two")
+    assert services.stop_owner("one") == 1
+    assert first.wait(10)
+    assert second.wait(10)
+    assert first.result is not None
+    assert first.result.status == "stopped"
+    assert second.result is not None
+    assert second.result.status == "finished"
+    services.close()
+
+
+def test_a_run_waits_for_a_free_slot_and_can_be_stopped_there() -> None:
+    services = Services(fake_floors(pace=0.05), Limits(runs_at_once=1))
+    long = BRIEF.model_copy(update={"budget": Budget(rounds=50, candidates=2)})
+    first = services.start_run(long, library=None, owner="one")
+    while first.snapshot().queued:
+        time.sleep(0.01)
+    second = services.start_run(BRIEF, library=None, owner="two")
+    assert second.snapshot().queued
+    second.stop()
+    assert second.wait(10)
+    assert "waited for its turn" in (second.snapshot().error or "")
+    first.stop()
+    assert first.wait(10)
+    services.close()
+
+
+def test_a_failing_loop_ends_the_run_with_words_and_frees_the_slot() -> None:
+    def fail(*_: object, **__: object) -> Iterator[object]:
+        raise BackendError("endpoint is down")
+        yield
+
+    services = Services(floors(stream=fail))
+    for _ in range(2):
+        run = services.start_run(BRIEF, library=None, owner="tab")
+        assert run.wait(10)
+        assert run.snapshot().error == "endpoint is down"
+    services.close()
+
+
+def test_old_runs_and_their_files_are_forgotten(services: Services) -> None:
+    runs = []
+    for _ in range(5):
+        run = services.start_run(BRIEF, library=None, owner="tab")
+        assert run.wait(10)
+        services.downloads(run)
+        runs.append(run)
+    assert services.run(runs[0].id) is None
+    assert not (services.scratch / runs[0].id).exists()
+    assert services.run(runs[-1].id) is runs[-1]
+
+
+def test_scores_grow_batch_by_batch_in_order(services: Services) -> None:
+    contents = [Content(text="x" * i) for i in range(1, 41)]
+    sizes = []
+    for so_far in services.score(contents, "shares"):
+        sizes.append(len(so_far))
+    assert sizes == [16, 32, 40]
+    assert so_far == FakeSimulator(spread=11.0).predict(contents, "shares")
+
+
+def test_the_same_file_is_built_once(tmp_path: Path) -> None:
+    built: list[str] = []
+    real = fake_floors().load_library
+
+    def counted(path: Path, metric: str) -> object:
+        built.append(metric)
+        return real(path, metric)
+
+    services = Services(floors(load_library=counted))
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("text,clicks,impressions\na pan,3,100\na pot,many,100\n")
+    one, two = (services.library(tmp_path / n, "click_rate") for n in ("a.csv", "b.csv"))
+    assert one is two
+    assert built == ["click_rate"]
+    assert [r.row for r in one.rejected] == [2]
+    services.close()
+
+
+def test_close_removes_every_file() -> None:
+    services = Services(fake_floors())
+    assert services.scratch.exists()
+    services.close()
+    assert not services.scratch.exists()
+
+
+# Uploads ------------------------------------------------------------------------------------------------------------
+
+
+def test_pictures_are_known_by_their_bytes(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "really_png.jpg", format="PNG")
+    copy = checked_picture(tmp_path / "really_png.jpg", tmp_path / "store")
+    assert copy.suffix == ".png"
+    assert "really" not in copy.name
+
+
+@pytest.mark.parametrize(
+    "data", [b"MZ\x90\x00 this is a program", b'<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>', b""]
+)
+def test_what_is_no_picture_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.jpg").write_bytes(data)
+    with pytest.raises(PictureError, match="is not a picture"):
+        checked_picture(tmp_path / "x.jpg", tmp_path / "store")
+
+
+def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
+    Image.effect_noise((64, 64), 50).save(tmp_path / "x.png")
+    data = (tmp_path / "x.png").read_bytes()
+    (tmp_path / "x.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(PictureError, match="cannot be read"):
+        checked_picture(tmp_path / "x.png", tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("x.exe", b"MZ", "is no table"),
+        ("x.csv", b"MZ\x00\x01", "not a text file"),
+        ("x.csv", b"  \n", "is empty"),
+        ("x.parquet", b"text\nhello", "not a Parquet file"),
+    ],
+)
+def test_tables_are_known_by_their_bytes(tmp_path: Path, name: str, data: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(TableError, match=said):
+        checked_table(tmp_path / name)
+
+
+# The form -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_brief_survives_the_form() -> None:
+    brief = Brief(
+        message="Say it",
+        draft="It",
+        metric="shares",
+        channel="email_subject",
+        must_keep=("9 minutes", "149 euros"),
+        banned_words=("best", "never"),
+        rules=("no emoji",),
+        max_length=90,
+    )
+    again = BriefForm.from_brief(brief).brief()
+    assert again.model_copy(update={"name": brief.name}) == brief
+
+
+def test_a_draft_alone_is_enough_and_nothing_is_not() -> None:
+    assert BriefForm(draft=" A pan ").brief().message == "A pan"
+    with pytest.raises(BriefError, match="What has to be said: is empty"):
+        BriefForm().brief()
+
+
+def test_mistakes_carry_the_labels_of_the_page() -> None:
+    form = BriefForm(message="x", must_keep="the best pan", banned_words="best, cheap")
+    with pytest.raises(BriefError, match=r"^Words to avoid: also stands"):
+        form.brief()
+
+
+def test_choices_are_for_people() -> None:
+    assert ("Click rate", "click_rate") in metric_choices()
+    assert ("Email subject line", "email_subject") in channel_choices()
+
+
+def test_lines_and_files_come_together_without_repeats(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text('text,n\n"two\nlines",1\nB,2\n,3\n', encoding="utf-8")
+    assert texts_from("A\n\nB\nA", tmp_path / "x.csv") == ["A", "B", "two lines"]
+    (tmp_path / "x.jsonl").write_text('{"text": "C"}\n\n{"text": "D"}\n')
+    assert texts_from("", tmp_path / "x.jsonl") == ["C", "D"]
+    (tmp_path / "x.txt").write_text("E\nF\n")
+    assert texts_from("", tmp_path / "x.txt") == ["E", "F"]
+
+
+@pytest.mark.parametrize("data", [b"headline\nx\n", b"text\n\xff\xfe\xff\n"])
+def test_files_without_readable_texts_are_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.csv").write_bytes(data)
+    with pytest.raises(TableError):
+        texts_from("", tmp_path / "x.csv")
+
+
+def test_too_many_lines_are_refused() -> None:
+    with pytest.raises(TableError, match=str(MAX_LINES)):
+        texts_from("\n".join(map(str, range(MAX_LINES + 1))), None)
+    with pytest.raises(TableError, match="are empty"):
+        texts_from(" \n ", None)
+
+
+# The sample and the door --------------------------------------------------------------------------------------------
+
+
+def test_the_sample_brand_loads_from_the_sources(tmp_path: Path) -> None:
+    if sample_folder() is None:
+        pytest.skip("examples/ is not beside the packages: an installed wheel")
+    sample = load_sample(tmp_path)
+    assert sample.brief.message
+    assert sample.picture.exists()
+    assert checked_table(sample.library)
+
+
+def test_without_the_sample_the_app_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCBM_EXAMPLES", str(tmp_path))
+    with pytest.raises(SettingsError, match="LCBM_EXAMPLES"):
+        load_sample(tmp_path / "copies")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
+def test_loopback_needs_no_guard(host: str) -> None:
+    check_exposure(host, guarded=False, allow_open=False)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org"])
+def test_a_network_needs_a_guard_or_a_word(host: str) -> None:
+    with pytest.raises(SettingsError, match="--i-know-this-is-open"):
+        check_exposure(host, guarded=False, allow_open=False)
+    check_exposure(host, guarded=True, allow_open=False)
+    check_exposure(host, guarded=False, allow_open=True)
+
+
+def test_the_auth_file_lets_its_users_in_and_nobody_else(tmp_path: Path) -> None:
+    file = tmp_path / "users.txt"
+    file.write_text(f"# team\nanna:plain:word\nbert:{hash_password('secret')}\n")
+    check = read_auth_file(file)
+    assert check("anna", "plain:word")
+    assert check("bert", "secret")
+    assert not check("bert", "wrong")
+    assert not check("anna", "")
+    assert not check("carl", "secret")
+
+
+@pytest.mark.parametrize("text", ["", "# nobody\n", "anna\n", ":x\n", "anna:\n", "anna:scrypt$zz$zz\n"])
+def test_a_wrong_auth_file_is_refused_without_showing_its_words(tmp_path: Path, text: str) -> None:
+    (tmp_path / "users.txt").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        read_auth_file(tmp_path / "users.txt")
+    assert "scrypt$zz" not in str(caught.value)
