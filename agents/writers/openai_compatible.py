@@ -163,7 +163,7 @@ class OpenAIWriter:
             messages=chat,  # type: ignore[arg-type]
             **dialect,
         ) as response:
-            for chunk in response.iter_bytes(65536):
+            for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > MAX_BYTES:
                     raise self._failed(f"sent more than {MAX_BYTES} bytes", "Lower max_tokens")
@@ -222,7 +222,8 @@ def _transport_errors() -> tuple[type[Exception], ...]:
     """Errors met while a body is read, which the client does not wrap: those of its own HTTP library."""
     import openai
 
-    library = importlib.import_module(openai.Timeout.__module__.partition(".")[0])
+    below = next(c for c in openai.DefaultHttpxClient.__mro__ if not c.__module__.startswith("openai"))
+    library = importlib.import_module(below.__module__.partition(".")[0])
     return (openai.APIError, library.HTTPError, library.StreamError)
 
 
