@@ -56,9 +56,10 @@ def _predict(due: list[Candidate], scored: dict[str, Candidate], state: State, c
 
 
 def _reserve(state: State, context: LoopContext) -> int:
-    """Calls that the rounds to come need for their drafts."""
+    """Calls that the rounds to come need for their drafts, and for comparing the best of them."""
     budget = context.brief.budget
-    return max(budget.rounds - state["round"], 0) * budget.candidates
+    rounds_left = max(budget.rounds - state["round"], 0)
+    return rounds_left * budget.candidates + (2 if rounds_left else 0)
 
 
 def _compare(

@@ -1,0 +1,45 @@
+"""`lcbm` in a process of its own, with fakes where models would be loaded: `lcbm_with_fakes.py ARGUMENTS`.
+
+`FAKE_WRITERS=down` hires a writer that is down, `FAKE_WRITERS=ctrl-c` one that is interrupted in round 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import agents.writers
+import lcbm_model.simulator
+from agents.writers.base import Writer, WriterResult, WritingTask
+from lcbm_model.errors import SettingsError
+from lcbm_model.simulator.base import Simulator
+from optimizer.cli import main
+from tests.fakes import FakeSimulator
+from tests.optimizer.parts import Baker
+
+
+class Interrupted(Baker):
+    def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
+        if task.round == 2:
+            raise KeyboardInterrupt
+        print("a library that prints where it should not")
+        return super().write(task, n, seed=seed)
+
+
+def load_simulator(name: str = "embedded", **_: Any) -> Simulator:
+    if name not in ("embedded", "judge"):
+        raise SettingsError("simulator", "Nothing has that name", value=name)
+    return FakeSimulator(name=name, spread=20, tuned=name == "judge")
+
+
+def load_writers(names: Any = None) -> tuple[Writer, ...]:
+    kinds: dict[str, Writer] = {"down": Baker("down", down=True), "ctrl-c": Interrupted()}
+    return (kinds.get(os.environ.get("FAKE_WRITERS", ""), Baker()),)
+
+
+lcbm_model.simulator.load_simulator = load_simulator
+agents.writers.load_writers = load_writers
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

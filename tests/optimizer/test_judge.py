@@ -1,0 +1,92 @@
+"""The judge: proxy gain and judge gain side by side, and no claim without an interval that excludes none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lcbm_model.errors import BackendError, SettingsError
+from tests.fakes import FakeSimulator
+from tests.optimizer.parts import Baker, bakery, run
+
+
+def _judge(**settings):  # type: ignore[no-untyped-def]
+    return FakeSimulator(**({"name": "judge"} | settings))
+
+
+def test_a_judge_that_agrees_confirms(tmp_path: Path) -> None:
+    judgement = run(tmp_path, judge=_judge(spread=4)).judge
+    assert judgement is not None
+    assert judgement.reliable
+    assert judgement.verdict.startswith("The judge confirms")
+    assert judgement.proxy_gain == pytest.approx(judgement.judge_gain, abs=3)
+    assert judgement.simulator.checkpoint == "judge"
+
+
+def test_a_judge_that_disagrees_is_shown_beside_the_proxy(tmp_path: Path) -> None:
+    judgement = run(tmp_path, judge=_judge(score=lambda text: 90.0 - len(text))).judge
+    assert judgement is not None
+    assert judgement.proxy_gain is not None
+    assert judgement.judge_gain is not None
+    assert judgement.proxy_gain > 0 > judgement.judge_gain
+    assert not judgement.reliable
+    assert "No reliable improvement" in judgement.verdict
+
+
+def test_an_unsure_judge_claims_nothing(tmp_path: Path) -> None:
+    judgement = run(tmp_path, judge=_judge(spread=60)).judge
+    assert judgement is not None
+    assert judgement.win_probability is not None
+    assert 0.5 < judgement.win_probability < 0.9
+    assert not judgement.reliable
+    assert "interval includes none" in judgement.verdict
+
+
+def test_an_untuned_judge_is_no_evidence(tmp_path: Path) -> None:
+    judgement = run(tmp_path, judge=_judge(spread=4, tuned=False)).judge
+    assert judgement is not None
+    assert not judgement.reliable
+    assert "never saw behaviour" in judgement.verdict
+
+
+def test_no_draft_beat_the_original(tmp_path: Path) -> None:
+    judgement = run(tmp_path, bakery(draft="Rye bread " * 12, max_length=400), judge=_judge()).judge
+    assert judgement is not None
+    assert (judgement.proxy_gain, judgement.judge_gain) == (0.0, 0.0)
+    assert judgement.verdict == "No reliable improvement: no draft beat the original."
+
+
+def test_without_an_original_there_is_no_verdict(tmp_path: Path) -> None:
+    judgement = run(tmp_path, bakery(draft=None), judge=_judge()).judge
+    assert judgement is not None
+    assert judgement.judge_gain is None
+    assert judgement.verdict.startswith("No verdict")
+
+
+def test_the_judge_is_asked_only_at_the_end(tmp_path: Path) -> None:
+    judge = _judge()
+    run(tmp_path, judge=judge)
+    assert judge.calls == 4  # two predicted, two compared
+
+
+def test_the_loops_own_simulator_cannot_judge(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot judge"):
+        run(tmp_path, judge=FakeSimulator())
+
+
+def test_a_judge_that_is_down_leaves_a_warning(tmp_path: Path) -> None:
+    class Down(FakeSimulator):
+        def predict(self, contents, metric, context=None):  # type: ignore[no-untyped-def]
+            raise BackendError("judge: connection refused")
+
+    result = run(tmp_path, judge=Down(name="down"))
+    assert result.judge is None
+    assert result.status == "finished"
+    assert any("connection refused" in w for w in result.warnings)
+
+
+def test_what_is_no_evidence_is_said(tmp_path: Path) -> None:
+    untuned = run(tmp_path, simulator=FakeSimulator(tuned=False), writers=[Baker()])
+    assert any("untuned" in w and "no evidence" in w for w in untuned.warnings)
+    assert any("No independent judge" in w for w in untuned.warnings)
