@@ -112,8 +112,10 @@ def _predict(
     first: dict[str, int] = {}
     for i, key in enumerate(keys):
         first.setdefault(key, i)
-    # Rows of one context share their setting: side by side, a backend encodes it once.
-    order = sorted(first.values(), key=lambda i: (rows.records[i].context, i))
+    # Contents that differ only in their words go side by side: a backend encodes what they share once.
+    order = sorted(
+        first.values(), key=lambda i: (rows.records[i].context, contents[i].model_dump_json(exclude={"text"}), i)
+    )
     said: dict[str, Prediction] = {}
     for start in range(0, len(order), ASKED_AT_ONCE):
         part = order[start : start + ASKED_AT_ONCE]
