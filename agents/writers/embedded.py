@@ -7,7 +7,7 @@ dropped and counted, and where little is left little is returned.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ class EmbeddedWriter:
         oversample: Samples drawn for each draft asked for.
         temperature: Of sampling.
         top_p: Share of probability that tokens are drawn from.
+        generate: Another function with the signature of `lcbm_model.generation.generate`.
     """
 
     name = "embedded"
@@ -53,8 +54,9 @@ class EmbeddedWriter:
         oversample: int = 3,
         temperature: float = 0.8,
         top_p: float = 0.92,
+        generate: Callable[..., list[list[Sample]]] | None = None,
     ) -> None:
-        self._backbone = backbone
+        self._backbone, self._generate = backbone, generate
         self.oversample, self.temperature, self.top_p = oversample, temperature, top_p
 
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
@@ -76,16 +78,11 @@ class EmbeddedWriter:
         return WriterResult(drafts=tuple(entry.draft for entry in chosen), usage=usage)
 
     def _samples(self, task: WritingTask, n: int, seed: int) -> Iterator[tuple[Ask, Sample]]:
-        from lcbm_model.generation import generate
-
         ways = asks(task)
         each = -(-n * self.oversample // len(ways))
         room = min(16 + task.max_length // 3, 96)  # about four characters a token, and some to spare
         try:
-            if self._backbone is None:
-                from lcbm_model.backbone import load_backbone
-
-                self._backbone = load_backbone()
+            generate = self._ready()
             for i, ask in enumerate(ways):
                 [answers] = generate(
                     self._backbone,
@@ -100,6 +97,18 @@ class EmbeddedWriter:
                 yield from ((ask, answer) for answer in answers)
         except (LcbmError, RuntimeError, MemoryError, ValueError) as error:
             raise BackendError(f"writer {self.name}: the embedded model cannot write: {error}") from error
+
+    def _ready(self) -> Callable[..., list[list[Sample]]]:
+        """Loads what is missing, at the first call and not before."""
+        if self._generate is None:
+            from lcbm_model.generation import generate
+
+            self._generate = generate
+            if self._backbone is None:
+                from lcbm_model.backbone import load_backbone
+
+                self._backbone = load_backbone()
+        return self._generate
 
     def _usable(self, task: WritingTask, ask: Ask, sample: Sample, made: list[_Made]) -> list[_Made]:
         """The draft a sample makes, or nothing."""

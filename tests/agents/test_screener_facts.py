@@ -141,7 +141,13 @@ def test_banned_words_are_seen_through_disguises(disguise: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("sofa", "so"), ("50 pans", "so"), ("class", "ass"), ("to get her home", "together"), ("unguaranteed", "guaranteed")],
+    [
+        ("sofa", "so"),
+        ("50 pans", "so"),
+        ("class", "ass"),
+        ("to get her home", "together"),
+        ("unguaranteed", "guaranteed"),
+    ],
 )
 def test_other_words_are_not_the_banned_one(text: str, word: str) -> None:
     assert not contains_evasively(text, word)

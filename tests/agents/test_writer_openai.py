@@ -71,7 +71,9 @@ def completion(content: str | None, *, usage: dict[str, int] | None = None, **me
     return lambda handler: handler.send(200, json.dumps(data).encode())
 
 
-DRAFTS = json.dumps({"drafts": [{"text": f"Draft number {i}", "strategy": "Hook First"} for i in ("one", "two", "three")]})
+DRAFTS = json.dumps(
+    {"drafts": [{"text": f"Draft number {i}", "strategy": "Hook First"} for i in ("one", "two", "three")]}
+)
 USAGE = {"prompt_tokens": 400, "completion_tokens": 60}
 
 
