@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def generate(folder: Path) -> dict[str, str]:
     """File name under docs/ to its text, from every result in `folder`.
 
     Raises:
-        TableError: No results, one that cannot be read, or two of one model on one suite and split.
+        TableError: No results, one that cannot be read, or two of one model on the same rows.
     """
     paths = sorted(folder.glob("*.json"))
     if not paths:
@@ -38,20 +39,36 @@ def generate(folder: Path) -> dict[str, str]:
     sections = [_HEAD]
     for suite in suite_names():
         own = [r for r in results if r.suite == suite]
-        for split in sorted({r.split for r in own}):
-            text, figures = _section([r for r in own if r.split == split])
+        # Figures on other rows are other figures: they never share a table.
+        for rows in sorted({(r.split, r.n) for r in own}, key=lambda rows: (rows[0], -rows[1])):
+            text, figures = _section([r for r in own if (r.split, r.n) == rows])
             sections.append(text)
             files.update(figures)
     return {"results.md": "\n".join(sections), **files}
 
 
 def differing(files: Mapping[str, str], docs: Path) -> list[str]:
-    """Names of the files that are missing under `docs` or hold something else."""
-    return sorted(
+    """Names of the files that are missing under `docs`, hold something else, or are plots of results long gone."""
+    stale = {
         name
         for name, text in files.items()
         if not (docs / name).is_file() or (docs / name).read_text(encoding="utf-8") != text
-    )
+    }
+    plots = {f"figures/{path.name}" for path in (docs / "figures").glob("results-*.svg")}
+    return sorted(stale | (plots - files.keys()))
+
+
+def write(files: Mapping[str, str], docs: Path) -> list[str]:
+    """Make `docs` hold exactly `files` and no older plots; returns the names that were not so before."""
+    stale = differing(files, docs)
+    for name in stale:
+        path = docs / name
+        if name in files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files[name], encoding="utf-8")
+        else:
+            path.unlink()
+    return stale
 
 
 def cell(value: float | None, interval: Sequence[float] | None) -> str:
@@ -69,16 +86,14 @@ def _section(results: Sequence[EvaluationResult]) -> tuple[str, dict[str, str]]:
     first = results[0]
     lines = _lines(results)
     keys = list(dict.fromkeys(key for r in results for key in r.metrics))
-    name = f"results-{first.suite}-{first.split}.svg"
+    name = f"results-{first.suite}-{first.split}-{first.n}.svg"
     chance = get_suite(first.suite).chance
     text = [
-        f"## {first.suite}, {first.split} split",
-        "",
-        f"{first.n:,} rows in {first.groups:,} groups.",
+        f"## {first.suite}, {first.split} split, {first.n:,} rows in {first.groups:,} groups",
         "",
         "| model | " + " | ".join(f"`{key}`" for key in keys) + " |",
         "|---|" + "---|" * len(keys),
-        *(f"| {label} | " + " | ".join(cell(f.get(k), i.get(k)) for k in keys) + " |" for label, f, i in lines),
+        *(f"| {_line(label)} | " + " | ".join(cell(f.get(k), i.get(k)) for k in keys) + " |" for label, f, i in lines),
         "",
         f"![{first.suite} figures with intervals](figures/{name})",
         "",
@@ -89,7 +104,7 @@ def _section(results: Sequence[EvaluationResult]) -> tuple[str, dict[str, str]]:
 
 
 def _lines(results: Sequence[EvaluationResult]) -> list[Line]:
-    """Models first, each baseline once; a baseline of another set of rows would be another figure and is refused."""
+    """Models first, then each baseline once; it was measured on the same rows beside each model."""
     lines: list[Line] = []
     beside: dict[str, Line] = {}
     for r in results:
@@ -98,17 +113,10 @@ def _lines(results: Sequence[EvaluationResult]) -> list[Line]:
             raise TableError(
                 f"{r.suite}, {r.split}", "two results of one model", value=label, remedy="Keep one of them"
             )
-        if r.n != results[0].n:
-            remedy = "Record all models of a suite on the same rows (the same --limit)"
-            raise TableError(f"{r.suite}, {r.split}", f"{label} was evaluated on other rows", value=r.n, remedy=remedy)
         lines.append((label, r.metrics, r.intervals))
         for name, figures in r.baselines.items():
-            known_figures = beside.get(name, (name, {}, {}))[1]
-            beside[name] = (
-                name,
-                figures | known_figures,
-                r.baseline_intervals[name] | beside.get(name, (name, {}, {}))[2],
-            )
+            _, known, ends = beside.get(name, (name, {}, {}))
+            beside[name] = (name, figures | known, r.baseline_intervals[name] | ends)
     shown = {label for label, _, _ in lines}
     return lines + [line for name, line in beside.items() if name not in shown]
 
@@ -118,6 +126,11 @@ def _remarks(results: Sequence[EvaluationResult]) -> list[str]:
     for r in results:
         for name, figures in r.controls.items():
             told = ", ".join(f"`{key}` {cell(value, None)}" for key, value in figures.items())
-            lines.append(f"- {r.model}, control {name}: {told}")
-        lines += [f"- {r.model}: {note}" for note in r.notes]
+            lines.append(f"- {_line(r.model)}, control {name}: {told}")
+        lines += [f"- {_line(f'{r.model}: {note}')}" for note in r.notes]
     return [*dict.fromkeys(lines), ""] if lines else []
+
+
+def _line(text: str) -> str:
+    """Names and notes hold file contents: on one line, without anything that Markdown would read as markup."""
+    return re.sub(r"([|<>`*\[\]\\])", r"\\\1", " ".join(text.split()))

@@ -28,14 +28,10 @@ def tables(
     as_json: Json = False,
 ) -> None:
     """Write the tables and plots, or check that they are what the recorded results say."""
-    from lcbm_model.evaluation.tables import SHIPPED, differing, generate
+    from lcbm_model.evaluation.tables import SHIPPED, differing, generate, write
 
     files = generate(recorded or SHIPPED)
-    stale = differing(files, docs)
-    if not check:
-        for name in stale:
-            (docs / name).parent.mkdir(parents=True, exist_ok=True)
-            (docs / name).write_text(files[name], encoding="utf-8")
+    stale = differing(files, docs) if check else write(files, docs)
     if as_json:
         print_json({"files": sorted(files), "different" if check else "written": stale})
     else:

@@ -9,7 +9,7 @@ import pytest
 
 from lcbm_model.errors import TableError
 from lcbm_model.evaluation import EvaluationResult
-from lcbm_model.evaluation.tables import SHIPPED, cell, differing, generate
+from lcbm_model.evaluation.tables import SHIPPED, cell, differing, generate, write
 from lcbm_model.prediction import SimulatorIdentity
 
 
@@ -42,7 +42,7 @@ def test_tables_show_every_model_and_each_baseline_once(tmp_path: Path) -> None:
     assert "| beta (fake, tuned, uncalibrated) | 0.350 [0.250, 0.450] |" in page
     assert page.count("| chance | 0.010 [-0.100, 0.100] | – |") == 1
     assert "- alpha: one row left out" in page
-    plot = files["figures/results-reddit-test.svg"]
+    plot = files["figures/results-reddit-test-90.svg"]
     ElementTree.fromstring(plot)
     assert "alpha (fake, tuned, uncalibrated)" in plot
 
@@ -52,12 +52,31 @@ def test_same_results_same_bytes_and_a_changed_letter_is_told(tmp_path: Path) ->
     files, docs = generate(tmp_path / "results"), tmp_path / "docs"
     assert generate(tmp_path / "results") == files
     assert differing(files, docs) == sorted(files)
-    for name, text in files.items():
-        (docs / name).parent.mkdir(parents=True, exist_ok=True)
-        (docs / name).write_text(text, encoding="utf-8")
+    assert write(files, docs) == sorted(files)
     assert differing(files, docs) == []
     (docs / "results.md").write_text(files["results.md"].replace("0.250", "0.251"), encoding="utf-8")
     assert differing(files, docs) == ["results.md"]
+
+
+def test_other_rows_have_a_table_and_a_plot_of_their_own(tmp_path: Path) -> None:
+    result("alpha").save(tmp_path / "a.json")
+    result("beta", n=50).save(tmp_path / "b.json")
+    files, docs = generate(tmp_path), tmp_path / "docs"
+    assert "## reddit, test split, 90 rows in 3 groups" in files["results.md"]
+    assert "## reddit, test split, 50 rows in 3 groups" in files["results.md"]
+    write(files, docs)
+    (tmp_path / "b.json").unlink()
+    fewer = generate(tmp_path)
+    assert differing(fewer, docs) == ["figures/results-reddit-test-50.svg", "results.md"]
+    write(fewer, docs)
+    assert not (docs / "figures" / "results-reddit-test-50.svg").exists()
+    assert differing(fewer, docs) == []
+
+
+def test_hostile_notes_stay_words(tmp_path: Path) -> None:
+    result("alpha", notes=("got '| x |\n# <script>'",)).save(tmp_path / "a.json")
+    page = generate(tmp_path)["results.md"]
+    assert r"- alpha: got '\| x \| # \<script\>'" in page
 
 
 def test_results_that_cannot_stand_side_by_side_are_refused(tmp_path: Path) -> None:
@@ -66,9 +85,6 @@ def test_results_that_cannot_stand_side_by_side_are_refused(tmp_path: Path) -> N
     result("alpha").save(tmp_path / "a.json")
     result("alpha", 0.3).save(tmp_path / "b.json")
     with pytest.raises(TableError, match="two results of one model"):
-        generate(tmp_path)
-    result("beta", n=50).save(tmp_path / "b.json")
-    with pytest.raises(TableError, match="other rows"):
         generate(tmp_path)
     (tmp_path / "b.json").write_text('{"suite": "reddit"}', encoding="utf-8")
     with pytest.raises(TableError, match=r"b\.json"):

@@ -71,9 +71,9 @@ def test_tables_are_written_once_and_checked(tmp_path: Path, capsys: pytest.Capt
     tables = ["results", "tables", "--results", str(recorded), "--docs", str(docs), "--json"]
     assert run([*tables, "--check"]) == 1
     assert not docs.exists()
-    assert json.loads(capsys.readouterr().out)["different"] == ["figures/results-reddit-test.svg", "results.md"]
+    assert json.loads(capsys.readouterr().out)["different"] == ["figures/results-reddit-test-90.svg", "results.md"]
     assert run(tables) == 0
-    assert json.loads(capsys.readouterr().out)["written"] == ["figures/results-reddit-test.svg", "results.md"]
+    assert json.loads(capsys.readouterr().out)["written"] == ["figures/results-reddit-test-90.svg", "results.md"]
     assert run([*tables, "--check"]) == 0
     (docs / "results.md").write_text("another page")
     assert run([*tables, "--check"]) == 1
