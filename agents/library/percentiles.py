@@ -97,7 +97,8 @@ def fit_beta(k: np.ndarray, n: np.ndarray) -> tuple[float, float]:
     start = logit(np.clip(k.sum() / n.sum(), 1e-6, 1 - 1e-6))
     # Strength is a number of imagined exposures: 0.1 is no prior at all, 1e6 is "all posts are alike".
     bounds = [(-14.0, 14.0), (np.log(0.1), np.log(1e6))]
-    best = minimize(loss, np.array([start, np.log(np.median(n) + 1)]), method="L-BFGS-B", jac=True, bounds=bounds)
+    # TNC and not L-BFGS-B: the latter calls BLAS for two numbers, whose threads fight on a busy machine.
+    best = minimize(loss, np.array([start, np.log(np.median(n) + 1)]), method="TNC", jac=True, bounds=bounds)
     mean, strength = float(expit(best.x[0])), float(np.exp(best.x[1]))
     return mean * strength, (1 - mean) * strength
 
