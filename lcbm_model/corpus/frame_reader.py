@@ -130,5 +130,5 @@ class FrameReader(ABC):
 
 def rank_within(frame: pl.DataFrame, value: str, group: str, into: str) -> pl.DataFrame:
     """Add mid-rank percentiles 0..100 of `value` inside `group` as column `into`."""
-    rank = (pl.col(value).rank("average") - 0.5) / pl.len() * 100
+    rank = 100 * (pl.col(value).rank("average") - 0.5) / pl.len()
     return frame.with_columns(rank.over(group).alias(into))

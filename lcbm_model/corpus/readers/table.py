@@ -154,10 +154,10 @@ class TableReader:
             values = np.where(np.isfinite(made), made, values)
             column = metric.count_column if table.find(metric.count_column or "") else metric.name
             remedy = f"{metric.title} lies in 0..1: check {column!r} and {metric.exposure_column!r}"
-            for i in np.flatnonzero((values > 1) & keep):
-                self._leave_out(
-                    table, keep, int(i), str(column), float(counts[i] if i < n else 0), "is above its exposure", remedy
-                )
+            problem = "is above one" if column == metric.name else f"is above {metric.exposure_column}"
+            shown = values if column == metric.name else counts
+            for i in np.flatnonzero((values > 1) & keep).tolist():
+                self._leave_out(table, keep, i, str(column), float(shown[i]), problem, remedy)
         values = np.where(keep, values, np.nan)
         return _Measured(metric, values, counts, exposures, np.full(n, np.nan), np.full(n, np.nan))
 
