@@ -22,6 +22,7 @@ from optimizer.parts import (
     EVIDENCE,
     check_picture,
     critic_for,
+    library_warnings,
     resolve_judge,
     resolve_library,
     resolve_simulator,
@@ -128,6 +129,7 @@ def _begin(
         library=str(Path(library).resolve()) if isinstance(library, (str, Path)) else None,
         scale=found.scale(brief.metric, brief.channel) if found is not None else None,
         evidence=0 if audience.identity.tuned else EVIDENCE,
+        warnings=tuple(library_warnings(found)),
     )
     run = _prepare(folder, settings, audience, second, hired, found)
     folder.write_settings(settings)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 EVIDENCE = 4
 """Past results shown to an untuned simulator: the only behaviour it ever sees. A tuned one is asked as it was tuned."""
 
+ROWS_NAMED = 3
+"""Rejected rows of a library that are named one by one."""
+
 COMPARABLE = 4
 """Scored drafts below which the critic has nothing to compare."""
 
@@ -92,6 +95,16 @@ def open_library(path: Path, metric: str | None = None) -> Library:
     from agents.library import Library
 
     return Library.open(path) if path.is_dir() else Library.from_file(path, metric=metric)
+
+
+def library_warnings(library: Searchable | None) -> list[str]:
+    """Rows that a library left out, so that nobody wonders where a post has gone."""
+    rejected = list(getattr(library, "rejected", ()))
+    if not rejected:
+        return []
+    first = "; ".join(f"row {r.row}, {r.column}: {r.problem} (got {r.value!r})" for r in rejected[:ROWS_NAMED])
+    more = f"; and {len(rejected) - ROWS_NAMED} more" if len(rejected) > ROWS_NAMED else ""
+    return [f"The library left out {len(rejected)} row{'s' * (len(rejected) > 1)}: {first}{more}."]
 
 
 def screener_for(brief: Brief) -> Screener:

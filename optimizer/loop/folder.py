@@ -34,6 +34,7 @@ class RunSettings(BaseModel):
     library: str | None = Field(default=None, description="Path it was read from, where it was read from one.")
     scale: PercentileScale | None = None
     evidence: int = 0
+    warnings: tuple[str, ...] = Field(default=(), description="Known before the first step: library rows left out.")
 
 
 class RunFolder:

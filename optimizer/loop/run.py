@@ -45,14 +45,14 @@ def drive(
     with closing(open_database(run.folder.checkpoints)) as database, closing(ScoreCache(run.folder.scores)) as cache:
         graph = build(database)
         saved = graph.get_state(config)
-        state = cast(State, saved.values) if saved.values else new_state()
+        state = cast(State, saved.values) if saved.values else new_state(settings.warnings)
         context = run.make_context(cache, state["seconds"])
         if saved.values and not saved.next:
             result = _save(run.folder, final_result(settings, state, context))
             yield event(settings, state, "finished", result)
             return
         yield event(settings, state, "started")
-        entry = _entry(saved, decision)
+        entry = _entry(saved, state, decision)
         steps = cast(
             Generator[dict[str, Any], None, None],
             graph.stream(entry, config, context=context, stream_mode="updates", durability="sync", version="v2"),
@@ -93,12 +93,12 @@ def forget_old(database: sqlite3.Connection, keep: int = 3) -> None:
             database.execute(f"DELETE FROM {table} WHERE checkpoint_id NOT IN ({newest})", (keep,))
 
 
-def _entry(saved: Any, decision: Decision) -> Any:
+def _entry(saved: Any, state: State, decision: Decision) -> Any:
     """What LangGraph is called with: a fresh state, a person's decision, or nothing (go on)."""
     from langgraph.types import Command
 
     if not saved.values and not saved.next:
-        return new_state()
+        return state
     if saved.interrupts:
         return Command(resume=decision)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from agents.library.records import Hit
@@ -35,7 +36,7 @@ class State(TypedDict, total=False):
     judgement: dict[str, Any] | None
 
 
-def new_state() -> State:
+def new_state(warnings: Sequence[str] = ()) -> State:
     """The state a run begins with."""
     return State(
         round=0,
@@ -45,7 +46,7 @@ def new_state() -> State:
         hits=[],
         critique=None,
         notes=[],
-        warnings=[],
+        warnings=list(warnings),
         usage=WriterUsage().model_dump(mode="json"),
         per_writer={},
         simulator_calls=0,

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
+import agents.library.library
 import agents.writers
 import lcbm_model.simulator
 from agents.writers.base import Writer, WriterResult, WritingTask
 from lcbm_model.errors import SettingsError
 from lcbm_model.simulator.base import Simulator
 from optimizer.cli import main
+from tests.agents.hashing_embedder import HashingEmbedder
 from tests.fakes import FakeSimulator
 from tests.optimizer.parts import Baker
 
@@ -38,8 +41,13 @@ def load_writers(names: Any = None) -> tuple[Writer, ...]:
     return (kinds.get(os.environ.get("FAKE_WRITERS", ""), Baker()),)
 
 
-lcbm_model.simulator.load_simulator = load_simulator
-agents.writers.load_writers = load_writers
+def install(replace: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Put the fakes where the command line looks for models."""
+    replace(lcbm_model.simulator, "load_simulator", load_simulator)
+    replace(agents.writers, "load_writers", load_writers)
+    replace(agents.library.library, "load_embedder", lambda _=None: HashingEmbedder())
+
 
 if __name__ == "__main__":
+    install()
     main(sys.argv[1:])

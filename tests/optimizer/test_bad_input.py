@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.optimizer.test_cli import BRIEF, POSTS, lcbm
+from tests.optimizer.calls import BRIEF, POSTS, Lcbm
 
 MADE_BRIEFS = {
     "unreadable": (b"\xff\xfe\x00bad", "cannot be read"),
@@ -22,37 +22,37 @@ MADE_BRIEFS = {
 }
 
 
-def _refused(folder: Path, *arguments: str | Path, says: str) -> None:
+def _refused(lcbm: Lcbm, *arguments: str | Path, says: str) -> None:
     """Exit code 2, one line on stderr, nothing on stdout; with --json the line is JSON."""
-    done = lcbm(folder, *arguments)
+    done = lcbm(*arguments)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("error: ")
     assert says in lines[0]
-    as_json = lcbm(folder, *arguments, "--json")
+    as_json = lcbm(*arguments, "--json")
     assert as_json.returncode == 2
     assert says in json.loads(as_json.stderr)["error"]
-    assert not list((folder / "runs").glob("*/run.json"))
+    assert not list(Path("runs").glob("*/run.json"))
 
 
-def test_a_missing_brief(tmp_path: Path) -> None:
-    _refused(tmp_path, "optimize", "nowhere.yaml", says="nowhere.yaml: no such brief")
+def test_a_missing_brief(lcbm: Lcbm, tmp_path: Path) -> None:
+    _refused(lcbm, "optimize", "nowhere.yaml", says="nowhere.yaml: no such brief")
 
 
 @pytest.mark.parametrize("name", MADE_BRIEFS)
-def test_a_brief_that_cannot_be_run(tmp_path: Path, name: str) -> None:
+def test_a_brief_that_cannot_be_run(lcbm: Lcbm, tmp_path: Path, name: str) -> None:
     content, says = MADE_BRIEFS[name]
     (tmp_path / "brief.yaml").write_bytes(content)
-    _refused(tmp_path, "optimize", "brief.yaml", says=says)
+    _refused(lcbm, "optimize", "brief.yaml", says=says)
 
 
 @pytest.mark.parametrize(
     "command", [["compare", "a", "b"], ["score", "t.csv"], ["library", "build", "t.csv", "--out", "l"]]
 )
-def test_an_unknown_metric(tmp_path: Path, command: list[str]) -> None:
+def test_an_unknown_metric(lcbm: Lcbm, tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "t.csv").write_text(POSTS)
-    _refused(tmp_path, *command, "--metric", "clik_rate", says="Did you mean 'click_rate'?")
+    _refused(lcbm, *command, "--metric", "clik_rate", says="Did you mean 'click_rate'?")
 
 
 @pytest.mark.parametrize(
@@ -65,22 +65,22 @@ def test_an_unknown_metric(tmp_path: Path, command: list[str]) -> None:
     ],
     ids=["no metric column", "no text column", "empty", "no good row"],
 )
-def test_a_library_that_cannot_serve(tmp_path: Path, table: str, says: str) -> None:
+def test_a_library_that_cannot_serve(lcbm: Lcbm, tmp_path: Path, table: str, says: str) -> None:
     (tmp_path / "brief.yaml").write_text(BRIEF)
     (tmp_path / "lib.csv").write_text(table)
-    _refused(tmp_path, "optimize", "brief.yaml", "--library", "lib.csv", says=says)
+    _refused(lcbm, "optimize", "brief.yaml", "--library", "lib.csv", says=says)
 
 
-def test_rows_with_text_for_numbers_are_reported_and_the_good_ones_kept(tmp_path: Path) -> None:
+def test_rows_with_text_for_numbers_are_reported_and_the_good_ones_kept(lcbm: Lcbm, tmp_path: Path) -> None:
     (tmp_path / "brief.yaml").write_text(BRIEF)
     (tmp_path / "lib.csv").write_text(POSTS + "x,Bad row,post,lots,1000\n")
-    done = lcbm(tmp_path, "optimize", "brief.yaml", "--library", "lib.csv", "--json")
+    done = lcbm("optimize", "brief.yaml", "--library", "lib.csv", "--json")
     assert done.returncode == 0, done.stderr
     assert any("row 13" in w and "lots" in w for w in json.loads(done.stdout)["warnings"])
 
 
 @pytest.mark.parametrize("kind", ["truncated", "no-image", "huge"])
-def test_a_picture_that_cannot_be_used(tmp_path: Path, kind: str) -> None:
+def test_a_picture_that_cannot_be_used(lcbm: Lcbm, tmp_path: Path, kind: str) -> None:
     from PIL import Image
 
     picture = tmp_path / "bread.png"
@@ -91,24 +91,24 @@ def test_a_picture_that_cannot_be_used(tmp_path: Path, kind: str) -> None:
         whole = picture.read_bytes()
         picture.write_bytes(whole[: len(whole) // 2] if kind == "truncated" else b"rye bread")
     (tmp_path / "brief.yaml").write_text(BRIEF + "picture: bread.png\n")
-    _refused(tmp_path, "optimize", "brief.yaml", says="bread.png")
-    _refused(tmp_path, "compare", "a", "b", "--metric", "click_rate", "--image", "bread.png", says="bread.png")
+    _refused(lcbm, "optimize", "brief.yaml", says="bread.png")
+    _refused(lcbm, "compare", "a", "b", "--metric", "click_rate", "--image", "bread.png", says="bread.png")
 
 
 @pytest.mark.parametrize("option", ["--out", "--store"])
-def test_an_unwritable_folder_is_found_before_the_run(tmp_path: Path, option: str) -> None:
+def test_an_unwritable_folder_is_found_before_the_run(lcbm: Lcbm, tmp_path: Path, option: str) -> None:
     (tmp_path / "brief.yaml").write_text(BRIEF)
     (tmp_path / "file").write_text("not a folder")
-    _refused(tmp_path, "optimize", "brief.yaml", option, "file/below", says="cannot be written to")
+    _refused(lcbm, "optimize", "brief.yaml", option, "file/below", says="cannot be written to")
 
 
-def test_wrong_names_for_simulator_judge_and_run(tmp_path: Path) -> None:
+def test_wrong_names_for_simulator_judge_and_run(lcbm: Lcbm, tmp_path: Path) -> None:
     (tmp_path / "brief.yaml").write_text(BRIEF)
-    _refused(tmp_path, "optimize", "brief.yaml", "--model", "gpt-9", says="gpt-9")
-    _refused(tmp_path, "optimize", "brief.yaml", "--judge", "embedded", says="cannot judge")
-    _refused(tmp_path, "optimize", "--resume", "never-begun", says="never-begun")
-    _refused(tmp_path, "optimize", "brief.yaml", "--resume", "x", says="not both")
+    _refused(lcbm, "optimize", "brief.yaml", "--model", "gpt-9", says="gpt-9")
+    _refused(lcbm, "optimize", "brief.yaml", "--judge", "embedded", says="cannot judge")
+    _refused(lcbm, "optimize", "--resume", "never-begun", says="never-begun")
+    _refused(lcbm, "optimize", "brief.yaml", "--resume", "x", says="not both")
 
 
-def test_a_comparison_of_one(tmp_path: Path) -> None:
-    _refused(tmp_path, "compare", "alone", "--metric", "click_rate", says="at least two")
+def test_a_comparison_of_one(lcbm: Lcbm, tmp_path: Path) -> None:
+    _refused(lcbm, "compare", "alone", "--metric", "click_rate", says="at least two")

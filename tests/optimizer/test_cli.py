@@ -1,46 +1,18 @@
-"""The command line's contracts, each in a process of its own."""
+"""The command line's contracts."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from optimizer import OptimizationResult
 from optimizer.cli import COMMANDS
-
-ROOT = Path(__file__).resolve().parents[2]
-BRIEF = """
-name: bread
-message: We bake rye bread every morning
-draft: Rye bread
-metric: click_rate
-budget: {rounds: 2, candidates: 3}
-"""
-POSTS = "id,text,channel,clicks,impressions\n" + "".join(
-    f"p{i},Loaf number {i} fresh from the oven,post,{10 + 3 * i},1000\n" for i in range(12)
-)
-
-
-def lcbm(
-    folder: Path, *arguments: str | Path, fakes: str = "", module: bool = False
-) -> subprocess.CompletedProcess[str]:
-    """`lcbm` with fakes for models, in `folder`."""
-    env = os.environ | {"FAKE_WRITERS": fakes, "PYTHONPATH": str(ROOT), "LCBM_RUNS": str(folder / "runs")}
-    command = [sys.executable, "-m", "tests.optimizer.lcbm_with_fakes", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
-
-
-def answer(done: subprocess.CompletedProcess[str]) -> Any:
-    """The JSON on stdout, which must hold nothing else."""
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+from tests.optimizer.calls import BRIEF, POSTS, ROOT, Lcbm, answer, in_a_process
 
 
 @pytest.fixture
@@ -50,8 +22,8 @@ def brief(tmp_path: Path) -> Path:
     return path
 
 
-def test_optimize_prints_its_contract_and_writes_three_files(tmp_path: Path, brief: Path) -> None:
-    done = lcbm(tmp_path, "optimize", brief, "--out", tmp_path / "out", "--judge", "judge", "--json")
+def test_optimize_prints_its_contract_and_writes_three_files(lcbm: Lcbm, tmp_path: Path, brief: Path) -> None:
+    done = in_a_process(tmp_path, "optimize", brief, "--out", tmp_path / "out", "--judge", "judge", "--json")
     result = answer(done)
     assert {"best", "prediction", "judge", "rounds", "candidates"} <= result.keys()
     assert result["prediction"] == result["best"]["prediction"]
@@ -67,8 +39,8 @@ def test_optimize_prints_its_contract_and_writes_three_files(tmp_path: Path, bri
     assert "<svg" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_optimize_prints_a_table_and_the_reports_path(tmp_path: Path, brief: Path) -> None:
-    done = lcbm(tmp_path, "optimize", brief, "--rounds", "1", "--candidates", "2")
+def test_optimize_prints_a_table_and_the_reports_path(lcbm: Lcbm, tmp_path: Path, brief: Path) -> None:
+    done = lcbm("optimize", brief, "--rounds", "1", "--candidates", "2")
     assert done.returncode == 0, done.stderr
     assert "Best (" in done.stdout
     report = Path(done.stdout.rsplit("Report: ", 1)[1].strip())
@@ -76,53 +48,51 @@ def test_optimize_prints_a_table_and_the_reports_path(tmp_path: Path, brief: Pat
     assert done.stderr == ""  # quiet in a pipe
 
 
-def test_the_same_seed_gives_the_same_candidates(tmp_path: Path, brief: Path) -> None:
-    runs = [answer(lcbm(tmp_path, "optimize", brief, "--seed", seed, "--json")) for seed in ("7", "7", "8")]
+def test_the_same_seed_gives_the_same_candidates(lcbm: Lcbm, brief: Path) -> None:
+    runs = [answer(lcbm("optimize", brief, "--seed", seed, "--json")) for seed in ("7", "7", "8")]
     drafts = [[c["text"] for c in run["candidates"]] for run in runs]
     assert drafts[0] == drafts[1] != drafts[2]
 
 
-def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path: Path, brief: Path) -> None:
-    stopped = lcbm(tmp_path, "optimize", brief, "--json", fakes="ctrl-c")
+def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(lcbm: Lcbm, tmp_path: Path, brief: Path) -> None:
+    stopped = in_a_process(tmp_path, "optimize", brief, "--json", fakes="ctrl-c")
     assert stopped.returncode == 130
     assert stopped.stdout == ""
     hint = next(line for line in stopped.stderr.splitlines() if "lcbm optimize --resume" in line)
     run_id = hint.split("--resume ")[1].split()[0]
-    resumed = answer(lcbm(tmp_path, "optimize", "--resume", run_id, "--json"))
-    whole = answer(lcbm(tmp_path, "optimize", brief, "--json"))
+    resumed = answer(lcbm("optimize", "--resume", run_id, "--json"))
+    whole = answer(lcbm("optimize", brief, "--json"))
     assert resumed["candidates"] == whole["candidates"]
     assert resumed["run_id"] == run_id
 
 
-def test_writers_that_are_down_end_with_the_original_and_exit_code_3(tmp_path: Path, brief: Path) -> None:
-    done = lcbm(tmp_path, "optimize", brief, "--json", fakes="down")
+def test_writers_that_are_down_end_with_the_original_and_exit_code_3(lcbm: Lcbm, tmp_path: Path, brief: Path) -> None:
+    done = lcbm("optimize", brief, "--json", fakes="down")
     assert done.returncode == 3
     result = json.loads(done.stdout)
     assert result["best"]["id"] == "original"
     assert "connection refused" in result["stop_reason"]
 
 
-def test_nothing_to_return_is_exit_code_4(tmp_path: Path) -> None:
+def test_nothing_to_return_is_exit_code_4(lcbm: Lcbm, tmp_path: Path) -> None:
     path = tmp_path / "b.yaml"
     path.write_text("message: We bake\nbudget: {rounds: 0}\n")
-    done = lcbm(tmp_path, "optimize", path, "--json")
+    done = lcbm("optimize", path, "--json")
     assert done.returncode == 4
     assert json.loads(done.stdout)["best"] is None
 
 
-def test_compare_sums_to_one_in_the_order_given(tmp_path: Path) -> None:
-    result = answer(
-        lcbm(tmp_path, "compare", "short", "a much longer text", "middle one", "--metric", "shares", "--json")
-    )
+def test_compare_sums_to_one_in_the_order_given(lcbm: Lcbm, tmp_path: Path) -> None:
+    result = answer(lcbm("compare", "short", "a much longer text", "middle one", "--metric", "shares", "--json"))
     assert result["texts"] == ["short", "a much longer text", "middle one"]
     assert sum(result["win_probabilities"]) == pytest.approx(1)
     assert max(result["win_probabilities"]) == result["win_probabilities"][1]
 
 
-def test_score_answers_every_row_in_the_files_order(tmp_path: Path) -> None:
+def test_score_answers_every_row_in_the_files_order(lcbm: Lcbm, tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text("id,text,channel\na,Rye bread,headline\nb,,post\nc,broken oven,post\n")
-    rows = answer(lcbm(tmp_path, "score", table, "--metric", "click_rate", "--json"))
+    rows = answer(lcbm("score", table, "--metric", "click_rate", "--json"))
     assert [row["id"] for row in rows] == ["a", "b", "c"]
     assert all(set(row) == {"id", "expected", "low", "high", "error"} for row in rows)
     assert rows[0]["low"] <= rows[0]["expected"] <= rows[0]["high"]
@@ -131,12 +101,10 @@ def test_score_answers_every_row_in_the_files_order(tmp_path: Path) -> None:
     assert rows[2]["error"] == "cannot be scored"
 
 
-def test_library_builds_and_searches(tmp_path: Path) -> None:
+def test_library_builds_and_searches(lcbm: Lcbm, tmp_path: Path) -> None:
     posts = tmp_path / "posts.csv"
     posts.write_text(POSTS + "bad,A row with words for clicks,post,many,1000\n")
-    built = answer(
-        lcbm(tmp_path, "library", "build", posts, "--out", tmp_path / "lib", "--metric", "click_rate", "--json")
-    )
+    built = answer(lcbm("library", "build", posts, "--out", tmp_path / "lib", "--metric", "click_rate", "--json"))
     assert built["posts"] == 12
     assert built["rejected"][0]["row"] == 13
     hits = answer(
@@ -170,15 +138,15 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert done.stderr.strip() == "0 []"
 
 
-def test_help_lists_every_command_and_every_command_is_there(tmp_path: Path) -> None:
-    listed = lcbm(tmp_path, "--help").stdout
+def test_help_lists_every_command_and_every_command_is_there(lcbm: Lcbm, tmp_path: Path) -> None:
+    listed = lcbm("--help").stdout
     for name, lazy in COMMANDS.items():
         assert f" {name} " in listed
         path = ROOT / (lazy.module.replace(".", "/") + ".py")
         assert path.exists() or (path.with_suffix("") / "__init__.py").exists(), f"lcbm {name} has no module"
 
 
-def test_a_typo_gets_a_suggestion(tmp_path: Path) -> None:
-    done = lcbm(tmp_path, "optimise")
+def test_a_typo_gets_a_suggestion(lcbm: Lcbm, tmp_path: Path) -> None:
+    done = lcbm("optimise")
     assert done.returncode == 2
     assert "Did you mean 'optimize'?" in done.stderr
