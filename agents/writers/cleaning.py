@@ -36,6 +36,7 @@ def clean(raw: str, *, channel: str = "post") -> str:
 
 
 def _unwrap(text: str) -> str:
+    text = re.sub(r"^(\*\*|__)(.+)\1$", r"\2", text)
     while len(text) > 1 and _PAIRS.get(text[0]) == text[-1] and text[0] not in text[1:-1]:
         text = text[1:-1].strip()
     if len(text) > 1 and text[0] in '"“' and not re.search(r"[\"”“]", text[1:]):

@@ -287,12 +287,16 @@ def test_nobody_listens(server: Server) -> None:
     assert "Start the server" in str(caught.value)
 
 
+def write_often(made: OpenAIWriter) -> None:
+    for _ in range(100):
+        made.write(task(), 3, seed=0)
+
+
 def test_the_spend_cap_is_never_passed(server: Server) -> None:
     server.reply = completion(DRAFTS, usage=USAGE)
     made = writer(server, price_in=1.0, price_out=10.0, spend_cap=0.012, max_tokens=500)
     with pytest.raises(BackendError, match="spend cap"):
-        for _ in range(100):
-            made.write(task(), 3, seed=0)
+        write_often(made)
     assert 0 < made.meter.spent <= 0.012
     assert len(server.asked) < 100
 
