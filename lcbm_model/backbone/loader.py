@@ -74,7 +74,7 @@ def _resolve(name: str | Path) -> Path | str:
         return CHECKPOINTS / text
     try:
         folder = Path(text).expanduser()
-        if folder.is_dir():
+        if text.strip() and folder.is_dir():
             return folder.resolve()
     except (OSError, ValueError, RuntimeError):
         pass

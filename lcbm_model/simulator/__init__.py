@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "base": ["Context", "Known", "Simulator"],
         "calibration": ["Calibration", "compare_predictions"],
+        "conformal": ["ConformalCalibration", "fit_entry", "load_calibration"],
         "ensemble": ["EnsembleSimulator"],
         "load": ["load_simulator"],
         "local": ["LocalSimulator"],

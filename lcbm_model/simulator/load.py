@@ -1,4 +1,4 @@
-"""From a name to a simulator. A further backend is one line in `_BACKENDS` and one file beside this one."""
+"""From a name to a simulator."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def load_simulator(
         members = [load_simulator(part, batch_size=batch_size, calibrated=calibrated, **kwargs) for part in parts]
         return EnsembleSimulator(members)
     from lcbm_model.backbone.loader import load_backbone
+    from lcbm_model.simulator.conformal import load_calibration
     from lcbm_model.simulator.local import LocalSimulator
 
-    return LocalSimulator(load_backbone(name, device=device, dtype=dtype), batch_size=batch_size)
+    backbone = load_backbone(name, device=device, dtype=dtype)
+    adapter = backbone.adapter
+    stored = adapter.folder / adapter.spec.calibration if adapter and adapter.spec.calibration else None
+    calibration = load_calibration(stored) if stored and calibrated else None
+    return LocalSimulator(backbone, calibration=calibration, batch_size=batch_size)

@@ -107,8 +107,9 @@ class LocalSimulator:
 
     def _prepare(self, content: Content, metric: Metric, context: Context | None) -> Item | str:
         """The prompt in tokens with its pictures looked at, or why that cannot be."""
-        if not content.text.strip():
-            return "the text is empty"
+        shown = self.backbone.sees and any(media.kind == "image" for media in content.media)
+        if not (content.text.strip() or content.scenes or shown):
+            return "the text is empty" + (", and this model sees no pictures" if content.media else "")
         if len(content.text) > self.max_tokens * CHARACTERS_PER_TOKEN:
             return f"the text is too long: {len(content.text)} characters. Shorten it"
         try:

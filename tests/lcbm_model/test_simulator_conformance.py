@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lcbm_model.content import Content
+from lcbm_model.errors import SettingsError
+from lcbm_model.simulator import EnsembleSimulator, load_simulator
+from lcbm_model.simulator.base import Simulator
+from tests.conformance.simulator import SimulatorConformance
+from tests.fakes import FakeSimulator
+from tests.lcbm_model.tiny_model import write_tiny_model
+
+EMPTY = Content(text="   ", channel="headline")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Simulator:
+    folder: Path = write_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+    return load_simulator(folder, device="cpu")
+
+
+class TestFake(SimulatorConformance):
+    @pytest.fixture
+    def simulator(self) -> Simulator:
+        return FakeSimulator()
+
+    @pytest.fixture
+    def unscorable(self) -> Content:
+        return Content(text="broken")
+
+
+class TestTiny(SimulatorConformance):
+    @pytest.fixture
+    def simulator(self, tiny: Simulator) -> Simulator:
+        return tiny
+
+    @pytest.fixture
+    def unscorable(self) -> Content:
+        return EMPTY
+
+
+class TestEmbedded(SimulatorConformance):
+    @pytest.fixture
+    def simulator(self, embedded: Simulator) -> Simulator:
+        return embedded
+
+    @pytest.fixture
+    def unscorable(self) -> Content:
+        return EMPTY
+
+
+class TestEnsemble(SimulatorConformance):
+    @pytest.fixture
+    def simulator(self, tiny: Simulator) -> Simulator:
+        return EnsembleSimulator([tiny, FakeSimulator(name="other")])
+
+    @pytest.fixture
+    def unscorable(self) -> Content:
+        return Content(text="broken")
+
+
+def test_ensemble_is_less_sure_where_members_disagree() -> None:
+    content = [Content(text="x" * 50)]
+    agree = EnsembleSimulator([FakeSimulator(), FakeSimulator(name="b")]).predict(content, "likes")[0]
+    apart = EnsembleSimulator([FakeSimulator(), FakeSimulator(lambda t: 20.0, name="b")]).predict(content, "likes")[0]
+    assert apart.high - apart.low > agree.high - agree.low
+    assert apart.expected == pytest.approx((50 + 20) / 2, abs=1)
+
+
+def test_ensemble_is_tuned_only_where_all_are() -> None:
+    mixed = EnsembleSimulator([FakeSimulator(), FakeSimulator(tuned=False, name="b")])
+    assert not mixed.identity.tuned
+    assert mixed.identity.checkpoint == "fake + b"
+
+
+def test_ensemble_needs_members() -> None:
+    with pytest.raises(SettingsError, match="members"):
+        EnsembleSimulator([])
+
+
+@pytest.mark.parametrize("name", ["embeded", "", "/no/such/folder", "a/b/c", "x\0y", "https://example.org/model"])
+def test_unknown_names_raise_and_reach_no_network(name: str) -> None:
+    with pytest.raises(SettingsError, match="unknown model"):
+        load_simulator(name)
