@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ from lcbm_model.corpus.registry import get_reader, reader_classes
 from lcbm_model.corpus.store import (
     Manifest,
     SourceEntry,
+    copy_without,
     file_sha256,
     read_manifest,
-    read_records,
     write_manifest,
     write_records,
 )
@@ -168,19 +167,8 @@ def _counted(records: Iterable[Record], step: str, told: Progress) -> Iterator[R
 
 def _finish(source: Source, reader: Reader, raw: Path, final: Path, report: LeakReport, told: Progress) -> SourceEntry:
     """Copy a source's records without its leaks."""
-    leaks = {leak.id: leak.kind for leak in report.leaks}
-    dropped: Counter[str] = Counter()
-    splits: Counter[str] = Counter()
-
-    def kept() -> Iterator[Record]:
-        for record in read_records(raw):
-            if record.id in leaks:
-                dropped[leaks[record.id]] += 1
-                continue
-            splits[record.split] += 1
-            yield record
-
-    n = write_records(_counted(kept(), f"writing {source.reader}", told), final)
+    told(f"writing {source.reader}", 0)
+    dropped, splits = copy_without(raw, final, {leak.id: leak.kind for leak in report.leaks})
     return SourceEntry(
         source=source.reader,
         licence=reader.licence,
@@ -188,7 +176,7 @@ def _finish(source: Source, reader: Reader, raw: Path, final: Path, report: Leak
         input_sha256=file_sha256(source.path),
         file=final.name,
         sha256=file_sha256(final),
-        records=n,
+        records=sum(splits.values()),
         splits=dict(sorted(splits.items())),
         metrics=reader.metrics,
         problems=dict(sorted(reader.problems.counts.items())),

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from PIL import Image
 
-WORDS = "kettle tram harbour lantern orchard pebble saddle thimble walnut yonder meadow copper violin anchor".split()
+WORDS = ("kettle tram harbour lantern orchard pebble saddle thimble walnut yonder meadow copper violin anchor").split()  # noqa: SIM905
 
 
 def sentence(i: int) -> str:

@@ -38,7 +38,7 @@ def test_every_file_in_the_folder_is_a_registered_reader() -> None:
         assert reader.licence
         assert reader.required
     assert get_reader("caption-contest").name == "caption_contest"
-    with pytest.raises(SettingsError, match="Use one of: .*upworthy"):
+    with pytest.raises(SettingsError, match=r"Use one of: .*upworthy"):
         get_reader("twitter")
 
 
