@@ -1,7 +1,7 @@
 """Examples as packed arrays on disk: the seam between preparing (records, tokenizer) and fitting (torch alone).
 
-A prepared folder holds `rows.npz` (tokens of all rows end to end, and one entry per row for everything else),
-`ids.txt` (one record id a line), `pictures.npz` (frozen vision-tower features) and `manifest.json`.
+A prepared folder holds `rows.npz` (tokens of all rows end to end, one entry per row for everything else, record ids),
+`pictures.npz` (frozen vision-tower features) and `manifest.json`.
 """
 
 from __future__ import annotations
@@ -80,9 +80,10 @@ class Prepared:
     def save(self, folder: Path) -> None:
         """Write the folder; an existing one is overwritten file by file."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(folder / "rows.npz", **{f.name: getattr(self.rows, f.name) for f in fields(Rows)})
+        names = np.frombuffer("\n".join(self.ids).encode(), dtype=np.uint8)
+        arrays = {f.name: getattr(self.rows, f.name) for f in fields(Rows)}
+        np.savez_compressed(folder / "rows.npz", ids=names, **arrays)
         np.savez_compressed(folder / "pictures.npz", pictures=self.pictures)
-        (folder / "ids.txt").write_text("\n".join(self.ids), "utf-8")
         head: dict[str, Any] = {"sources": self.sources, "metrics": self.metrics, "digit_ids": self.digit_ids}
         head["picture_step"] = self.picture_step
         (folder / "manifest.json").write_text(json.dumps({**self.manifest, **head}, indent=1), "utf-8")
@@ -98,9 +99,9 @@ class Prepared:
             manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
             with np.load(folder / "rows.npz", allow_pickle=False) as arrays:
                 rows = Rows(**{f.name: arrays[f.name] for f in fields(Rows)})
+                ids = arrays["ids"].tobytes().decode().split("\n")
             with np.load(folder / "pictures.npz", allow_pickle=False) as arrays:
                 pictures = arrays["pictures"]
-            ids = (folder / "ids.txt").read_text("utf-8").split("\n")
         except (OSError, KeyError, ValueError) as error:
             raise CheckpointError(str(folder), "is no readable prepared folder", value=str(error)) from error
         if len(ids) != len(rows) or len(rows.offsets) != len(rows) + 1 or rows.offsets[-1] != len(rows.tokens):

@@ -52,10 +52,7 @@ def export_adapter(
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=1), "utf-8")
     connector = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in model.connector.state_dict().items()}
     save_file(connector, folder / "connector.safetensors", metadata={"format": "pt"})
-    heads: dict[str, torch.Tensor] = {}
-    for number, metric in enumerate(data.metrics):
-        heads[f"value.{metric}.weight"] = joint.weight[number].detach().float().cpu().contiguous()
-        heads[f"value.{metric}.bias"] = joint.bias[number].detach().float().cpu().contiguous()
+    heads = {n: getattr(joint, n).detach().float().cpu().contiguous() for n in ("weight", "bias", "bins")}
     save_file(heads, folder / "heads.safetensors", metadata={"format": "pt"})
     base = data.manifest.get("base", {})
     spec = {
@@ -65,8 +62,10 @@ def export_adapter(
         "base_hash": base.get("hash", ""),
         "vision_hash": base.get("vision_hash"),
         "metrics": data.metrics,
+        "template": "chat",
         "readout": "bins+value",
-        "value_layer": recipe.readout.layers[0],
+        "value_layers": list(recipe.readout.layers),
+        "value_picture": recipe.readout.picture,
         "value_pooling": recipe.readout.pooling,
         "training": {"recipe": recipe.to_dict(), "sources": data.sources, "figures": summary.get("figures", {})},
     }

@@ -103,7 +103,7 @@ def standardise_heads(model: BehaviorModel, data: Prepared, collator: Collator, 
     """Fix the scale of the pooled states from a sample of training rows."""
     rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
     rows = rows[data.rows.metric[rows] >= 0]
-    sample = np.random.default_rng(recipe.run.seed).permutation(rows)[:2000]
+    sample = np.random.default_rng(recipe.run.seed).permutation(rows)[: min(2000, recipe.readout.probe_rows)]
     states = score_rows(model, collator, sample, budget=recipe.optim.micro_tokens, pooled=True, bins=False).pooled
     assert states is not None
     model.head.mean, model.head.scale = (t.clone() for t in standardise(states))
@@ -121,7 +121,7 @@ def start_heads(model: BehaviorModel, data: Prepared, collator: Collator, recipe
         states = score_rows(model, collator, rows, budget=budget, pooled=True, bins=False, bf16=bf16).pooled
         assert states is not None
         standard = (states - model.head.mean) / model.head.scale
-        weights = fit_probe(standard, i, j, z, l2=recipe.readout.probe_l2[-1])
+        weights = fit_probe(standard, i, j, z, l2=recipe.readout.probe_l2[-2:][0])
         with torch.no_grad():
             model.head.weight[metric] = weights * weights.numel() ** 0.5
 

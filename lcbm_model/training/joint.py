@@ -1,7 +1,7 @@
-"""The closing read-out: the trained head and a probe on the tuned states, joined on validation.
+"""The closing read-out: trained head, a probe on the tuned states and the digits' expectation, joined on validation.
 
-Both are linear in the pooled states, so the joint utility is again one linear map per metric; its differences are
-log-odds of winning.
+All three are linear in the pooled states or in the expected bin, so the joint utility is again one linear map per
+metric plus a weight for the expected bin; its differences are log-odds of winning.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from lcbm_model.training.model import BehaviorModel
     from lcbm_model.training.settings import Recipe
 
+CENTRES = np.arange(10) + 0.5
+"""Middles of the bins, in bins."""
+
 
 @dataclass
 class JointHead:
-    """weight (M, F), bias (M,): utility = weight . pooled + bias."""
+    """weight (M, F), bias (M,), bins (M,): utility = weight . pooled + bias + bins * expected bin (0.5 .. 9.5)."""
 
     weight: Tensor
     bias: Tensor
+    bins: Tensor
     notes: dict[str, Any] = field(default_factory=dict)
 
     def utility(self, scores: Scores, metric: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -39,13 +43,13 @@ class JointHead:
         index = torch.from_numpy(np.maximum(metric, 0).astype(np.int64))
         pooled = scores.pooled.double().cpu()
         linear = (pooled * self.weight.double().cpu()[index]).sum(-1) + self.bias.double().cpu()[index]
-        return np.asarray(linear.numpy())
+        return np.asarray(linear.numpy() + self.bins.double().cpu()[index].numpy() * (scores.bins @ CENTRES))
 
 
 def fit_joint(model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe) -> JointHead:
     """Fit the joint read-out of every metric that has training rows; the weights are chosen on validation."""
     folded, bias = (t.detach() for t in model.head.fold())
-    head = JointHead(folded.clone(), bias.clone())
+    head = JointHead(folded.clone(), bias.clone(), torch.zeros(len(data.metrics)))
     for metric, name in enumerate(data.metrics):
         _fit_metric(head, metric, name, model, data, collator, recipe)
     return head
@@ -68,14 +72,14 @@ def _fit_metric(
         return
     budget = recipe.optim.micro_tokens
     held = _thin(held, recipe.run.final_rows)
-    seen = score_rows(model, collator, held, budget=budget, pooled=True, bins=False)
+    seen = score_rows(model, collator, held, budget=budget, pooled=True)
     assert seen.pooled is not None
     i, j, z = probe_pairs(data.rows, held, size=recipe.optim.group_size, seed=0)
     if not len(i):
         return
     trained = (seen.pooled @ head.weight[metric].to(seen.pooled.device) + head.bias[metric]).cpu().double()
     probe, notes = _closing_probe(model, data, collator, recipe, training_rows(data, recipe, metric), seen, held)
-    columns = [trained]
+    columns = [trained, torch.from_numpy(seen.bins @ CENTRES).double()]
     if probe is not None:
         columns.append((seen.pooled @ probe).cpu().double())
     design = torch.stack(columns, dim=1)
@@ -87,8 +91,9 @@ def _fit_metric(
         weights[0] = 1.0
     head.weight[metric] *= float(weights[0])
     head.bias[metric] *= float(weights[0])
+    head.bins[metric] = float(weights[1])
     if probe is not None:
-        head.weight[metric] += float(weights[1]) * probe.to(head.weight.device)
+        head.weight[metric] += float(weights[2]) * probe.to(head.weight.device)
     head.notes[name] = notes | {"weights": [round(float(w), 4) for w in weights]}
 
 

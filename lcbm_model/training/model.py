@@ -72,7 +72,8 @@ class BehaviorModel(nn.Module):
         size = float(lm.get_input_embeddings().weight.detach().float().square().mean().sqrt())  # type: ignore[operator]
         self.connector = untuned_connector(channels, width, scale=size).train().requires_grad_(True)
         self._pooling = readout.pooling
-        self.head = ValueHead(width * len(self._pool), metrics)
+        self._with_picture = readout.picture
+        self.head = ValueHead(width * len(self._pool) + (channels if readout.picture else 0), metrics)
         self.register_buffer("digit_ids", torch.tensor(list(digit_ids)), persistent=False)
 
     @property
@@ -106,7 +107,7 @@ class BehaviorModel(nn.Module):
                 hidden = layer(hidden, attention_mask=None, position_ids=position, position_embeddings=rotary)
             if number in self._pool:
                 pooled.append(torch.einsum("bt,btd->bd", pool, hidden.float()))
-        features = torch.cat(pooled, dim=-1)
+        features = torch.cat(pooled + self._picture_features(batch), dim=-1)
         utility = self.head(features, batch.metric)
         if not bins:
             empty = hidden.new_zeros((0, 1))
@@ -124,6 +125,15 @@ class BehaviorModel(nn.Module):
         start, end = (batch.words_start, batch.words_end) if words else (batch.own_start, batch.target_start)
         inside = (at >= start[:, None]) & (at < end[:, None])
         return inside.float() / inside.sum(-1, keepdim=True).clamp_min(1)
+
+    def _picture_features(self, batch: Batch) -> list[Tensor]:
+        """Mean tower features (B, C), zeros for rows without a picture; an empty list where the head reads none."""
+        if not self._with_picture:
+            return []
+        found = batch.pictures.new_zeros((len(batch.ids), batch.pictures.shape[-1]))
+        if len(batch.picture_rows):
+            found = found.index_put((batch.picture_rows,), batch.pictures.mean(1))
+        return [found]
 
     def _digits(self, hidden: Tensor, batch: Batch) -> tuple[Tensor]:
         last = hidden[torch.arange(len(hidden), device=hidden.device), batch.target_start - 1]

@@ -109,7 +109,7 @@ def behavior_rows(
     """Behaviour simulation, one row per record and metric that has a percentile."""
     for record in records:
         content = record.content.with_text(record.content.text[:LONGEST_TEXT])
-        if content.media and content.text and not _draw(record.id, picture_share):
+        if content.media and content.text and not _draw(record.context, picture_share):
             content = content.model_copy(update={"media": ()})
         for seen in record.observations:
             if seen.percentile is None or (metrics and seen.metric not in metrics):

@@ -42,7 +42,7 @@ class DataSettings:
     metrics: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Metrics kept per source; all where unnamed."""
     picture_share: float = 0.25
-    """Share of the records with picture AND text that are shown with the picture (the rest: text alone)."""
+    """Share of the groups with pictures AND texts that are shown with the pictures (the rest: text alone)."""
     context_examples: int = 0
     """Known results of the same group shown in the prompt (0: none)."""
     text_examples: int = 12000
@@ -79,12 +79,14 @@ class ReadoutSettings:
     """Blocks after which states are pooled (1 = after the first block)."""
     pooling: Literal["words", "own"] = "words"
     """Tokens that are pooled: the candidate's words, or everything after the shared part."""
+    picture: bool = True
+    """Also read the mean of the vision tower's own features (zeros without a picture)."""
     init: Literal["zero", "probe"] = "probe"
     """`probe`: start from a pairwise logistic fit on the untuned states."""
     probe_rows: int = 20000
     """Training rows behind each probe."""
-    probe_l2: tuple[float, ...] = (0.001, 0.01, 0.1)
-    """Ridge penalties tried for the closing probe; validation chooses."""
+    probe_l2: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    """Ridge penalties tried for the closing probe, where validation chooses; the opening one takes the second last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +167,7 @@ class RunSettings:
     select_on: dict[str, float] = field(default_factory=dict)
     """Weights of the sources in the validation figure that chooses the best step (empty: all equal)."""
     save_every: int = 100
+    """Steps between saved states (0: none, the run cannot be resumed)."""
 
 
 @dataclass(frozen=True, kw_only=True)

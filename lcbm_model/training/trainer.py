@@ -86,7 +86,8 @@ class Trainer:
             self._report({"step": step, "tokens_per_second": round(speed), **terms})
         if step % run.eval_every == 0 or last:
             self.evaluate()
-        if self._folder is not None and (step % run.save_every == 0 or last or self.state.stopped):
+        due = run.save_every > 0 and (step % run.save_every == 0 or last or self.state.stopped)
+        if self._folder is not None and due:
             save_state(self._folder, self.state, self._weights(), self._average, self._optimizer)
 
     def evaluate(self) -> float:
@@ -241,13 +242,20 @@ def pick_rows(data: Prepared, split: str, limit: int) -> dict[str, Ints]:
             own = chosen[(data.rows.source[chosen] == s) & (data.rows.metric[chosen] == m)]
             if not len(own):
                 continue
-            groups = data.rows.pair_group[own]
-            order = np.lexsort((np.random.default_rng(0).random(len(own)), groups))
-            first = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0])
-            within = np.arange(len(own)) - np.repeat(first, np.diff(np.r_[first, len(own)]))
-            most = max(12, limit // len(first))
-            found[f"{source}/{metric}"] = np.sort(own[order[within < most]])
+            found[f"{source}/{metric}"] = _even(own, data.rows.pair_group[own], limit)
     return found
+
+
+def _even(rows: Ints, groups: Ints, limit: int) -> Ints:
+    """About `limit` of the rows: up to limit / groups of each comparison group, but 12 of as many groups as fit."""
+    rng = np.random.default_rng(0)
+    names, index = np.unique(groups, return_inverse=True)
+    place = rng.permutation(len(names))[index]  # groups in random order
+    order = np.lexsort((rng.random(len(rows)), place))
+    first = np.flatnonzero(np.r_[True, np.diff(place[order]) != 0])
+    within = np.arange(len(rows)) - np.repeat(first, np.diff(np.r_[first, len(rows)]))
+    kept = order[within < max(12, limit // len(names))]
+    return np.sort(rows[kept[:limit]])
 
 
 def selection_score(figures: dict[str, dict[str, float]], weights: dict[str, float]) -> float:
