@@ -150,10 +150,16 @@ def _stem(sources: Sequence[Source], i: int) -> str:
 def _write(source: Source, path: Path, stem: str, told: Progress) -> Reader:
     reader = get_reader(source.reader)
     records = reader.read(source.path, images=source.images)
-    if stem != source.reader:  # A second file of one source: its row numbers start again, its identifiers must not.
-        records = (r.model_copy(update={"id": f"{stem}/{r.id}"}) for r in records)
+    if stem != source.reader:
+        records = (_renamed(r, stem) for r in records)
     write_records(_counted(records, f"reading {source.reader}", told), path)
     return reader
+
+
+def _renamed(record: Record, stem: str) -> Record:
+    """A record of a second file of one source: its row numbers start again, its identifiers must not."""
+    name = f"{stem}/{record.id}"
+    return record.model_copy(update={"id": name, "group": name if record.group == record.id else record.group})
 
 
 def _counted(records: Iterable[Record], step: str, told: Progress) -> Iterator[Record]:
@@ -168,7 +174,7 @@ def _counted(records: Iterable[Record], step: str, told: Progress) -> Iterator[R
 def _finish(source: Source, reader: Reader, raw: Path, final: Path, report: LeakReport, told: Progress) -> SourceEntry:
     """Copy a source's records without its leaks."""
     told(f"writing {source.reader}", 0)
-    dropped, splits = copy_without(raw, final, {leak.id: leak.kind for leak in report.leaks})
+    dropped, splits = copy_without(raw, final, {leak.id: leak.kind for leak in reversed(report.leaks)})
     return SourceEntry(
         source=source.reader,
         licence=reader.licence,

@@ -97,7 +97,7 @@ def _same(rows: pl.DataFrame, column: str, kind: str, report: LeakReport) -> Non
 
 
 def _near(rows: pl.DataFrame, report: LeakReport) -> None:
-    """Records whose words nearly equal those of a record of a higher split."""
+    """Records whose words nearly equal those of a record of a higher split, exact ones left to their own kind."""
     ranked = _ranked(rows)
     # One row a distinct text: its lowest and its highest split, each with a record to name.
     texts = (
@@ -127,7 +127,8 @@ def _near(rows: pl.DataFrame, report: LeakReport) -> None:
     bad = ranked.join(
         hits.select("key", "high", "other_id", "other_split", "likeness"), on="key", maintain_order="left"
     )
-    _tell(bad.filter(pl.col("order") < pl.col("high")), "near", report)
+    told = [leak.id for leak in report.leaks if leak.kind == "exact"]
+    _tell(bad.filter((pl.col("order") < pl.col("high")) & pl.col("id").is_in(told).not_()), "near", report)
 
 
 def _tell(bad: pl.DataFrame, kind: str, report: LeakReport) -> None:

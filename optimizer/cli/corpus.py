@@ -71,7 +71,10 @@ def stats(
         return
     from rich.table import Table
 
-    table = Table("source", "metric", "records", "missing", "least", "median", "most", "exposure 5 % / 50 % / 95 %")
+    table = Table()
+    for heading in ("source", "metric", "records", "missing", "least", "median", "most"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("exposure 5, 50, 95 %")
     for name, source in found["sources"].items():
         if not source["metrics"]:
             table.add_row(name, "-", f"{source['records']:,}")
