@@ -109,7 +109,6 @@ def test_library_builds_and_searches(lcbm: Lcbm, tmp_path: Path) -> None:
     assert built["rejected"][0]["row"] == 13
     hits = answer(
         lcbm(
-            tmp_path,
             "library",
             "search",
             tmp_path / "lib",
