@@ -26,7 +26,8 @@ def load_embedder(embedder: str | Path | Embedder | None = None) -> Embedder:
     if embedder is None:
         return _load_local(EMBEDDED)
     if isinstance(embedder, (str, Path)):
-        if str(embedder) == EMBEDDED or Path(embedder).is_dir():
+        # Path("") is the working folder, which nobody meant.
+        if str(embedder) == EMBEDDED or (embedder != "" and Path(embedder).is_dir()):
             return _load_local(embedder)
         return _load_local(_hub_folder(str(embedder)))
     return embedder
