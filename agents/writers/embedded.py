@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 COPY, REPEAT = 0.8, 0.9
 """Likeness 0..1 above which a text copies a past post, or repeats the draft or another sample."""
+GROUNDED = 0.5
+"""Least share of a draft's longer words that stand in the brief too."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class EmbeddedWriter:
         backbone: Backbone | None = None,
         *,
         oversample: int = 3,
-        temperature: float = 0.8,
+        temperature: float = 0.6,
         top_p: float = 0.92,
         generate: Callable[..., list[list[Sample]]] | None = None,
     ) -> None:
@@ -79,8 +81,10 @@ class EmbeddedWriter:
 
     def _samples(self, task: WritingTask, n: int, seed: int) -> Iterator[tuple[Ask, Sample]]:
         ways = asks(task)
-        each = -(-n * self.oversample // len(ways))
-        room = min(16 + task.max_length // 3, 96)  # about four characters a token, and some to spare
+        # Rows of one batch cost little beside its steps: few ways with many rows each, other ways in other rounds.
+        ways = ways[:2] + [ways[2:][(seed + i) % len(ways[2:])] for i in range(min(2, len(ways[2:])))]
+        each = max(-(-n * self.oversample // len(ways)), 4)
+        room = min(8 + task.max_length // 4, 80)  # about four characters a token, and some to spare
         try:
             generate = self._ready()
             for i, ask in enumerate(ways):
@@ -113,7 +117,7 @@ class EmbeddedWriter:
     def _usable(self, task: WritingTask, ask: Ask, sample: Sample, made: list[_Made]) -> list[_Made]:
         """The draft a sample makes, or nothing."""
         text = _text(task, ask, sample)
-        if not text or degenerate(text) or not _on_topic(text, task):
+        if len(text.split()) < 3 or degenerate(text) or not _grounded(text, task):
             return []
         strategy = ask.strategy
         screener = Screener(task)
@@ -146,16 +150,25 @@ def _text(task: WritingTask, ask: Ask, sample: Sample) -> str:
     return text
 
 
-def _on_topic(text: str, task: WritingTask) -> bool:
-    """Whether two or more of the longer words stand in the message or the draft as well (or half of a short text's)."""
-    told = set(_stems(f"{task.message} {task.content.text}"))
+def _grounded(text: str, task: WritingTask) -> bool:
+    """Whether most longer words come from the brief, and no fact is said twice: a small model's own ideas stray."""
+    told = set(_stems(" ".join((task.message, task.content.text, task.content.audience or "", *task.must_keep))))
     own = set(_stems(text))
-    return len(own & told) >= min(2, max(len(own) // 2, 1))
+    if any(collapse(text).casefold().count(collapse(fact).casefold()) > 1 for fact in task.must_keep if fact.strip()):
+        return False
+    return len(own & told) >= max(GROUNDED * len(own), 1)
 
 
 def _stems(text: str) -> list[str]:
-    """Beginnings of the longer words, so that 'browns' and 'browning' are one."""
-    return [word[:5] for word in re.findall(r"[^\W\d_]{4,}", text.casefold())]
+    """Beginnings of the longer words, so that 'browns' and 'browning', 'pan' and 'pans' are one."""
+    return [word.rstrip("s")[:5] for word in re.findall(r"[^\W\d_]{3,}", text.casefold()) if word not in _COMMON]
+
+
+_COMMON_WORDS = (
+    "the and for with that this are was has have had you your our its not but all can will from into out who how why "
+    "what when where she him her his they them their than then too very just more most only over about"
+)
+_COMMON = frozenset(_COMMON_WORDS.split())
 
 
 def _with_fact(text: str, task: WritingTask) -> str:

@@ -6,6 +6,7 @@ in `start` is put into the model's mouth; `prefix` is the part of it that belong
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,10 +29,11 @@ class Ask:
 
 
 def asks(task: WritingTask) -> list[Ask]:
-    """Every way that fits the task, best ones first."""
-    made = [*_openings(task), _from_list(task)]
+    """Every way that fits the task, those that come out well most often first."""
+    made = [_from_list(task)]
     if task.content.text:
         made.append(_rewrite(task))
+    made += [_begun(task, name, words) for name, words in beginnings(task)]
     if task.examples:
         made.append(_from_examples(task))
     return made
@@ -40,29 +42,41 @@ def asks(task: WritingTask) -> list[Ask]:
 def _about(task: WritingTask) -> str:
     sender = task.content.communicator
     who = f" from {collapse(sender.name)[:60]}" if sender and sender.name else ""
-    whom = f" for {collapse(task.content.audience)[:80]}" if task.content.audience else ""
-    keep = f" It must say: {', '.join(map(collapse, task.must_keep))[:TEXT]}." if task.must_keep else ""
-    return f"News{who}{whom}: {collapse(task.message)[:MESSAGE]}{keep}"
+    return f"News{who}: {collapse(task.message)[:MESSAGE]}"
 
 
 def _shown(texts: Sequence[str]) -> list[str]:
     return [collapse(text)[:TEXT] for text in texts]
 
 
-def _earlier(task: WritingTask, most: int) -> list[str]:
-    """Texts on this very message, the best last: a list is continued in the manner of its last lines."""
-    texts = [task.content.text, *task.best_so_far]
-    unique = list(dict.fromkeys(_shown([text for text in texts if text.strip()])))
-    return unique[:most][::-1]
+def _list_of(task: WritingTask) -> tuple[str, str, str | None]:
+    """Prompt for a list of texts on the message, the list begun with the drafts there are (best last), its parent.
+
+    A small model goes on in the manner of the last lines: that is what this and `beginnings` live on.
+    """
+    texts = list(dict.fromkeys(_shown([t for t in (task.content.text, *task.best_so_far) if t.strip()])))
+    known = texts[:3][::-1]
+    lines = [f"{i}. {text}" for i, text in enumerate(known, start=1)]
+    prompt = f"{_about(task)}\n\nWrite ten different short {task.content.noun}s for it, one on each line."
+    return prompt, "\n".join([*lines, f"{len(lines) + 1}."]), known[-1] if known else None
 
 
 def _from_list(task: WritingTask) -> Ask:
-    """A numbered list of headlines on the message, begun with the drafts there are."""
-    noun, known = task.content.noun, _earlier(task, 3)
-    lines = [f"{i}. {text}" for i, text in enumerate(known, start=1)]
-    start = "\n".join([*lines, f"{len(lines) + 1}."])
-    prompt = f"{_about(task)}\n\nWrite ten different short {noun}s for it, one on each line."
-    return Ask("list", prompt, start=start, parent=known[-1] if known else None)
+    prompt, start, parent = _list_of(task)
+    return Ask("list", prompt, start=start, parent=parent)
+
+
+def _begun(task: WritingTask, name: str, words: str) -> Ask:
+    """The next line of the list with its first words given."""
+    prompt, start, parent = _list_of(task)
+    return Ask(f"begun:{name}", prompt, start=f"{start} {words}", prefix=words, parent=parent)
+
+
+def _rewrite(task: WritingTask) -> Ask:
+    """The draft in other words."""
+    noun, draft = task.content.noun, collapse(task.content.text)[:TEXT]
+    prompt = f"{_about(task)}\n\nSay this {noun} in other words, shorter and more vivid:\n{draft}"
+    return Ask("rewrite", prompt, parent=task.content.text)
 
 
 def _from_examples(task: WritingTask) -> Ask:
@@ -73,32 +87,22 @@ def _from_examples(task: WritingTask) -> Ask:
     return Ask("from-example", prompt, parent=task.examples[0].text)
 
 
-def _rewrite(task: WritingTask) -> Ask:
-    """The draft in other words."""
-    noun, draft = task.content.noun, collapse(task.content.text)[:TEXT]
-    prompt = f"{_about(task)}\n\nSay this {noun} in other words, shorter and more vivid:\n{draft}"
-    return Ask("rewrite", prompt, parent=task.content.text)
-
-
-def _openings(task: WritingTask) -> list[Ask]:
-    """First words given: those that carry a fact that must stay, then openings that winners use."""
-    prompt = f"{_about(task)}\n\nWrite one short {task.content.noun} for it."
-    made = []
-    for words in opening_words(task):
-        name = "-".join(words.lower().split())[:24]
-        made.append(Ask(f"opening:{name}", prompt, start=words, prefix=words))
-    return made
-
-
-def opening_words(task: WritingTask) -> list[str]:
-    """Openings worth trying: the first fact as the message puts it, and question words that past winners begin with."""
-    openings = []
+def beginnings(task: WritingTask) -> list[tuple[str, str]]:
+    """First words that are true because the brief says them: the fact, the subject of the draft, the reason."""
+    made: list[tuple[str, str]] = []
+    draft, message = collapse(task.content.text), collapse(task.message)
+    if match := _REASON.search(f"{draft}. {message}"):
+        made.append(("reason", f"Because {match[1].strip()},"))
     if task.must_keep:
         phrase = fact_phrase(task, task.must_keep[0])
-        openings.append(phrase[:1].upper() + phrase[1:])
-    winners = " ".join(f"\n{e.text}" for e in task.examples).casefold()
-    ranked = sorted(("Why", "How", "What"), key=lambda word: -winners.count(f"\n{word.casefold()} "))
-    return openings + ranked[:2]
+        made.append(("fact", phrase[:1].upper() + phrase[1:]))
+    words = (draft or message).split()
+    if len(words) >= 6:
+        made.append(("subject", " ".join(words[: len(words) // 2])))
+    winners = "".join(f"\n{e.text}" for e in task.examples).casefold()
+    asked = max(("Why", "How"), key=lambda word: winners.count(f"\n{word.casefold()} "))
+    made.append((asked.casefold(), asked))
+    return made
 
 
 def fact_phrase(task: WritingTask, fact: str) -> str:
@@ -112,3 +116,4 @@ def fact_phrase(task: WritingTask, fact: str) -> str:
 
 
 _PREPOSITIONS = frozenset(("in", "after", "within", "for", "from", "until", "at", "by", "with", "under", "on"))
+_REASON = re.compile(r"\bbecause ([^.:;!?,]{8,80})", re.IGNORECASE)

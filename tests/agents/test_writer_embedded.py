@@ -9,7 +9,7 @@ from agents.screener import Screener
 from agents.selector import similarity
 from agents.writers import EmbeddedWriter, Writer, WritingTask
 from agents.writers.cleaning import clean, cut_at_sentence, degenerate
-from agents.writers.embedded_prompts import asks, fact_phrase, opening_words
+from agents.writers.embedded_prompts import asks, beginnings, fact_phrase
 from lcbm_model.content import Communicator, Content
 from lcbm_model.errors import BackendError
 from lcbm_model.generation import Sample
@@ -62,6 +62,7 @@ def test_good_lines_become_drafts() -> None:
         "As an AI language model, I brown onions in 9 minutes",
         "The weather is fine today in 9 minutes",
         "<|im_end|> onions, copper and 9 minutes",
+        "In 9 minutes of onions and 9 minutes of copper pans",
         "Copper pans, onions and " + "a very long way to say it " * 4 + "in 9 minutes",
     ],
 )
@@ -119,8 +120,13 @@ def test_prompts_hold_hostile_texts_on_one_line_and_short() -> None:
         assert len(ask.prompt) < 4000
 
 
-def test_openings_carry_the_fact_and_follow_the_winners() -> None:
-    assert opening_words(task())[:2] == ["In 9 minutes", "Why"]
+def test_beginnings_are_what_the_brief_says() -> None:
+    assert dict(beginnings(task())) == {
+        "reason": "Because copper spreads heat evenly,",
+        "fact": "In 9 minutes",
+        "subject": "The new 28 cm pan from",
+        "why": "Why",
+    }
     assert fact_phrase(task(), "149 euros") == "149 euros"
 
 
