@@ -49,14 +49,22 @@ class Lcbm:
         return Done(code, captured.out, captured.err)
 
 
-def in_a_process(folder: Path, *arguments: str | Path, fakes: str = "") -> subprocess.CompletedProcess[str]:
+def start(folder: Path, *arguments: str | Path, fakes: str = "") -> subprocess.Popen[str]:
     """`lcbm` in a process of its own, as a script calls it."""
     env = os.environ | {"FAKE_WRITERS": fakes, "PYTHONPATH": str(ROOT), "LCBM_RUNS": "runs"}
     command = [sys.executable, "-m", "tests.optimizer.lcbm_with_fakes", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=env, stdout=pipe, stderr=pipe, text=True)
 
 
-def answer(done: Done | subprocess.CompletedProcess[str]) -> Any:
+def in_a_process(folder: Path, *arguments: str | Path, fakes: str = "") -> Done:
+    """The same, waited for."""
+    with start(folder, *arguments, fakes=fakes) as process:
+        stdout, stderr = process.communicate(timeout=120)
+    return Done(process.returncode, stdout, stderr)
+
+
+def answer(done: Done) -> Any:
     """The JSON on stdout, which must hold nothing else."""
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

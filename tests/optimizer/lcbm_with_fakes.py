@@ -1,12 +1,13 @@
 """`lcbm` in a process of its own, with fakes where models would be loaded: `lcbm_with_fakes.py ARGUMENTS`.
 
-`FAKE_WRITERS=down` hires a writer that is down, `FAKE_WRITERS=ctrl-c` one that is interrupted in round 2.
+`FAKE_WRITERS=down` hires a writer that is down, `FAKE_WRITERS=slow` one that takes a minute in round 2.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,10 +23,13 @@ from tests.fakes import FakeSimulator
 from tests.optimizer.parts import Baker
 
 
-class Interrupted(Baker):
+class Slow(Baker):
+    """In round 2 says so on stderr and takes a minute: time to press Ctrl-C."""
+
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
         if task.round == 2:
-            raise KeyboardInterrupt
+            print("round 2", file=sys.stderr, flush=True)
+            time.sleep(60)
         print("a library that prints where it should not")
         return super().write(task, n, seed=seed)
 
@@ -37,7 +41,7 @@ def load_simulator(name: str = "embedded", **_: Any) -> Simulator:
 
 
 def load_writers(names: Any = None) -> tuple[Writer, ...]:
-    kinds: dict[str, Writer] = {"down": Baker("down", down=True), "ctrl-c": Interrupted()}
+    kinds: dict[str, Writer] = {"down": Baker("down", down=True), "slow": Slow()}
     return (kinds.get(os.environ.get("FAKE_WRITERS", ""), Baker()),)
 
 

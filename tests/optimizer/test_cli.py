@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from optimizer import OptimizationResult
 from optimizer.cli import COMMANDS
-from tests.optimizer.calls import BRIEF, POSTS, ROOT, Lcbm, answer, in_a_process
+from tests.optimizer.calls import BRIEF, POSTS, ROOT, Lcbm, answer, in_a_process, start
 
 
 @pytest.fixture
@@ -55,10 +56,13 @@ def test_the_same_seed_gives_the_same_candidates(lcbm: Lcbm, brief: Path) -> Non
 
 
 def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(lcbm: Lcbm, tmp_path: Path, brief: Path) -> None:
-    stopped = in_a_process(tmp_path, "optimize", brief, "--json", fakes="ctrl-c")
-    assert stopped.returncode == 130
-    assert stopped.stdout == ""
-    hint = next(line for line in stopped.stderr.splitlines() if "lcbm optimize --resume" in line)
+    with start(tmp_path, "optimize", brief, "--json", fakes="slow") as process:
+        assert process.stderr is not None
+        assert next(line for line in process.stderr if line.strip() == "round 2")
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (130, "")
+    hint = next(line for line in stderr.splitlines() if "lcbm optimize --resume" in line)
     run_id = hint.split("--resume ")[1].split()[0]
     resumed = answer(lcbm("optimize", "--resume", run_id, "--json"))
     whole = answer(lcbm("optimize", brief, "--json"))
