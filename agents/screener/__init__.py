@@ -1,7 +1,8 @@
 """The screener: reasons why a draft may not be used, checked by rule before any simulator call is spent.
 
 `screener.py` puts the checks together; each check is one small file: `length`, `words`, `survival`, `invention`,
-`names`, `rules`, `markup`. `facts` and `quantities` find what can be checked to the letter, `folding` compares words.
+`rules`, `markup`. `facts`, `quantities`, `names` and `claims` find what can be checked to the
+letter, `folding` compares words.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What a text states that can be checked to the letter: links, dates, times, prices, percents, numbers, names."""
+"""What a text states that can be checked to the letter: links, dates, times, prices, numbers, names, claims."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.screener.claims import claim_key, claims
 from agents.screener.folding import collapse
 from agents.screener.names import proper_names
 from agents.screener.quantities import Quantity, extract_quantities
 
-Kind = Literal["link", "email", "handle", "date", "time", "price", "percent", "number", "code", "name", "quoted"]
+Kind = Literal[
+    "link", "email", "handle", "date", "time", "price", "percent", "number", "code", "name", "quoted", "claim"
+]
 
 _MONTH_NAMES = "january february march april may june july august september october november december"
 _MONTHS = _MONTH_NAMES.split()
@@ -78,6 +81,7 @@ def extract_facts(text: str) -> list[Fact]:
     ]
     facts += [Fact("quoted", m[1], collapse(m[1]).casefold()) for m in _QUOTED.finditer(text)]
     facts += [Fact("name", name, name.casefold()) for name in proper_names(text)]
+    facts += [Fact("claim", claim, claim_key(claim)) for claim in claims(text)]
     return facts
 
 

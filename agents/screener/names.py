@@ -15,6 +15,10 @@ _EVERYDAY = (
 )
 _PLAIN = frozenset(_EVERYDAY.split())
 _SMALL_IN_TITLES = frozenset(("from", "with", "that", "than", "into", "over", "when", "your", "this", "upon", "onto"))
+_SHOUTED_WORDS = (
+    "new now free buy sale only not all big best top hot wow yes no live win save stop go you your the and today"
+)
+_SHOUTED = frozenset(_SHOUTED_WORDS.split())
 # A language that writes every noun with a capital: there capitals tell nothing about names.
 _GERMAN_WORDS = "und der das den dem ein eine einen mit für von ist sind nicht auf wir unsere unser"
 _GERMAN = frozenset(_GERMAN_WORDS.split())
@@ -34,4 +38,11 @@ def proper_names(text: str) -> list[str]:
     if len({t.group().casefold() for t in tokens} & _GERMAN) >= 2:
         return []
     names = [re.sub(r"['’]s?$", "", t.group()) for t in inner if t.group()[0].isupper()]
-    return list(dict.fromkeys(n for n in names if len(n) > 1 and n.casefold().replace("’", "'") not in _PLAIN))
+    return list(dict.fromkeys(n for n in names if len(n) > 1 and not _plain(n)))
+
+
+def _plain(word: str) -> bool:
+    """Calendar words and the like, and words that are only shouted; short words in capitals may be acronyms."""
+    word = word.replace("’", "'")
+    shouted = word.isupper() and (len(word) > 5 or word.casefold() in _SHOUTED)
+    return shouted or word.casefold() in _PLAIN

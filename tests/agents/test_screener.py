@@ -56,6 +56,10 @@ def test_a_true_draft_passes(text: str) -> None:
         ("Onions in 9 minutes, 40 % off", "states the percent '40 %'"),
         ("Onions in 9 minutes: pans.example.com", "states the link"),
         ("Onions in 9 minutes, says chef Ramirez", "states the name 'Ramirez'"),
+        ("Onions in 9 minutes, guaranteed", "states the claim 'guaranteed'"),
+        ("Onions in 9 minutes with free delivery", "states the claim 'free'"),
+        ("The award-winning pan: 9 minutes", "states the claim 'award-winning'"),
+        ("9 minutes, half price", "states the claim 'half price'"),
         ("Onions in 9 minutes until 3 May", "states the date '3 May'"),
         ("Onions in 9 minutes\nand soup", "runs over several lines"),
         ("9 minutes " + "and onions " * 10, "has 120 characters, at most 90"),
@@ -131,6 +135,16 @@ def test_rules_only_a_reader_can_judge_are_reported_as_unchecked() -> None:
     checkable, unchecked = parse_rules(rules)
     assert [rule.thing for rule in checkable] == ["emoji"]
     assert unchecked == ["sound like a good neighbour", "never speak ill of steel", "no jargon words"]
+
+
+def test_a_claim_of_the_brief_may_be_made_in_its_other_forms() -> None:
+    told = task(message=f"{MESSAGE} We guarantee it, and delivery is free of charge.")
+    assert Screener(told).check("Guaranteed: onions in 9 minutes, free of charge") == []
+
+
+def test_shouting_is_no_name_and_an_acronym_may_be_one() -> None:
+    assert reasons("Our NEW pan: onions in 9 minutes, PERFECTLY brown") == ""
+    assert "'FDA'" in reasons("Onions in 9 minutes, says the FDA")
 
 
 def test_banned_and_required_words() -> None:
