@@ -36,7 +36,7 @@ def check_exposure(host: str, *, guarded: bool, allow_open: bool) -> None:
         "--host",
         "would let everyone on the network in without a password",
         value=host,
-        remedy="Add --auth-file FILE (lines of name:password), or say --i-know-this-is-open",
+        remedy="Add --auth-file FILE (lines of name:password), or say --allow-open",
     )
 
 

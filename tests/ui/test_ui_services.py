@@ -316,7 +316,7 @@ def test_loopback_needs_no_guard(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org"])
 def test_a_network_needs_a_guard_or_a_word(host: str) -> None:
-    with pytest.raises(SettingsError, match="--i-know-this-is-open"):
+    with pytest.raises(SettingsError, match="--allow-open"):
         check_exposure(host, guarded=False, allow_open=False)
     check_exposure(host, guarded=True, allow_open=False)
     check_exposure(host, guarded=False, allow_open=True)
