@@ -35,7 +35,6 @@ NOW = {
     "scored": "learning from the scores",
     "critiqued": "choosing the best",
     "round": "writing new drafts",
-    "judged": "writing it all down",
 }
 """What is under way after each event."""
 
@@ -127,6 +126,8 @@ def _line(snapshot: Snapshot, rounds_wanted: int) -> str:
         return "Waiting for its turn: another run is using the model."
     if event is None:
         return "Starting."
+    if event.kind in ("judged", "finished"):
+        return "Writing it all down."
     now = NOW.get(event.kind, "")
     if event.kind == "round" and event.round >= rounds_wanted:
         return f"All {rounds_wanted} rounds are done: asking for a second opinion"

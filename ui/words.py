@@ -106,8 +106,9 @@ def result_cautions(result: OptimizationResult) -> list[str]:
     told = model_cautions(result.simulator)
     if result.judge is None:
         told.append(NO_JUDGE)
-    # The report's short forms of the same two facts are not said twice.
-    return told + [w for w in result.warnings if not any(k in w.casefold() for k in ("untuned", "judge"))]
+    # The result's own forms of these two facts are not said twice.
+    said = [mark for mark, true in (("untuned", not result.simulator.tuned), ("judge", result.judge is None)) if true]
+    return told + [w for w in result.warnings if not any(mark in w.casefold() for mark in said)]
 
 
 def origin(candidate: Candidate) -> str:
