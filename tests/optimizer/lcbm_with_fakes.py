@@ -1,6 +1,7 @@
 """`lcbm` in a process of its own, with fakes where models would be loaded: `lcbm_with_fakes.py ARGUMENTS`.
 
-`FAKE_WRITERS=down` hires a writer that is down, `FAKE_WRITERS=slow` one that takes a minute in round 2.
+`FAKE_WRITERS=down` hires a writer that is down, `FAKE_WRITERS=slow` one that takes a minute in round 2,
+`FAKE_WRITERS=chatty` one that prints to stdout.
 """
 
 from __future__ import annotations
@@ -34,6 +35,14 @@ class Slow(Baker):
         return super().write(task, n, seed=seed)
 
 
+class Chatty(Baker):
+    """Prints to stdout, as libraries do that were never told not to."""
+
+    def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
+        print("Loading weights: 100%")
+        return super().write(task, n, seed=seed)
+
+
 def load_simulator(name: str = "embedded", **_: Any) -> Simulator:
     if name not in ("embedded", "judge"):
         raise SettingsError("simulator", "Nothing has that name", value=name)
@@ -41,7 +50,7 @@ def load_simulator(name: str = "embedded", **_: Any) -> Simulator:
 
 
 def load_writers(names: Any = None) -> tuple[Writer, ...]:
-    kinds: dict[str, Writer] = {"down": Baker("down", down=True), "slow": Slow()}
+    kinds: dict[str, Writer] = {"down": Baker("down", down=True), "slow": Slow(), "chatty": Chatty()}
     return (kinds.get(os.environ.get("FAKE_WRITERS", ""), Baker()),)
 
 

@@ -24,7 +24,9 @@ def brief(tmp_path: Path) -> Path:
 
 
 def test_optimize_prints_its_contract_and_writes_three_files(lcbm: Lcbm, tmp_path: Path, brief: Path) -> None:
-    done = in_a_process(tmp_path, "optimize", brief, "--out", tmp_path / "out", "--judge", "judge", "--json")
+    done = in_a_process(
+        tmp_path, "optimize", brief, "--out", tmp_path / "out", "--judge", "judge", "--json", fakes="chatty"
+    )
     result = answer(done)
     assert {"best", "prediction", "judge", "rounds", "candidates"} <= result.keys()
     assert result["prediction"] == result["best"]["prediction"]

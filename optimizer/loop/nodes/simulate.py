@@ -10,9 +10,12 @@ from optimizer.loop.ranking import best_first
 from optimizer.loop.state import ORIGINAL, State, candidates_of, dump_candidates, hits_of
 from optimizer.result import Candidate
 
+COMPARED = 3
+"""Leading drafts of a round that are compared with the original: a comparison costs more than a score."""
+
 
 def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
-    """Score this round's candidates and their chance to beat the original.
+    """Score this round's candidates, and the leading ones' chance to beat the original.
 
     A draft costs one simulator call, its comparison with the original two. The original is scored even where the
     screen refused it: without it there is no gain to speak of. Comparisons never take calls that later rounds
@@ -71,7 +74,7 @@ def _compare(
     if original is None or original.score is None:
         return 0
     rivals = [c for c in known.values() if c.score is not None and c.id != ORIGINAL and c.win_over_original is None]
-    rivals = best_first(rivals, context.scorer.calibrated)[: max(left, 0) // 2]
+    rivals = best_first(rivals, context.scorer.calibrated)[: min(max(left, 0) // 2, COMPARED)]
     against, setting = context.brief.content(original.text), context.scoring_context(hits_of(state))
     for rival in rivals:
         win = context.scorer.win(context.brief.content(rival.text), against, setting)
