@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lcbm_model.behavior import BIN_CENTRES, N_BINS
 
+MAX_NODES = 64
+"""Quadrature nodes of `win_probabilities`: beyond 128 contents it is no longer exact, but far below 1e-6 off."""
+
 
 class SimulatorIdentity(BaseModel):
     """Which weights, read out how, calibrated on what. Part of every score and every cache key."""
@@ -119,12 +122,19 @@ def win_probabilities(bins: Sequence[Sequence[float]]) -> list[float]:
         return []
     below = np.cumsum(p, axis=1) - p  # (n, N_BINS): P(strictly below b)
     # E[1 / (1 + K)] over the others, K of them tied at b and the rest below, is the integral over t in 0..1 of
-    # prod_j (below_j + t * p_j): Gauss-Legendre is exact for that polynomial.
-    t, weight = np.polynomial.legendre.leggauss(max(2, n // 2 + 1))
+    # prod_j (below_j + t * p_j): Gauss-Legendre is exact for that polynomial up to 2 * MAX_NODES contents.
+    t, weight = np.polynomial.legendre.leggauss(min(n // 2 + 1, MAX_NODES))
     t, weight = (t + 1) / 2, weight / 2
-    factors = below[:, :, None] + p[:, :, None] * t  # (n, N_BINS, T)
+    log_all = np.zeros((N_BINS, len(t)))  # of the product over everyone
+    for i in range(n):
+        log_all += _log_factor(below[i], p[i], t)
     wins = np.empty(n)
     for i in range(n):
-        others = np.prod(np.delete(factors, i, axis=0), axis=0)  # (N_BINS, T)
+        others = np.exp(log_all - _log_factor(below[i], p[i], t))  # (N_BINS, T)
         wins[i] = float((p[i][:, None] * others * weight).sum())
     return (wins / wins.sum()).tolist() if wins.sum() > 0 else [1 / n] * n
+
+
+def _log_factor(below: np.ndarray, p: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """log(below + t * p) as (N_BINS, T). A floor keeps impossible bins finite, so that they can be taken out again."""
+    return np.log(np.maximum(below[:, None] + p[:, None] * t, 1e-280))
