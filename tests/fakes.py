@@ -51,7 +51,9 @@ class FakeSimulator:
         return Prediction.from_bins(metric, self.identity, weights.tolist())
 
     def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
-        predictions = self.predict(contents, metric, context)
+        return self.win_chances(self.predict(contents, metric, context))
+
+    def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
         if not any(p.ok for p in predictions):
             raise BackendError("no content could be scored")
         shares = iter(win_probabilities([p.bins for p in predictions if p.ok]))

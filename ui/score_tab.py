@@ -87,7 +87,7 @@ class ScoreTab:
                 yield [render.score_table(texts, predictions, None, metric, heading=heading), busy]
             shares = None
             if len(texts) > 1 and any(p.ok for p in predictions):
-                shares = self.services.compare(contents, metric)
+                shares = self.services.compare(predictions, where)
             heading = f"{len(texts)} lines, best first" if len(texts) > 1 else "1 line"
             yield [render.score_table(texts, predictions, shares, metric, heading=heading), idle]
         except LcbmError as error:

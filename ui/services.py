@@ -178,9 +178,9 @@ class Services:
             done += simulator.predict(contents[start : start + self.limits.score_batch], metric)
             yield list(done)
 
-    def compare(self, contents: Sequence[Content], metric: str) -> list[float]:
-        """Chance of each content to do best among them; sums to 1."""
-        return self.models().simulator.compare(contents, metric)
+    def compare(self, predictions: Sequence[Prediction], channel: str) -> list[float]:
+        """Chance of each scored content to do best among them; sums to 1."""
+        return self.models().simulator.win_chances(predictions, channel=channel)
 
     # Runs -------------------------------------------------------------------------------------------------------
 

@@ -56,13 +56,21 @@ class EnsembleSimulator:
         columns = [member.predict(contents, metric, context) for member in self.members]
         return [_mean(row, name, identity) for row in zip(*columns, strict=True)]
 
+    def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
+        """Probability that each mean prediction does best; sums to 1.
+
+        Raises:
+            BackendError: No content could be scored.
+        """
+        return compare_predictions(predictions)
+
     def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
         """Probability that each content does best under the mean distributions; sums to 1.
 
         Raises:
             BackendError: No content could be scored.
         """
-        return compare_predictions(self.predict(contents, metric, context))
+        return self.win_chances(self.predict(contents, metric, context))
 
 
 def _mean(row: Sequence[Prediction], metric: str, identity: SimulatorIdentity) -> Prediction:

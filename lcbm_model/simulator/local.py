@@ -92,6 +92,17 @@ class LocalSimulator:
             answers.append(self._answer(content, reading, asked.name, identity, context))
         return answers
 
+    def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
+        """Probability that each of several predictions does best, in order; sums to 1, failed items get 0.
+
+        Raises:
+            BackendError: No content could be scored.
+        """
+        temperature = 1.0
+        if self.calibration is not None and predictions:
+            temperature = self.calibration.utility_temperature(predictions[0].metric, channel)
+        return compare_predictions(predictions, temperature=temperature)
+
     def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
         """Probability that each content does best, in order; sums to 1, failed items get 0.
 
@@ -99,11 +110,8 @@ class LocalSimulator:
             BackendError: No content could be scored.
             MetricError: Nobody defined the metric.
         """
-        name = get_metric(metric).name
-        temperature = 1.0
-        if self.calibration is not None and contents:
-            temperature = self.calibration.utility_temperature(name, contents[0].channel)
-        return compare_predictions(self.predict(contents, metric, context), temperature=temperature)
+        predictions = self.predict(contents, metric, context)
+        return self.win_chances(predictions, channel=contents[0].channel if contents else "")
 
     def _prepare(self, content: Content, metric: Metric, context: Context | None) -> Item | str:
         """The prompt in tokens with its pictures looked at, or why that cannot be."""

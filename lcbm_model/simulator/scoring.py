@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from transformers import DynamicCache
@@ -183,6 +184,9 @@ class Scorer:
         )  # (B, F)
         bins = logits.softmax(dim=-1).double().cpu() @ (torch.arange(N_BINS, dtype=torch.float64) + 0.5)  # (B,)
         utilities = features.double() @ head.weight.double() + head.bias + head.bins * bins
+        if head.cuts:
+            known = [head.bin_probabilities(utility) for utility in utilities.tolist()]
+            logits = torch.tensor(known, dtype=torch.float64).clamp_min(1e-12).log()
         return [Reading(tuple(row), u) for row, u in zip(logits.tolist(), utilities.tolist(), strict=True)]
 
     def _digit_logits(self, states: torch.Tensor) -> torch.Tensor:
@@ -202,16 +206,16 @@ class Scorer:
         return logits
 
     @contextmanager
-    def _watch(self, wanted: bool) -> Iterator[list[torch.Tensor]]:
-        """Keep the outputs (B, L, D) of the layers that the value heads pool, in their order."""
-        caught: list[torch.Tensor] = []
+    def _watch(self, wanted: bool) -> Iterator[dict[int, torch.Tensor]]:
+        """Keep the outputs (B, L, D) of the layers that the value heads read, by their number."""
+        caught: dict[int, torch.Tensor] = {}
 
-        def keep(_: object, __: object, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
-            caught.append(output if isinstance(output, torch.Tensor) else output[0])
+        def keep(number: int, _: object, __: object, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
+            caught[number] = output if isinstance(output, torch.Tensor) else output[0]
 
-        adapter = self.backbone.adapter
-        watched = adapter.spec.value_layers if wanted and adapter is not None else ()
-        hooks = [self.backbone.layers[number - 1].register_forward_hook(keep) for number in watched]
+        spec = self.backbone.adapter.spec if self.backbone.adapter is not None else None
+        watched = {*spec.value_layers, *spec.value_last} if wanted and spec is not None else set()
+        hooks = [self.backbone.layers[n - 1].register_forward_hook(partial(keep, n)) for n in watched]
         try:
             yield caught
         finally:
@@ -219,13 +223,16 @@ class Scorer:
                 hook.remove()
 
     def _features(
-        self, caught: Sequence[torch.Tensor], row: int, item: Item, offset: int, pictures: Pictures
+        self, caught: Mapping[int, torch.Tensor], row: int, item: Item, offset: int, pictures: Pictures
     ) -> torch.Tensor:
         """What a value head looks at for one item, (F,) float32 on the CPU: see `ValueHead`."""
         adapter = self.backbone.adapter
         assert adapter is not None
-        start, end = item.words if adapter.spec.value_pooling == "words" else (0, len(item.own))
-        parts = [states[row, offset + start : offset + end].float().mean(dim=0).cpu() for states in caught]
+        spec = adapter.spec
+        start, end = item.words if spec.value_pooling == "words" else (0, len(item.own))
+        own = slice(offset + start, offset + end)
+        parts = [caught[number][row, own].float().mean(dim=0).cpu() for number in sorted(spec.value_layers)]
+        parts += [caught[number][row, offset + end - 1].float().cpu() for number in sorted(spec.value_last)]
         if adapter.spec.value_picture:
             if item.pictures:
                 parts.append(torch.stack([pictures[key].summary for key in item.pictures]).mean(dim=0).float().cpu())

@@ -58,7 +58,7 @@ class Scorer:
         Raises:
             BackendError: The simulator is gone.
         """
-        keys = [self._key("predict", (content,), context) for content in contents]
+        keys = [self._key(content, context) for content in contents]
         known = {key: self._cache.get(key) for key in keys}
         missing = [i for i, key in enumerate(keys) if known[key] is None]
         fresh = self.simulator.predict([contents[i] for i in missing], self.metric, context) if missing else []
@@ -69,24 +69,14 @@ class Scorer:
                 self._cache.put(keys[i], prediction.model_dump_json())
         return [answers[i] for i in range(len(keys))]
 
-    def win(self, challenger: Content, champion: Content, context: Context) -> float:
-        """Probability 0..1 that `challenger` does better than `champion`.
+    def win(self, challenger: Prediction, champion: Prediction, *, channel: str) -> float:
+        """Probability 0..1 that `challenger` does better than `champion`: both scored before, so it costs nothing."""
+        return float(self.simulator.win_chances([challenger, champion], channel=channel)[0])
 
-        Raises:
-            BackendError: The simulator is gone.
-        """
-        key = self._key("compare", (challenger, champion), context)
-        if (value := self._cache.get(key)) is not None:
-            return float(value)
-        probability = self.simulator.compare([challenger, champion], self.metric, context)[0]
-        self._cache.put(key, repr(float(probability)))
-        return float(probability)
-
-    def _key(self, kind: str, contents: Sequence[Content], context: Context) -> str:
+    def _key(self, content: Content, context: Context) -> str:
         parts = [
-            kind,
             self.identity.model_dump(mode="json"),
-            [content.content_hash() for content in contents],
+            content.content_hash(),
             self.metric,
             context.model_dump(mode="json"),
         ]

@@ -86,6 +86,11 @@ class SimulatorConformance:
     def test_nothing_in_nothing_out(self, simulator: Simulator) -> None:
         assert simulator.predict([], "click_rate") == []
 
+    def test_chances_from_predictions_equal_compare(self, simulator: Simulator, contents: list[Content]) -> None:
+        predictions = simulator.predict(contents, "click_rate")
+        chances = simulator.win_chances(predictions, channel=contents[0].channel)
+        assert chances == pytest.approx(simulator.compare(contents, "click_rate"), abs=1e-4)
+
     def test_nothing_to_compare_raises(self, simulator: Simulator, unscorable: Content) -> None:
         with pytest.raises(BackendError):
             simulator.compare([unscorable], "click_rate")

@@ -86,5 +86,5 @@ def test_percentile_scale_is_monotone_and_bounded(values: list[float]) -> None:
 
 def test_percentile_to_bin_takes_both_ends() -> None:
     assert [percentile_to_bin(p) for p in (0, 9.99, 10, 99.9, 100)] == [0, 0, 1, 9, 9]
-    with pytest.raises(ValueError, match="0..100"):
+    with pytest.raises(ValueError, match=r"0\.\.100"):
         percentile_to_bin(101)

@@ -41,7 +41,7 @@ def _judge(simulator: Simulator, best: Candidate, original: Candidate | None, co
     first = answers[1] if len(answers) == 2 else None
     proxy = judged = win = None
     if original is not None and first is not None and first.ok:
-        win = simulator.compare(contents, brief.metric, setting)[0]
+        win = simulator.win_chances(answers, channel=brief.channel)[0]
         judged = _gain(answers[0], first)
         proxy = _gain(best.prediction, original.prediction)
     elif original is not None and original.id == best.id:
