@@ -122,6 +122,14 @@ class Brief(BaseModel):
         except BriefError as error:
             raise BriefError(f"{where}: {error.where}", error.problem, value=error.value, remedy="Mend it") from error
 
+    def with_budget(self, **limits: Any) -> Brief:
+        """The same brief with some limits of its budget changed: `brief.with_budget(rounds=1, candidates=4)`.
+
+        Raises:
+            BriefError: An unknown limit, or a value out of range.
+        """
+        return self.parse({**self.model_dump(), "budget": {**self.budget.model_dump(), **limits}})
+
     def content(self, text: str | None = None) -> Content:
         """The content a simulator scores: this brief's setting with `text` (default: the draft)."""
         return Content(

@@ -122,7 +122,13 @@ def _print(result: OptimizationResult, files: dict[str, Path]) -> None:
     from rich.text import Text
 
     console = out()
-    table = Table("", "id", "expected", "interval", "vs original", "writer", "text", title=plain(result.brief.name))
+    table = Table(
+        "", "id", title=plain(result.brief.name), caption="expected and interval: predicted percentile, 0 to 100"
+    )
+    for heading in ("expected", "interval", "vs original"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("writer", no_wrap=True)
+    table.add_column("text", ratio=1)
     for rank, candidate in enumerate(result.ranked, start=1):
         prediction = candidate.prediction
         assert prediction is not None  # only scored candidates are ranked

@@ -13,6 +13,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+PIPE_WIDTH = 140
+"""Characters a line in a pipe or file, where no terminal says how wide it is."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout and nothing else.")]
 Model = Annotated[str, typer.Option("--model", help="Simulator: 'embedded', a checkpoint's name or path.")]
 
@@ -39,7 +42,10 @@ def out() -> Console:
     """The console of results. Texts are printed as they are: no markup, no emoji codes."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False)
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console
 
 
 def err() -> Console:
