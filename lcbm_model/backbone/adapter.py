@@ -5,8 +5,8 @@
     adapter_config.json         base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight ...
     connector.safetensors       linear_1.weight, linear_1.bias, linear_2.weight, linear_2.bias (float32 or bfloat16);
                                 absent: the checkpoint was not taught to see, its picture slots are masked
-    heads.safetensors           weight (M, F), bias (M,), bins (M,), float32, rows in the order of `metrics`: the value
-                                heads, see `ValueHead` for what F holds
+    heads.safetensors           weight (M, F), bias (M,), bins (M,), and perhaps slope (M,) and cuts (M, 9), float32,
+                                rows in the order of `metrics`: the value heads, see `ValueHead` for what they hold
     calibration.json            optional, named by `calibration`; its format belongs to simulator/calibration.py
 
 All files but lcbm.json are optional. Numbers only: nothing is unpickled.
@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lcbm_model.behavior import N_BINS
 from lcbm_model.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ class AdapterSpec(BaseModel):
     value_layers: tuple[int, ...] = Field(
         default=(), description="Blocks whose outputs the value head pools; 1 is the first block's."
     )
+    value_last: tuple[int, ...] = Field(
+        default=(), description="Blocks whose output at the last pooled token the value head reads too."
+    )
     value_pooling: Literal["words", "own"] = Field(
         default="own", description="Mean over all tokens after the shared part, or over the candidate's words only."
     )
@@ -63,13 +68,22 @@ class AdapterSpec(BaseModel):
 class ValueHead:
     """`utility = weight . features + bias + bins * expected bin`, the last of 0.5 .. 9.5.
 
-    Features: for each of `value_layers` the mean hidden state (D,), one after the other, then, with `value_picture`,
-    the mean of the vision tower's features (C,), zeros without a picture.
+    Features: for each of `value_layers`, lowest first, the mean hidden state (D,), then for each of `value_last` the
+    state of the last pooled token (D,), then, with `value_picture`, the mean of the vision tower's features (C,),
+    zeros without a picture. Where there are `cuts`, the head was trained and the digits were not: the bins then come
+    from the utility, P(bin <= k) = sigmoid(cuts[k] - slope * utility), not from the digits.
     """
 
-    weight: torch.Tensor  # (F,) float32, F = len(value_layers) * D + (C with value_picture)
+    weight: torch.Tensor  # (F,) float32, F = (len(value_layers) + len(value_last)) * D + (C with value_picture)
     bias: float
     bins: float
+    slope: float = 1.0
+    cuts: tuple[float, ...] = ()
+
+    def bin_probabilities(self, utility: float) -> tuple[float, ...]:
+        """Probabilities of the ten bins from the cuts."""
+        below = [1 / (1 + math.exp(min(700.0, self.slope * utility - cut))) for cut in self.cuts]
+        return tuple(high - low for low, high in zip([0.0, *below], [*below, 1.0], strict=True))
 
 
 @dataclass(frozen=True)
@@ -130,7 +144,7 @@ def read_adapter(folder: Path) -> Adapter:
                 str(folder / LORA_CONFIG), "cannot be read", remedy="Copy the whole folder"
             ) from error
     heads = _heads(_tensors(folder / HEADS_FILE), folder / HEADS_FILE, spec)
-    if spec.readout == "bins+value" and not (heads and spec.value_layers):
+    if spec.readout == "bins+value" and not (heads and (spec.value_layers or spec.value_last)):
         raise CheckpointError(str(folder), "the read-out uses a value head, but heads or value_layers are missing")
     return Adapter(
         folder=folder,
@@ -165,7 +179,17 @@ def _heads(tensors: dict[str, torch.Tensor] | None, path: Path, spec: AdapterSpe
         shapes = {name: tuple(value.shape) for name, value in tensors.items()}
         raise CheckpointError(str(path), f"expected weight (M, F), bias (M,), bins (M,) with M = {rows}", value=shapes)
     bias, bins = (tensors.get(name, weight.new_zeros(rows)).float().tolist() for name in ("bias", "bins"))
-    return {name: ValueHead(weight[i].float(), bias[i], bins[i]) for i, name in enumerate(spec.metrics)}
+    slope = tensors.get("slope", weight.new_ones(rows)).float().tolist()
+    cuts = _cuts(tensors.get("cuts"), path, rows)
+    return {n: ValueHead(weight[i].float(), bias[i], bins[i], slope[i], cuts[i]) for i, n in enumerate(spec.metrics)}
+
+
+def _cuts(cuts: torch.Tensor | None, path: Path, rows: int) -> list[tuple[float, ...]]:
+    if cuts is None:
+        return [()] * rows
+    if cuts.ndim != 2 or cuts.shape[1] != N_BINS - 1 or bool((cuts.diff(dim=1) < 0).any()):
+        raise CheckpointError(str(path), f"expected cuts (M, {N_BINS - 1}) that never fall", value=tuple(cuts.shape))
+    return [tuple(row) for row in cuts.float().tolist()]
 
 
 def _digest(folder: Path, spec: AdapterSpec) -> str:

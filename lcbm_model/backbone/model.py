@@ -168,9 +168,10 @@ class Backbone:
 def _check_heads(adapter: Adapter, *, layers: int, width: int) -> None:
     """Value heads must fit the model they sit on."""
     spec = adapter.spec
-    if any(not 1 <= layer <= layers for layer in spec.value_layers):
-        raise CheckpointError(f"{spec.name}: value_layers", f"the model has {layers} layers", value=spec.value_layers)
+    read = (*spec.value_layers, *spec.value_last)
+    if any(not 1 <= layer <= layers for layer in read):
+        raise CheckpointError(f"{spec.name}: value_layers", f"the model has {layers} layers", value=read)
     for metric, head in adapter.heads.items():
-        states = len(spec.value_layers) * width
+        states = len(read) * width
         if (len(head.weight) <= states) if spec.value_picture else (len(head.weight) != states):
             raise CheckpointError(f"{spec.name}: value head {metric!r}", "wrong width", value=len(head.weight))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
 from lcbm_model.errors import CheckpointError
 
@@ -25,29 +26,58 @@ def join_parts(folder: Path) -> Path | None:
     return next(iter(sorted(folder.glob("*.gguf"))), None)
 
 
-def load_base(folder: Path, expected_hash: str | None = None) -> nn.Module:
+def hash_of(folder: Path) -> str:
+    """What adapters are tied to: the stamp of a converted base, else SHA-256 of the GGUF file, else of all safetensors.
+
+    Raises:
+        CheckpointError: No weights there.
+    """
+    stamp = folder / "lcbm_base.json"
+    if stamp.is_file():
+        try:
+            return str(json.loads(stamp.read_text("utf-8"))["base_hash"])
+        except (ValueError, KeyError) as error:
+            raise CheckpointError(str(stamp), "cannot be read", remedy="Remove the folder; it is made again") from error
+    gguf = join_parts(folder)
+    if gguf is not None:
+        return _file_hash(gguf)
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise CheckpointError(str(folder), "holds no GGUF and no safetensors file", remedy="Name the base folder")
+    total = hashlib.sha256()
+    for path in weights:
+        total.update(_file_hash(path).encode())
+    return total.hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load_base(folder: Path, expected_hash: str | None = None) -> Any:
     """The causal language model in a folder, float32, evaluation mode.
 
     Args:
         folder: Holds a GGUF file (or its parts), or a saved transformers model.
-        expected_hash: SHA-256 that the GGUF file must have.
+        expected_hash: The hash (`hash_of`) that the data was prepared for.
 
     Raises:
         CheckpointError: Nothing readable there, or other weights than the data was prepared for.
     """
     from transformers import AutoModelForCausalLM
 
+    found = hash_of(folder)
+    if expected_hash and found != expected_hash:
+        remedy = "Name the base that the recipe names, or prepare the data again"
+        problem = "is not the base the data was prepared for"
+        raise CheckpointError(str(folder), problem, value=found[:16], remedy=remedy)
     gguf = join_parts(folder)
-    if gguf is None and not (folder / "config.json").exists():
-        raise CheckpointError(str(folder), "holds neither a GGUF file nor a saved model", remedy="Name the base folder")
-    if gguf is not None and expected_hash:
-        with gguf.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != expected_hash:
-            raise CheckpointError(str(gguf), "is not the base the data was prepared for", value=found[:16])
-    options = {"gguf_file": gguf.name} if gguf is not None else {}
+    options = {"gguf_file": gguf.name} if gguf is not None else {"use_safetensors": True}
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa", **options)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="sdpa", **options
+        )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(str(folder), f"cannot be loaded: {error}") from error
     return model.eval()

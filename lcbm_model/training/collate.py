@@ -16,7 +16,11 @@ from lcbm_model.training.data import Prepared
 if TYPE_CHECKING:
     import torch
 
+    from lcbm_model.training.state_store import StateStore
+
 Ints = npt.NDArray[np.int64]
+POSITIONS = ("own_start", "target_start", "words_start", "words_end", "picture_at")
+"""Columns that count tokens from the row's beginning."""
 
 
 class ChunkSampler:
@@ -88,18 +92,24 @@ class MixSampler:
         return chunks
 
 
-def micro_batches(chunks: Sequence[Ints], lengths: Ints, budget: int) -> Iterator[tuple[Ints, Ints]]:
+def micro_batches(
+    chunks: Sequence[Ints], lengths: Ints, budget: int, kinds: npt.NDArray[Any] | None = None
+) -> Iterator[tuple[Ints, Ints]]:
     """Cut chunks into forward passes of at most `budget` padded tokens, shortest first.
+
+    Args:
+        kinds: (rows of the data,) numbers; a pass holds rows of one number only. None: no such rule.
 
     Yields:
         (rows, chunk numbers), both (B,). A chunk is never cut.
     """
-    order = sorted(range(len(chunks)), key=lambda c: int(lengths[chunks[c]].max()))
+    kind = [0 if kinds is None else int(kinds[chunk[0]]) for chunk in chunks]
+    order = sorted(range(len(chunks)), key=lambda c: (kind[c], int(lengths[chunks[c]].max())))
     held: list[int] = []
     count = 0
     for c in order:
         longest, size = int(lengths[chunks[c]].max()), len(chunks[c])
-        if held and (count + size) * longest > budget:
+        if held and ((count + size) * longest > budget or kind[c] != kind[held[-1]]):
             yield _joined(chunks, held)
             held, count = [], 0
         held.append(c)
@@ -119,8 +129,10 @@ def _joined(chunks: Sequence[Ints], held: list[int]) -> tuple[Ints, Ints]:
 class Batch:
     """B rows padded on the right to T tokens (no mask is needed: attention is causal).
 
-    ids (B, T). Everything else (B,), but pictures (B', K, C) of the rows `picture_rows` (B',). Positions count from
-    the row's beginning; `chunk` numbers the comparison a row belongs to.
+    ids (B, T). Everything else (B,), but pictures (B', K, C) of the rows `picture_rows` (B',). `chunk` numbers the
+    comparison a row belongs to. With `shared_ids` (1, P) the rows hold what follows these P tokens, and positions
+    count from there; else from the row's beginning. With `cached` the states after that block stand in for the tokens:
+    `states` (B, T, D), `shared_states` (1, P, D).
     """
 
     ids: torch.Tensor
@@ -140,15 +152,27 @@ class Batch:
     picture_rows: torch.Tensor
     picture_at: torch.Tensor
     has_text: bool
+    shared_ids: torch.Tensor | None = None
+    cached: int = 0
+    states: torch.Tensor | None = None
+    shared_states: torch.Tensor | None = None
 
 
 class Collator:
-    """Keeps all arrays on the device and gathers batches there: no Python loop over examples."""
+    """Keeps all arrays on the device and gathers batches there: no Python loop over examples.
 
-    def __init__(self, data: Prepared, device: torch.device | str) -> None:
+    Args:
+        share_prefix: Take what the rows of a batch begin with in common out of them.
+    """
+
+    def __init__(self, data: Prepared, device: torch.device | str, *, share_prefix: bool = False) -> None:
         import torch
 
         rows = data.rows
+        self.share_prefix = share_prefix
+        self.store: StateStore | None = None
+        """Cached states that batches are made of, where there are some."""
+        self.kinds = rows.prompt_kinds if share_prefix else None
         self.device = torch.device(device)
         self._data = data
         self.lengths = rows.lengths
@@ -160,24 +184,39 @@ class Collator:
         self._columns = {n: torch.from_numpy(getattr(rows, n).astype(np.int64)).to(self.device) for n in whole}
         self._columns |= {n: torch.from_numpy(getattr(rows, n).astype(np.float32)).to(self.device) for n in real}
 
-    def batch(self, rows: Ints, chunks: Ints | None = None) -> Batch:
-        """Gather rows (B,) into one padded batch."""
+    def batch(self, rows: Ints, chunks: Ints | None = None, *, cached: bool = True) -> Batch:
+        """Gather rows (B,) into one padded batch.
+
+        Args:
+            cached: Whether the store's states may be used, where there is one.
+        """
         import torch
 
-        longest = int(self.lengths[rows].max())
+        from lcbm_model.training.shared_prefix import shared_length
+
+        behind = shared_length(self._data.rows, rows) if self.share_prefix else 0
+        longest = int(self.lengths[rows].max()) - behind
         longest += -longest % 8  # lengths in eights keep matrix kernels on their fast path
         index = torch.from_numpy(rows).to(self.device)
-        start, stop = self._offsets[index], self._offsets[index + 1]
+        start, stop = self._offsets[index] + behind, self._offsets[index + 1]
         at = start[:, None] + torch.arange(longest, device=self.device)  # (B, T)
         ids = self._tokens[at.clamp(max=len(self._tokens) - 1)].long()
         ids = torch.where(at < stop[:, None], ids, 0)
         columns = {name: column[index] for name, column in self._columns.items()}
+        for name in POSITIONS:
+            columns[name] = columns[name] - behind
         picture = columns.pop("picture")
         shown = np.flatnonzero(self._data.rows.picture[rows] >= 0)
         shown_index = torch.from_numpy(shown).to(self.device)
         pictures = self._pictures[picture[shown_index]].float() * self._data.picture_step
         chunk = torch.arange(len(rows)) if chunks is None else torch.from_numpy(chunks)
+        store = self.store if cached else None
+        states, shared_states = store.take(rows, behind, longest, self.device) if store else (None, None)
         return Batch(
+            shared_ids=self._tokens[start[0] - behind : start[0]].long()[None] if behind else None,
+            cached=store.layer if store else 0,
+            states=states,
+            shared_states=shared_states,
             ids=ids,
             length=stop - start,
             chunk=chunk.to(self.device),

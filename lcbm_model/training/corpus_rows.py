@@ -1,60 +1,125 @@
-"""From a recipe to a prepared folder for the embedded backbone: reads the sources, draws, verbalizes, packs."""
+"""From a recipe to a prepared folder: reads the sources, refuses leaks, draws, verbalizes, packs."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lcbm_model.corpus.record import Record
 from lcbm_model.errors import SettingsError
-from lcbm_model.training.data import Prepared
-from lcbm_model.training.prepare import Encoder, behavior_rows, known_context, pack, text_rows
+from lcbm_model.training.bases import prompt_encoder, resolve_base
+from lcbm_model.training.data import SPLITS, Prepared
+from lcbm_model.training.prepare import Encoder, PreparedRow, behavior_rows, blind, known_context, pack, text_rows
 from lcbm_model.training.settings import DataSettings, Recipe
 
-FILES = {
-    "upworthy": ("upworthy.parquet", None),
-    "caption_contest": ("caption_contest.parquet", "caption_contest_images"),
-    "facebook": ("facebook_posts.parquet", None),
-    "reddit": ("reddit_titles.parquet", None),
-    "oasis": ("oasis_affect.parquet", "oasis_images"),
-    "lambda_memorability": ("lambda_memorability.parquet", None),
-    "clickbait": ("clickbait.parquet", None),
-}
-"""Development data: file and folder of pictures of each source."""
+if TYPE_CHECKING:
+    from lcbm_model.corpus.build import Source
+
+Told = Callable[[str], None]
 
 
 def data_folder(settings: DataSettings) -> Path:
-    """Where the development data lies.
+    """Where the data lies: `data.folder`, else `LCBM_DATA`, else `../shared/data` beside the checkout.
 
     Raises:
         SettingsError: Nowhere.
     """
     beside = Path(__file__).resolve().parents[3] / "shared" / "data"
-    folder = Path(settings.folder or os.environ.get("LCBM_DATA") or beside)
+    folder = Path(settings.folder or os.environ.get("LCBM_DATA") or beside).expanduser()
     if not folder.is_dir():
-        raise SettingsError("data.folder", "no such folder", value=str(folder), remedy="Set data.folder or LCBM_DATA")
+        remedy = "Name a folder with --data, data.folder or LCBM_DATA"
+        raise SettingsError("data.folder", "no such folder", value=str(folder), remedy=remedy)
     return folder
 
 
-def read_source(name: str, settings: DataSettings) -> Iterator[Record]:
-    """Records of one source of the recipe."""
-    from lcbm_model.corpus.registry import get_reader
+def read_sources(settings: DataSettings) -> dict[str, Iterator[Record]]:
+    """Records of every source of the recipe, from a corpus that `lcbm corpus build` made or from the sources' files.
 
-    if name == "table":
+    Raises:
+        SettingsError: A source that the folder does not hold.
+        TableError: A file that cannot serve.
+    """
+    from lcbm_model.corpus.build import plan
+    from lcbm_model.corpus.registry import get_reader
+    from lcbm_model.corpus.store import read_corpus, read_manifest
+
+    wanted = [name for name in settings.sources if name != "table"]
+    found: dict[str, Iterator[Record]] = {}
+    if wanted:
+        folder = data_folder(settings)
+        if is_corpus(folder):
+            known: dict[str, list[Source]] = {entry.source: [] for entry in read_manifest(folder).sources}
+        else:
+            known = {}
+            for source in plan([folder]):
+                known.setdefault(source.reader, []).append(source)
+        for name in wanted:
+            if name not in known:
+                remedy = f"Found there: {', '.join(sorted(known)) or 'nothing'}"
+                raise SettingsError("data.sources", f"{folder.name} holds no such source", value=name, remedy=remedy)
+            found[name] = _read(known[name]) if known[name] else read_corpus(folder, sources=[name])
+    if "table" in settings.sources:
         if not settings.table:
             raise SettingsError("data.table", "the source 'table' needs a file", remedy="Set data.table to its path")
-        return get_reader("table").read(settings.table)
-    if name not in FILES:
-        raise SettingsError("data.sources", "unknown source", value=name, remedy=f"Known: table, {', '.join(FILES)}")
-    folder, (file, pictures) = data_folder(settings), FILES[name]
-    images = folder / pictures if pictures and (settings.picture_share > 0 or name == "oasis") else None
-    return get_reader(name).read(folder / file, images=images)
+        found["table"] = get_reader("table").read(settings.table)
+    if not found:
+        raise SettingsError("data.sources", "names no source", value=settings.sources)
+    return found
+
+
+def _read(files: Sequence[Source]) -> Iterator[Record]:
+    from lcbm_model.corpus.registry import get_reader
+
+    for file in files:
+        yield from get_reader(file.reader).read(file.path, images=file.images)
+
+
+def is_corpus(folder: Path) -> bool:
+    """Whether a folder is a built corpus."""
+    return (folder / "manifest.json").is_file()
+
+
+def drop_leaks(records: Sequence[Record], *, refuse: bool) -> tuple[list[Record], dict[str, int]]:
+    """Records without those that give a held-out one away, and how many of each kind were dropped.
+
+    Args:
+        refuse: Drop nothing: any leak is an error (a built corpus has none).
+
+    Raises:
+        SettingsError: A group lies in two splits, or there is a leak and `refuse`.
+    """
+    import polars as pl
+
+    from lcbm_model.corpus.leaks import find_leaks
+
+    columns = {
+        "id": [r.id for r in records],
+        "source": [r.source for r in records],
+        "group": [r.group for r in records],
+        "split": [r.split for r in records],
+        "text": [f"{r.content.title or ''} {r.content.text}" for r in records],
+        # Many captions share one cartoon on purpose: only where the picture is all there is can it leak.
+        "picture": [str(r.content.media[0].path) if r.content.media and not r.content.text else None for r in records],
+    }
+    report = find_leaks(pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)))
+    bad = [leak for leak in report.leaks if refuse or leak.kind == "group"]
+    if bad:
+        first = bad[0]
+        raise SettingsError(
+            "data: splits",
+            f"{len(bad)} records of a lower split give held-out ones away",
+            value=f"{first.id} ({first.split}) and {first.other_id} ({first.other_split}): {first.kind}",
+            remedy="Split by group, and build the corpus with `lcbm corpus build`, which drops leaks",
+        )
+    leaking = {leak.id: leak.kind for leak in reversed(report.leaks)}
+    return [r for r in records if r.id not in leaking], dict(Counter(leaking.values()))
 
 
 def draw(records: Sequence[Record], most_train: int | None, most_held: int) -> list[Record]:
@@ -63,7 +128,7 @@ def draw(records: Sequence[Record], most_train: int | None, most_held: int) -> l
     Groups of an experiment stay whole (whole groups are drawn); of ranked contexts the records are drawn, evenly.
     """
     kept: list[Record] = []
-    for split in ("train", "validation", "test"):
+    for split in SPLITS:
         own = [r for r in records if r.split == split]
         most = most_held if split != "train" else len(own) if most_train is None else most_train
         if len(own) <= most:
@@ -80,48 +145,76 @@ def draw(records: Sequence[Record], most_train: int | None, most_held: int) -> l
     return kept
 
 
-def prepare_embedded(recipe: Recipe) -> Prepared:
-    """Prepare a recipe for the embedded backbone (`base.model: embedded`)."""
-    from transformers import AutoTokenizer
+def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
+    """Prepare a recipe's examples for its base.
 
-    from lcbm_model.backbone.chat import PromptEncoder
-    from lcbm_model.backbone.packaged import converted_language_model, file_hash, vision_file
+    Args:
+        told: Called with each step ("reading upworthy").
 
-    folder, stamp = converted_language_model()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-
-    base = {"name": stamp.name, "hash": stamp.base_hash, "vision_hash": file_hash(vision_file())}
+    Raises:
+        SettingsError: A wrong source, a leak, no supervised token, or pictures that would be cut.
+        CheckpointError: The base cannot be read.
+    """
     settings = recipe.data
-    prompts = PromptEncoder(tokenizer, image_token=tokenizer.convert_tokens_to_ids("<image>"), tokens_per_picture=64)
-    encoder = Encoder(prompts, end_id=tokenizer.convert_tokens_to_ids("<|im_end|>"), max_length=settings.max_length)
-    everything = {
-        name: draw(list(read_source(name, settings)), settings.max_records.get(name), settings.max_held)
-        for name in settings.sources
-    }
-    rows = itertools.chain.from_iterable(
-        behavior_rows(
-            records,
-            encoder,
-            metrics=settings.metrics.get(name, ()),
-            picture_share=settings.picture_share,
-            known=known_context(records, settings.context_examples) if settings.context_examples else None,
-        )
-        for name, records in everything.items()
+    base = resolve_base(recipe.base)
+    prompts = prompt_encoder(base)
+    tokenizer = prompts.tokenizer
+    encoder = Encoder(prompts, end_id=int(tokenizer.eos_token_id), max_length=settings.max_length)
+    drawn: list[Record] = []
+    for name, records in read_sources(settings).items():
+        told(f"reading {name}")
+        drawn += draw(list(records), settings.max_records.get(name), settings.max_held)
+    told("looking for leaks")
+    named = [name for name in settings.sources if name != "table"]
+    kept, dropped = drop_leaks(drawn, refuse=bool(named) and is_corpus(data_folder(settings)))
+    if not base.tokens_per_picture:
+        kept = [blind(r) for r in kept if r.content.text.strip() or r.content.scenes]
+    told("writing examples")
+    rows = itertools.chain(
+        _behavior(kept, encoder, recipe),
+        text_rows(kept, encoder, limit=settings.text_examples, seed=recipe.run.seed),
     )
-    whole = [r for records in everything.values() for r in records]
-    texts = text_rows(whole, encoder, limit=settings.text_examples, seed=recipe.run.seed)
     prepared = pack(
-        itertools.chain(rows, texts),
+        rows,
         digit_ids=list(prompts.digits),
-        picture_features=tower_features,
+        picture_features=lambda paths: tower_features(paths, told=told),
         vocabulary=len(tokenizer),
-        manifest={"recipe": recipe.to_dict(), "base": base},
+        manifest={
+            "recipe": recipe.to_dict(),
+            "base": base.to_dict(),
+            "channels": _channels(kept),
+            "leaks_dropped": dropped,
+            "too_long": encoder.too_long,
+        },
     )
     prepared.check()
     return prepared
 
 
-def tower_features(paths: Sequence[str], batch: int = 16) -> np.ndarray[Any, Any]:
+def _behavior(records: Sequence[Record], encoder: Encoder, recipe: Recipe) -> Iterator[PreparedRow]:
+    settings = recipe.data
+    by_source: dict[str, list[Record]] = {}
+    for record in records:
+        by_source.setdefault(record.source, []).append(record)
+    for name, own in by_source.items():
+        yield from behavior_rows(
+            own,
+            encoder,
+            metrics=settings.metrics.get(name, ()),
+            picture_share=settings.picture_share,
+            known=known_context(own, settings.context_examples) if settings.context_examples else None,
+        )
+
+
+def _channels(records: Sequence[Record]) -> dict[str, list[str]]:
+    """Source to the channels its posts went out on: what a calibration is kept by."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        found.setdefault(record.source, set()).add(record.content.channel)
+    return {source: sorted(channels) for source, channels in sorted(found.items())}
+
+
+def tower_features(paths: Sequence[str], batch: int = 16, told: Told = lambda step: None) -> np.ndarray[Any, Any]:
     """Features (P, 64, 1280) of the frozen EfficientNet-Lite0 tower."""
     import torch
 
@@ -129,6 +222,7 @@ def tower_features(paths: Sequence[str], batch: int = 16) -> np.ndarray[Any, Any
     from lcbm_model.vision.efficientnet import load_tower
     from lcbm_model.vision.images import open_picture, to_pixels
 
+    told(f"looking at {len(paths)} pictures")
     tower = load_tower(vision_file())
     found = []
     with torch.inference_mode():

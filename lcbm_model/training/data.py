@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,32 @@ class Rows:
     def lengths(self) -> npt.NDArray[np.int64]:
         """(n,) tokens of each row."""
         return np.diff(self.offsets)
+
+    @cached_property
+    def prompt_kinds(self) -> npt.NDArray[np.int64]:
+        """(n,) one number a source and metric: rows of one kind begin alike."""
+        return self.source.astype(np.int64) * 4096 + self.metric.astype(np.int64) + 1
+
+    @cached_property
+    def row_keys(self) -> npt.NDArray[np.uint64]:
+        """(n,) hashes of the rows' tokens and pictures: equal for equal prompts."""
+        return self._with_picture(self._hashes(self.offsets[:-1], self.offsets[1:]))
+
+    @cached_property
+    def prefix_keys(self) -> npt.NDArray[np.uint64]:
+        """(n,) hashes of what stands before the candidate: its tokens and its picture."""
+        return self._with_picture(self._hashes(self.offsets[:-1], self.offsets[:-1] + self.own_start))
+
+    def _with_picture(self, found: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        return found * np.uint64(1_000_003) + (self.picture.astype(np.int64) + 1).astype(np.uint64)
+
+    def _hashes(self, start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        place = np.arange(len(self.tokens)) - np.repeat(self.offsets[:-1], self.lengths)
+        # One fixed random 64-bit number for each place: a sum of products is a hash that depends on the order.
+        numbers = np.random.default_rng(20_161).integers(1, 2**63, int(self.lengths.max(initial=1)), dtype=np.uint64)
+        terms = (self.tokens.astype(np.uint64) + np.uint64(1)) * numbers[place]
+        total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
+        return np.asarray(total[stop] - total[start], dtype=np.uint64)
 
 
 @dataclass

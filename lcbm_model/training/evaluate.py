@@ -69,7 +69,8 @@ def group_figures(rows: Rows, chosen: Ints, score: Floats) -> dict[str, float]:
         if len(members) >= 5:
             correlations.append(spearman(score[members], value[members]))
         a, b = np.triu_indices(min(len(members), 60), k=1)
-        i, j = members[a], members[b]
+        different = rows.row_keys[chosen[members[a]]] != rows.row_keys[chosen[members[b]]]
+        i, j = members[a[different]], members[b[different]]
         z = pair_z(rows, chosen[i], chosen[j])
         stake = np.minimum(np.abs(z), 4)
         order = np.sign(score[i] - score[j]) * np.sign(z)

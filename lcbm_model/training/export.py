@@ -34,7 +34,35 @@ def export_adapter(
     """
     folder.mkdir(parents=True, exist_ok=True)
     half = {k: v.to(torch.bfloat16).contiguous().cpu() for k, v in lora_weights(model).items()}
-    save_file(half, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    if half and not recipe.heads_only:
+        save_file(half, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+        _write_lora_config(model, data, recipe, folder)
+    connector = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in model.connector.state_dict().items()}
+    save_file(connector, folder / "connector.safetensors", metadata={"format": "pt"})
+    heads = {n: getattr(joint, n).detach().float().cpu().contiguous() for n in ("weight", "bias", "bins")}
+    if joint.cuts is not None:
+        heads |= {"slope": joint.slope.float().contiguous(), "cuts": joint.cuts.float().contiguous()}
+    save_file(heads, folder / "heads.safetensors", metadata={"format": "pt"})
+    base = data.manifest.get("base", {})
+    spec = {
+        "format": 1,
+        "name": recipe.run.name,
+        "base": base.get("name", ""),
+        "base_hash": base.get("hash", ""),
+        "vision_hash": base.get("vision_hash"),
+        "metrics": data.metrics,
+        "template": "chat",
+        "readout": "bins+value",
+        "value_layers": sorted(set(recipe.readout.layers)),
+        "value_last": sorted(set(recipe.readout.last_layers)),
+        "value_picture": recipe.readout.picture,
+        "value_pooling": recipe.readout.pooling,
+        "training": {"recipe": recipe.to_dict(), "sources": data.sources, "figures": summary.get("figures", {})},
+    }
+    (folder / "lcbm.json").write_text(json.dumps(spec, indent=1), "utf-8")
+
+
+def _write_lora_config(model: BehaviorModel, data: Prepared, recipe: Recipe, folder: Path) -> None:
     lora = recipe.lora
     config = {
         "peft_type": "LORA",
@@ -50,23 +78,3 @@ def export_adapter(
         "base_model_name_or_path": data.manifest.get("base", {}).get("name", ""),
     }
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=1), "utf-8")
-    connector = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in model.connector.state_dict().items()}
-    save_file(connector, folder / "connector.safetensors", metadata={"format": "pt"})
-    heads = {n: getattr(joint, n).detach().float().cpu().contiguous() for n in ("weight", "bias", "bins")}
-    save_file(heads, folder / "heads.safetensors", metadata={"format": "pt"})
-    base = data.manifest.get("base", {})
-    spec = {
-        "format": 1,
-        "name": recipe.run.name,
-        "base": base.get("name", ""),
-        "base_hash": base.get("hash", ""),
-        "vision_hash": base.get("vision_hash"),
-        "metrics": data.metrics,
-        "template": "chat",
-        "readout": "bins+value",
-        "value_layers": list(recipe.readout.layers),
-        "value_picture": recipe.readout.picture,
-        "value_pooling": recipe.readout.pooling,
-        "training": {"recipe": recipe.to_dict(), "sources": data.sources, "figures": summary.get("figures", {})},
-    }
-    (folder / "lcbm.json").write_text(json.dumps(spec, indent=1), "utf-8")

@@ -18,32 +18,48 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from lcbm_model.training.base import load_base
-from lcbm_model.training.collate import Collator, Ints
+from lcbm_model.training.checkpoint import TrainState
+from lcbm_model.training.collate import Collator
 from lcbm_model.training.data import Prepared
 from lcbm_model.training.evaluate import group_figures
 from lcbm_model.training.export import export_adapter
-from lcbm_model.training.joint import JointHead, fit_joint
+from lcbm_model.training.joint import CENTRES, JointHead, fit_joint, training_rows
 from lcbm_model.training.model import BehaviorModel
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
 from lcbm_model.training.scoring import score_rows
 from lcbm_model.training.settings import Recipe, override, recipe_from
-from lcbm_model.training.trainer import Trainer, pick_rows, write_log
+from lcbm_model.training.state_store import cached_states
+from lcbm_model.training.trainer import Report, Trainer, pick_rows, told_memory, write_log
 
 
 def run_fit(
-    data: Prepared, lm: nn.Module, recipe: Recipe, out: Path, *, resume: bool = False, save: bool = True
+    data: Prepared,
+    lm: Any,
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    save: bool = True,
+    report: Report = lambda event: None,
 ) -> dict[str, Any]:
     """One whole run: start the heads from a probe, train, join with a closing probe, evaluate, export.
 
+    Where nothing but heads is learned (`Recipe.heads_only`), they are fitted on the frozen states and that is all.
+
     Returns:
         The run's summary, as written to `summary.json`.
+
+    Raises:
+        SettingsError: A setting that the data or the base do not allow.
+        CheckpointError: The state to resume from is damaged.
+        BackendError: The loss became NaN, or memory ran out.
     """
     from accelerate import Accelerator
 
     started = time.monotonic()
+    data.check()
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.run.seed)
     if recipe.run.threads:
@@ -57,22 +73,18 @@ def run_fit(
         lora=recipe.lora, readout=recipe.readout,
     )  # fmt: skip
     model.to(device)
-    collator = Collator(data, device)
-    if recipe.readout.init == "probe":
-        start_heads(model, data, collator, recipe)
-    else:
-        standardise_heads(model, data, collator, recipe)
-    trainer = Trainer(
-        model, data, recipe,
-        collator=collator, accelerator=accelerator, folder=out / "state" if save else None,
-        report=write_log(out / "log.jsonl"),
-    )  # fmt: skip
-    first = trainer.evaluate() if not resume else None
-    state = trainer.fit(resume=resume)
-    trained = time.monotonic() - started
-    round_weights(model)
-    joint = fit_joint(model, data, collator, recipe)
-    figures, predictions = closing_figures(model, joint, data, collator, recipe)
+    collator = Collator(data, device, share_prefix=recipe.optim.share_prefix)
+    told = both(write_log(out / "log.jsonl"), report)
+    first, state = None, TrainState()
+    with told_memory():
+        if not recipe.heads_only:
+            first, state = _train(model, data, recipe, collator, accelerator, out, told, resume=resume, save=save)
+        trained = time.monotonic() - started
+        round_weights(model)
+        told({"fitting": "heads"})
+        joint = fit_joint(model, data, collator, recipe, digits=not recipe.heads_only)
+        told({"fitting": "figures"})
+        figures, predictions = closing_figures(model, joint, data, collator, recipe)
     summary = {
         "name": recipe.run.name,
         "recipe": recipe.to_dict(),
@@ -86,9 +98,50 @@ def run_fit(
     }
     if accelerator.is_main_process:
         (out / "summary.json").write_text(json.dumps(summary, indent=1), "utf-8")
-        np.savez_compressed(out / "predictions.npz", **predictions)
+        arrays: dict[str, Any] = predictions
+        np.savez_compressed(out / "predictions.npz", **arrays)
         export_adapter(model, joint, data, recipe, summary, out / "adapter")
     return summary
+
+
+def _train(
+    model: BehaviorModel,
+    data: Prepared,
+    recipe: Recipe,
+    collator: Collator,
+    accelerator: Any,
+    out: Path,
+    report: Report,
+    *,
+    resume: bool,
+    save: bool,
+) -> tuple[float | None, TrainState]:
+    """Start the heads, train; the selection figure at the start (None when resumed) and where the run ended."""
+    if recipe.optim.cache_states and recipe.lora.first_layer > 0:
+        collator.store = cached_states(
+            model, data, collator, out / "states",
+            layer=recipe.lora.first_layer, budget=recipe.optim.micro_tokens, report=report,
+        )  # fmt: skip
+    if recipe.readout.init == "probe":
+        start_heads(model, data, collator, recipe)
+    else:
+        standardise_heads(model, data, collator, recipe)
+    trainer = Trainer(
+        model, data, recipe,
+        collator=collator, accelerator=accelerator, folder=out / "state" if save else None, report=report,
+    )  # fmt: skip
+    first = trainer.evaluate() if not resume else None
+    return first, trainer.fit(resume=resume)
+
+
+def both(one: Report, other: Report) -> Report:
+    """A report that tells two listeners."""
+
+    def tell(event: dict[str, Any]) -> None:
+        one(event)
+        other(event)
+
+    return tell
 
 
 def round_weights(model: BehaviorModel) -> None:
@@ -104,7 +157,9 @@ def standardise_heads(model: BehaviorModel, data: Prepared, collator: Collator, 
     rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
     rows = rows[data.rows.metric[rows] >= 0]
     sample = np.random.default_rng(recipe.run.seed).permutation(rows)[: min(2000, recipe.readout.probe_rows)]
-    states = score_rows(model, collator, sample, budget=recipe.optim.micro_tokens, pooled=True, bins=False).pooled
+    states = score_rows(
+        model, collator, sample, budget=recipe.optim.micro_tokens, pooled=True, bins=False, cached=True
+    ).pooled
     assert states is not None
     model.head.mean, model.head.scale = (t.clone() for t in standardise(states))
 
@@ -118,26 +173,14 @@ def start_heads(model: BehaviorModel, data: Prepared, collator: Collator, recipe
             continue
         i, j, z = probe_pairs(data.rows, rows, size=recipe.optim.group_size, seed=recipe.run.seed)
         bf16, budget = recipe.run.precision == "bf16", recipe.optim.micro_tokens
-        states = score_rows(model, collator, rows, budget=budget, pooled=True, bins=False, bf16=bf16).pooled
+        states = score_rows(
+            model, collator, rows, budget=budget, pooled=True, bins=False, bf16=bf16, cached=True
+        ).pooled
         assert states is not None
         standard = (states - model.head.mean) / model.head.scale
-        weights = fit_probe(standard, i, j, z, l2=recipe.readout.probe_l2[-2:][0])
+        weights = fit_probe(standard, i, j, z, l2=recipe.readout.probe_l2[-2:][0], least_z=recipe.readout.probe_least_z)
         with torch.no_grad():
             model.head.weight[metric] = weights * weights.numel() ** 0.5
-
-
-def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:
-    """Rows of a metric behind a probe: whole comparison groups, at most about `readout.probe_rows`."""
-    rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
-    rows = rows[data.rows.metric[rows] == metric]
-    if len(rows) <= recipe.readout.probe_rows:
-        return rows
-    groups = data.rows.pair_group[rows]
-    names = np.random.default_rng(recipe.run.seed).permutation(np.unique(groups))
-    per_group = len(rows) / len(names)
-    if per_group < 20:
-        return rows[np.isin(groups, names[: int(recipe.readout.probe_rows / per_group)])]
-    return np.sort(np.random.default_rng(recipe.run.seed).permutation(rows)[: recipe.readout.probe_rows])
 
 
 def closing_figures(
@@ -148,19 +191,21 @@ def closing_figures(
     kept: dict[str, list[np.ndarray]] = {"row": [], "bins": [], "head": [], "joint": []}
     for split in ("validation", "test"):
         for name, rows in pick_rows(data, split, recipe.run.final_rows).items():
-            scores = score_rows(model, collator, rows, budget=recipe.optim.micro_tokens, pooled=True)
-            assert scores.pooled is not None
-            joined = joint.utility(scores, data.rows.metric[rows])
-            expected = scores.bins @ (np.arange(10) + 0.5)
-            for readout, values in {"bins": expected, "head": scores.utility, "joint": joined}.items():
+            digits = joint.cuts is None
+            scores = score_rows(model, collator, rows, budget=recipe.optim.micro_tokens, pooled=True, bins=digits)
+            metric = data.rows.metric[rows]
+            joined = joint.utility(scores, metric)
+            bins = joint.bin_probabilities(scores, joined, metric)
+            readouts = {"bins": bins @ CENTRES, "head": scores.utility, "joint": joined}
+            for readout, values in readouts.items() if digits else [("joint", joined)]:
                 figures[f"{split}/{name}/{readout}"] = {
                     k: round(v, 5) for k, v in group_figures(data.rows, rows, values.astype(np.float64)).items()
                 }
             kept["row"].append(rows)
-            kept["bins"].append(scores.bins.astype(np.float16))
+            kept["bins"].append(bins)
             kept["head"].append(scores.utility)
-            kept["joint"].append(joined.astype(np.float32))
-    return figures, {name: np.concatenate(parts) for name, parts in kept.items()}
+            kept["joint"].append(joined)
+    return figures, {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in kept.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

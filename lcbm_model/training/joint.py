@@ -1,7 +1,8 @@
-"""The closing read-out: trained head, a probe on the tuned states and the digits' expectation, joined on validation.
+"""The closing read-out: trained head, a probe on the closing states and the digits' expectation, joined on validation.
 
 All three are linear in the pooled states or in the expected bin, so the joint utility is again one linear map per
-metric plus a weight for the expected bin; its differences are log-odds of winning.
+metric plus a weight for the expected bin; its differences are log-odds of winning. Where the digits were not trained
+they take no part, and the bins are cut from the utility instead.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from lcbm_model.training.data import N_BINS
 from lcbm_model.training.evaluate import group_figures, headline_figure
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
 from lcbm_model.training.scoring import Scores, score_rows
@@ -24,17 +27,24 @@ if TYPE_CHECKING:
     from lcbm_model.training.model import BehaviorModel
     from lcbm_model.training.settings import Recipe
 
-CENTRES = np.arange(10) + 0.5
+CENTRES = np.arange(N_BINS) + 0.5
 """Middles of the bins, in bins."""
+LEAST_HELD = 20
+"""Validation rows of a metric below which nothing is chosen on them."""
 
 
 @dataclass
 class JointHead:
-    """weight (M, F), bias (M,), bins (M,): utility = weight . pooled + bias + bins * expected bin (0.5 .. 9.5)."""
+    """utility = weight . pooled + bias + bins * expected bin (0.5 .. 9.5), one row a metric.
+
+    weight (M, F); bias, bins, slope (M,); cuts (M, 9) or None: P(bin <= k) = sigmoid(cuts[k] - slope * utility).
+    """
 
     weight: Tensor
     bias: Tensor
     bins: Tensor
+    slope: Tensor
+    cuts: Tensor | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
     def utility(self, scores: Scores, metric: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -43,13 +53,37 @@ class JointHead:
         index = torch.from_numpy(np.maximum(metric, 0).astype(np.int64))
         pooled = scores.pooled.double().cpu()
         linear = (pooled * self.weight.double().cpu()[index]).sum(-1) + self.bias.double().cpu()[index]
+        if not len(scores.bins):
+            return np.asarray(linear.numpy())
         return np.asarray(linear.numpy() + self.bins.double().cpu()[index].numpy() * (scores.bins @ CENTRES))
 
+    def bin_probabilities(
+        self, scores: Scores, utility: npt.NDArray[np.float64], metric: npt.NDArray[Any]
+    ) -> npt.NDArray[np.float32]:
+        """(n, 10) what the checkpoint will state: cut from the utility where there are cuts, else the digits'."""
+        if self.cuts is None:
+            return scores.bins
+        index = torch.from_numpy(np.maximum(metric, 0).astype(np.int64))
+        below = torch.sigmoid(
+            self.cuts.double().cpu()[index] - (self.slope.double().cpu()[index] * torch.from_numpy(utility))[:, None]
+        )  # (n, 9)
+        whole = torch.cat([torch.zeros_like(below[:, :1]), below, torch.ones_like(below[:, :1])], dim=1)
+        return np.asarray(whole.diff(dim=1).numpy(), dtype=np.float32)
 
-def fit_joint(model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe) -> JointHead:
-    """Fit the joint read-out of every metric that has training rows; the weights are chosen on validation."""
-    folded, bias = (t.detach() for t in model.head.fold())
-    head = JointHead(folded.clone(), bias.clone(), torch.zeros(len(data.metrics)))
+
+def fit_joint(
+    model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe, *, digits: bool = True
+) -> JointHead:
+    """Fit the joint read-out of every metric that has training rows; the weights are chosen on validation.
+
+    Args:
+        digits: Whether the digits were trained and may take part.
+    """
+    folded, bias = (t.detach().cpu() for t in model.head.fold())
+    count = len(data.metrics)
+    head = JointHead(folded.clone(), bias.clone(), torch.zeros(count), torch.ones(count))
+    if not digits:
+        head.cuts = torch.logit(torch.arange(1, N_BINS) / N_BINS).repeat(count, 1)
     for metric, name in enumerate(data.metrics):
         _fit_metric(head, metric, name, model, data, collator, recipe)
     return head
@@ -64,37 +98,76 @@ def _fit_metric(
     collator: Collator,
     recipe: Recipe,
 ) -> None:
-    from lcbm_model.training.fit import training_rows
-
     held = data.select(split="validation")
-    held = held[data.rows.metric[held] == metric]
-    if len(held) < 20:
-        return
-    budget = recipe.optim.micro_tokens
-    held = _thin(held, recipe.run.final_rows)
-    seen = score_rows(model, collator, held, budget=budget, pooled=True)
+    held = _thin(held[data.rows.metric[held] == metric], recipe.run.final_rows)
+    digits = head.cuts is None
+    seen = score_rows(model, collator, held, budget=recipe.optim.micro_tokens, pooled=True, bins=digits)
     assert seen.pooled is not None
-    i, j, z = probe_pairs(data.rows, held, size=recipe.optim.group_size, seed=0)
-    if not len(i):
-        return
-    trained = (seen.pooled @ head.weight[metric].to(seen.pooled.device) + head.bias[metric]).cpu().double()
+    seen.pooled = seen.pooled.cpu()
     probe, notes = _closing_probe(model, data, collator, recipe, training_rows(data, recipe, metric), seen, held)
-    columns = [trained, torch.from_numpy(seen.bins @ CENTRES).double()]
+    parts: dict[str, Tensor] = {"head": seen.pooled @ head.weight[metric] + head.bias[metric]}
+    if digits:
+        parts["bins"] = torch.from_numpy(seen.bins @ CENTRES)
     if probe is not None:
-        columns.append((seen.pooled @ probe).cpu().double())
-    design = torch.stack(columns, dim=1)
-    scale = design.std(0).clamp_min(1e-9)
+        parts["probe"] = seen.pooled @ probe
+    weights = _join(parts, data, held, recipe)
+    head.weight[metric] *= weights.get("head", 0.0)
+    head.bias[metric] *= weights.get("head", 0.0)
+    head.bins[metric] = weights.get("bins", 0.0)
+    if probe is not None:
+        head.weight[metric] += weights.get("probe", 0.0) * probe
+    head.notes[name] = notes | {"weights": {part: round(weight, 4) for part, weight in weights.items()}}
+    if head.cuts is not None and len(held) >= LEAST_HELD:
+        utility = seen.pooled @ head.weight[metric] + head.bias[metric]
+        percentile = torch.from_numpy(data.rows.percentile[held].astype(np.float32))
+        head.slope[metric], head.cuts[metric] = fit_cuts(utility, percentile)
+
+
+def _join(parts: dict[str, Tensor], data: Prepared, held: Ints, recipe: Recipe) -> dict[str, float]:
+    """Weight of each part in log-odds, fitted on validation; without enough of it the last part stands alone."""
+    moving = {name: part.double() for name, part in parts.items() if len(part) > 1 and float(part.std()) > 1e-9}
+    i, j, z = probe_pairs(data.rows, held, size=recipe.optim.group_size, seed=0)
+    if len(held) < LEAST_HELD or not len(i) or not moving:
+        return {list(parts)[-1]: 1.0}
+    design = torch.stack(list(moving.values()), dim=1)
+    scale = design.std(0)
     weights = fit_probe(((design - design.mean(0)) / scale).float(), i, j, z, l2=1e-3, least_z=0.0).double() / scale
     # A part that validation wants turned round is noise: it is left out.
     weights = weights.clamp_min(0)
     if float(weights.sum()) == 0:
-        weights[0] = 1.0
-    head.weight[metric] *= float(weights[0])
-    head.bias[metric] *= float(weights[0])
-    head.bins[metric] = float(weights[1])
-    if probe is not None:
-        head.weight[metric] += float(weights[2]) * probe.to(head.weight.device)
-    head.notes[name] = notes | {"weights": [round(float(w), 4) for w in weights]}
+        # Nothing holds up on validation: a small weight keeps the order and says that little is known.
+        weights[-1] = 0.01 / scale[-1]
+    return dict(zip(moving, weights.tolist(), strict=True))
+
+
+def fit_cuts(utility: Tensor, percentile: Tensor) -> tuple[float, Tensor]:
+    """Slope and cuts (9,) of an ordered logit of the observed bins (from percentiles 0..100) on the utility (n,)."""
+    bins = (percentile / N_BINS).long().clamp(0, N_BINS - 1)
+    spread = utility.std().clamp_min(1e-6)
+    standard = ((utility - utility.mean()) / spread).double()
+    raw = torch.logit(torch.arange(1, N_BINS, dtype=torch.float64) / N_BINS)
+    parameters = torch.cat([torch.zeros(1).double(), raw[:1], raw.diff().expm1().log()]).requires_grad_(True)
+    solver = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
+
+    def ordered() -> tuple[Tensor, Tensor]:
+        gaps = F.softplus(parameters[2:]) + 1e-4
+        return parameters[0], torch.cat([parameters[1:2], parameters[1] + gaps.cumsum(0)])
+
+    def closure() -> Tensor:
+        solver.zero_grad()
+        slope, cuts = ordered()
+        below = torch.sigmoid(cuts[None] - slope * standard[:, None])  # (n, 9)
+        whole = torch.cat([torch.zeros_like(below[:, :1]), below, torch.ones_like(below[:, :1])], dim=1)
+        loss = -whole.diff(dim=1).clamp_min(1e-9).log()[torch.arange(len(bins)), bins].mean()
+        loss.backward()
+        return loss
+
+    solver.step(closure)
+    with torch.no_grad():
+        slope, cuts = ordered()
+        # A higher utility must never mean a lower place.
+        slope = slope.clamp_min(0.0)
+        return float(slope / spread), (cuts + slope * utility.mean() / spread).float()
 
 
 def _closing_probe(
@@ -121,12 +194,26 @@ def _closing_probe(
     best: tuple[float, Tensor] | None = None
     notes = {}
     for l2 in recipe.readout.probe_l2:
-        weights = fit_probe(standard, i, j, z, l2=l2) / scale
-        figure = headline_figure(group_figures(data.rows, held, (seen.pooled @ weights).cpu().double().numpy()))
-        notes[f"l2={l2}"] = round(figure or 0.0, 4)
-        if best is None or (figure or 0.0) > best[0]:
-            best = (figure or 0.0, weights)
+        weights = (fit_probe(standard, i, j, z, l2=l2, least_z=recipe.readout.probe_least_z) / scale).cpu()
+        figure = headline_figure(group_figures(data.rows, held, (seen.pooled @ weights).double().numpy())) or 0.0
+        notes[f"l2={l2}"] = round(figure, 4)
+        if best is None or figure > best[0]:
+            best = figure, weights
     return (best[1] if best else None), notes
+
+
+def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:
+    """Rows of a metric behind a probe: whole comparison groups, at most about `readout.probe_rows`."""
+    rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
+    rows = rows[data.rows.metric[rows] == metric]
+    if len(rows) <= recipe.readout.probe_rows:
+        return rows
+    groups = data.rows.pair_group[rows]
+    names = np.random.default_rng(recipe.run.seed).permutation(np.unique(groups))
+    per_group = len(rows) / len(names)
+    if per_group < 20:
+        return rows[np.isin(groups, names[: int(recipe.readout.probe_rows / per_group)])]
+    return np.sort(np.random.default_rng(recipe.run.seed).permutation(rows)[: recipe.readout.probe_rows])
 
 
 def _thin(rows: Ints, most: int) -> Ints:

@@ -7,15 +7,17 @@ Legend: B rows, T tokens, D width, L pooled layers, M metrics, K = 10 bins, C ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lcbm_model.errors import SettingsError
 from lcbm_model.training.collate import Batch
 from lcbm_model.training.settings import LoraSettings, ReadoutSettings
+from lcbm_model.training.shared_prefix import SharedKeys, mask_behind
 from lcbm_model.vision.connector import untuned_connector
 
 
@@ -32,6 +34,9 @@ class Readout:
 
 class ValueHead(nn.Module):
     """One linear map per metric on standardised pooled states. `fold` gives the same map on raw states."""
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, size: int, metrics: int) -> None:
         super().__init__()
@@ -53,9 +58,11 @@ class ValueHead(nn.Module):
 class BehaviorModel(nn.Module):
     """Language tower + LoRA + connector + value heads over packed batches."""
 
+    digit_ids: Tensor
+
     def __init__(
         self,
-        lm: nn.Module,
+        lm: Any,
         *,
         digit_ids: Sequence[int],
         metrics: int,
@@ -67,13 +74,15 @@ class BehaviorModel(nn.Module):
         lm.requires_grad_(False)
         self.lm = _with_lora(lm, lora)
         self._first = lora.first_layer
-        self._pool = tuple(readout.layers)
+        self._pool, self._last = tuple(sorted(set(readout.layers))), tuple(sorted(set(readout.last_layers)))
+        check_layers(readout, len(lm.model.layers))
         width = lm.config.hidden_size
-        size = float(lm.get_input_embeddings().weight.detach().float().square().mean().sqrt())  # type: ignore[operator]
+        size = float(lm.get_input_embeddings().weight.detach().float().square().mean().sqrt())
         self.connector = untuned_connector(channels, width, scale=size).train().requires_grad_(True)
         self._pooling = readout.pooling
         self._with_picture = readout.picture
-        self.head = ValueHead(width * len(self._pool) + (channels if readout.picture else 0), metrics)
+        states = width * (len(self._pool) + len(self._last))
+        self.head = ValueHead(states + (channels if readout.picture else 0), metrics)
         self.register_buffer("digit_ids", torch.tensor(list(digit_ids)), persistent=False)
 
     @property
@@ -91,40 +100,71 @@ class BehaviorModel(nn.Module):
         Args:
             bins: False stops at the last pooled block: no digit logits, no text.
         """
-        tower = self.tower
-        hidden = tower.embed_tokens(batch.ids)  # (B, T, D)
-        if len(batch.picture_rows):
-            hidden = self._insert(hidden, batch)
-        position = torch.arange(hidden.shape[1], device=hidden.device)[None]
-        rotary = tower.rotary_emb(hidden, position_ids=position)
-        pool = self._pool_mask(batch, hidden.shape[1])  # (B, T), rows sum to 1
-        pooled: list[Tensor] = []
-        layers = tower.layers if bins else tower.layers[: max(self._pool)]
-        # The connector learns through the frozen blocks too, so gradients are only switched off without pictures.
-        frozen = self._first if not len(batch.picture_rows) else 0
-        for number, layer in enumerate(layers, start=1):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and number > frozen):
-                hidden = layer(hidden, attention_mask=None, position_ids=position, position_embeddings=rotary)
+        layers = self.tower.layers if bins else self.tower.layers[: max((*self._pool, *self._last))]
+        pool, ends = self._pool_mask(batch), self._pool_ends(batch)  # (B, T), rows sum to 1; (B,)
+        means: list[Tensor] = []
+        lasts: list[Tensor] = []
+        hidden = batch.ids  # so that mypy and readers know it is bound
+        for number, hidden, _ in self.walk(batch, layers):
             if number in self._pool:
-                pooled.append(torch.einsum("bt,btd->bd", pool, hidden.float()))
-        features = torch.cat(pooled + self._picture_features(batch), dim=-1)
+                means.append(torch.einsum("bt,btd->bd", pool, hidden.float()))
+            if number in self._last:
+                lasts.append(hidden[torch.arange(len(hidden), device=hidden.device), ends].float())
+        features = torch.cat(means + lasts + self._picture_features(batch), dim=-1)
         utility = self.head(features, batch.metric)
         if not bins:
-            empty = hidden.new_zeros((0, 1))
+            empty = features.new_zeros((0, 1))
             return Readout(empty, utility, features, empty, batch.ids.new_zeros(0))
-        return Readout(*self._digits(hidden, batch), utility, features, *self._text(hidden, batch))
+        return Readout(self._digits(hidden, batch), utility, features, *self._text(hidden, batch))
 
-    def _insert(self, hidden: Tensor, batch: Batch) -> Tensor:
+    def walk(self, batch: Batch, layers: Sequence[Any]) -> Iterator[tuple[int, Tensor, Tensor | None]]:
+        """Block by block: (number from 1, states (B, T, D), states of the shared part (1, P, D) or None)."""
+        hidden, shared = self._enter(batch)
+        behind = 0 if shared is None else shared.shape[1]
+        position = torch.arange(behind + hidden.shape[1], device=hidden.device)[None]
+        cos, sin = self.tower.rotary_emb(hidden, position_ids=position)
+        own = {"position_ids": position[:, behind:], "position_embeddings": (cos[:, behind:], sin[:, behind:])}
+        first = {"position_ids": position[:, :behind], "position_embeddings": (cos[:, :behind], sin[:, :behind])}
+        mask = mask_behind(behind, hidden.shape[1], hidden.device) if behind else None
+        # The connector learns through the frozen blocks too, so gradients are only switched off without pictures.
+        frozen = self._first if not len(batch.picture_rows) or batch.cached else 0
+        for number, layer in enumerate(layers, start=1):
+            if number <= batch.cached:
+                continue
+            with torch.set_grad_enabled(torch.is_grad_enabled() and number > frozen):
+                keys = None
+                if shared is not None:
+                    keys = SharedKeys()
+                    shared = layer(shared, attention_mask=None, past_key_values=keys, **first)
+                hidden = layer(hidden, attention_mask=mask, past_key_values=keys, **own)
+            yield number, hidden, shared
+
+    def _enter(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """States before the first block that is run: (B, T, D), and (1, P, D) of what all rows begin with."""
+        if batch.states is not None:
+            return batch.states, batch.shared_states
+        hidden = self.tower.embed_tokens(batch.ids)  # (B, T, D)
+        shared = self.tower.embed_tokens(batch.shared_ids) if batch.shared_ids is not None else None
+        if not len(batch.picture_rows):
+            return hidden, shared
+        at = batch.picture_at[batch.picture_rows]
+        if shared is not None and int(at[0]) < 0:  # the picture belongs to the shared part: the same for all rows
+            tokens = self.connector(batch.pictures[:1]).to(shared.dtype)  # (1, K, D)
+            start = shared.shape[1] + int(at[0])
+            return hidden, torch.cat([shared[:, :start], tokens, shared[:, start + tokens.shape[1] :]], dim=1)
         tokens = self.connector(batch.pictures).to(hidden.dtype)  # (B', K, D)
-        at = batch.picture_at[batch.picture_rows][:, None] + torch.arange(tokens.shape[1], device=hidden.device)
-        return hidden.index_put((batch.picture_rows[:, None].expand_as(at), at), tokens)
+        place = at[:, None] + torch.arange(tokens.shape[1], device=hidden.device)
+        return hidden.index_put((batch.picture_rows[:, None].expand_as(place), place), tokens), shared
 
-    def _pool_mask(self, batch: Batch, width: int) -> Tensor:
-        at = torch.arange(width, device=batch.ids.device)[None]
+    def _pool_mask(self, batch: Batch) -> Tensor:
+        at = torch.arange(batch.ids.shape[1], device=batch.ids.device)[None]
         words = self._pooling == "words"
         start, end = (batch.words_start, batch.words_end) if words else (batch.own_start, batch.target_start)
         inside = (at >= start[:, None]) & (at < end[:, None])
         return inside.float() / inside.sum(-1, keepdim=True).clamp_min(1)
+
+    def _pool_ends(self, batch: Batch) -> Tensor:
+        return (batch.words_end if self._pooling == "words" else batch.target_start) - 1
 
     def _picture_features(self, batch: Batch) -> list[Tensor]:
         """Mean tower features (B, C), zeros for rows without a picture; an empty list where the head reads none."""
@@ -135,10 +175,10 @@ class BehaviorModel(nn.Module):
             found = found.index_put((batch.picture_rows,), batch.pictures.mean(1))
         return [found]
 
-    def _digits(self, hidden: Tensor, batch: Batch) -> tuple[Tensor]:
+    def _digits(self, hidden: Tensor, batch: Batch) -> Tensor:
         last = hidden[torch.arange(len(hidden), device=hidden.device), batch.target_start - 1]
         weight = self.lm.get_output_embeddings().weight[self.digit_ids]  # (K, D)
-        return (self.tower.norm(last).float() @ weight.float().T,)
+        return self.tower.norm(last).float() @ weight.float().T
 
     def _text(self, hidden: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         if not batch.has_text:
@@ -149,7 +189,19 @@ class BehaviorModel(nn.Module):
         return self.lm.get_output_embeddings()(states), batch.ids[:, 1:][predicts]
 
 
-def _with_lora(lm: nn.Module, settings: LoraSettings) -> nn.Module:
+def check_layers(readout: ReadoutSettings, layers: int) -> None:
+    """Refuse a read-out that the base has no layers for.
+
+    Raises:
+        SettingsError: No layer at all, or one outside 1..layers.
+    """
+    wanted = (*readout.layers, *readout.last_layers)
+    if not wanted or not all(1 <= number <= layers for number in wanted):
+        remedy = f"The base has layers 1 to {layers}"
+        raise SettingsError("readout.layers", "names no layer of the base", value=wanted, remedy=remedy)
+
+
+def _with_lora(lm: Any, settings: LoraSettings) -> Any:
     from peft import LoraConfig, inject_adapter_in_model
 
     last = settings.last_layer if settings.last_layer is not None else len(lm.model.layers)
@@ -157,7 +209,7 @@ def _with_lora(lm: nn.Module, settings: LoraSettings) -> nn.Module:
         return lm
     config = LoraConfig(
         r=settings.rank,
-        lora_alpha=settings.alpha,
+        lora_alpha=settings.alpha,  # type: ignore[arg-type]
         lora_dropout=settings.dropout,
         target_modules=list(settings.targets),
         layers_to_transform=list(range(settings.first_layer, last)),

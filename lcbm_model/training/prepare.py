@@ -78,8 +78,15 @@ class Encoder:
         self.too_long = 0
 
     def __call__(self, prompt: Prompt, answer: str | None = None) -> Encoded | None:
-        """Tokens of a prompt and, where there is one, its answer; None where they are too many."""
+        """Tokens of a prompt and, where there is one, its answer; None where they are too many.
+
+        Raises:
+            SettingsError: The pictures alone are too many.
+        """
         encoded = self.prompts.encode(prompt)
+        if encoded.pictures and len(encoded.shared) > self._longest:
+            remedy = f"Raise it above {len(encoded.shared)}, or leave pictures out (data.picture_share: 0)"
+            raise SettingsError("data.max_length", "picture tokens would be cut", value=self._longest, remedy=remedy)
         target: tuple[int, ...] = ()
         if answer is not None:
             words = self.prompts.tokenizer(answer, add_special_tokens=False, split_special_tokens=True)["input_ids"]
@@ -159,12 +166,14 @@ def text_rows(records: Sequence[Record], encoder: Encoder, *, limit: int, seed: 
     Args:
         limit: Examples at most, the tasks in equal parts as far as each goes.
     """
+    if limit <= 0:
+        return
     groups = {record.id: record.group for record in records}
     shown = [r.model_copy(update={"content": r.content.with_text(r.content.text[:LONGEST_TEXT])}) for r in records]
     rng = np.random.default_rng(seed)
     for name in TEXT_TASKS:
         # Writing needs no picture; pictures that are asked about stay.
-        kept = shown if name == "understand_affect" else [_blind(r) for r in shown]
+        kept = shown if name == "understand_affect" else [blind(r) for r in shown]
         examples = [e for e in get_task(name).examples(kept, "train", seed) if isinstance(e, TextExample)]
         for index in rng.permutation(len(examples))[: limit // len(TEXT_TASKS)]:
             example = examples[index]
@@ -184,7 +193,8 @@ def text_rows(records: Sequence[Record], encoder: Encoder, *, limit: int, seed: 
             )
 
 
-def _blind(record: Record) -> Record:
+def blind(record: Record) -> Record:
+    """The record without its pictures."""
     if not record.content.media:
         return record
     return record.model_copy(update={"content": record.content.model_copy(update={"media": ()})})

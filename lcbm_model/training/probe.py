@@ -25,10 +25,12 @@ def probe_pairs(rows: Rows, chosen: Ints, *, size: int, seed: int) -> tuple[Ints
     if not left:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
     i, j = np.concatenate(left), np.concatenate(right)
+    different = rows.row_keys[chosen[i]] != rows.row_keys[chosen[j]]  # equal words differ by luck alone
+    i, j = i[different], j[different]
     return i, j, pair_z(rows, chosen[i], chosen[j])
 
 
-def fit_probe(states: Tensor, i: Ints, j: Ints, z: np.ndarray, *, l2: float, least_z: float = 0.7) -> Tensor:
+def fit_probe(states: Tensor, i: Ints, j: Ints, z: np.ndarray, *, l2: float, least_z: float) -> Tensor:
     """Weights (F,) on standardised states that minimise the weighted Bradley-Terry loss plus a ridge.
 
     Args:

@@ -30,6 +30,7 @@ def score_rows(
     pooled: bool = False,
     bins: bool = True,
     bf16: bool = False,
+    cached: bool = False,
 ) -> Scores:
     """Score rows without gradients.
 
@@ -39,14 +40,16 @@ def score_rows(
         pooled: Also hand back the pooled states, on the model's device.
         bins: False stops at the last pooled block and leaves `bins` empty.
         bf16: Autocast to bfloat16.
+        cached: Start from the collator's cached states (float16) where there are some.
     """
-    order = np.argsort(collator.lengths[rows], kind="stable")
+    kinds = np.zeros(len(rows), np.int64) if collator.kinds is None else collator.kinds[rows]
+    order = np.lexsort((collator.lengths[rows], kinds))
     was_training = model.training
     model.eval()
     parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]] = []
     with torch.no_grad(), torch.autocast(collator.device.type, torch.bfloat16, enabled=bf16):
-        for batch_rows in _cut(rows[order], collator.lengths, budget):
-            out = model(collator.batch(batch_rows), bins=bins)
+        for batch_rows in cut_rows(rows[order], collator.lengths, kinds[order], budget):
+            out = model(collator.batch(batch_rows, cached=cached), bins=bins)
             parts.append((out.bins.float().softmax(-1), out.utility.float(), out.pooled.float() if pooled else None))
     model.train(was_training)
     back = np.argsort(order)
@@ -58,11 +61,12 @@ def score_rows(
     )
 
 
-def _cut(rows: Ints, lengths: Ints, budget: int) -> list[Ints]:
-    """Cut length-sorted rows where a batch would exceed `budget` padded tokens."""
+def cut_rows(rows: Ints, lengths: Ints, kinds: Ints, budget: int) -> list[Ints]:
+    """Cut rows, sorted by kind and length, where a batch would exceed `budget` padded tokens or mix kinds."""
     cuts, start = [], 0
     for stop in range(len(rows)):
-        if (stop - start + 1) * int(lengths[rows[stop]]) > budget and stop > start:
+        full = (stop - start + 1) * int(lengths[rows[stop]]) > budget or kinds[stop] != kinds[start]
+        if full and stop > start:
             cuts.append(stop)
             start = stop
     return np.split(rows, cuts)

@@ -76,7 +76,9 @@ class ReadoutSettings:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     layers: tuple[int, ...] = (16,)
-    """Blocks after which states are pooled (1 = after the first block)."""
+    """Blocks after which the mean state is read (1 = after the first block)."""
+    last_layers: tuple[int, ...] = ()
+    """Blocks after which the state of the last pooled token is read too."""
     pooling: Literal["words", "own"] = "words"
     """Tokens that are pooled: the candidate's words, or everything after the shared part."""
     picture: bool = True
@@ -85,8 +87,10 @@ class ReadoutSettings:
     """`probe`: start from a pairwise logistic fit on the untuned states."""
     probe_rows: int = 20000
     """Training rows behind each probe."""
-    probe_l2: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    probe_l2: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0)
     """Ridge penalties tried for the closing probe, where validation chooses; the opening one takes the second last."""
+    probe_least_z: float = 1.0
+    """Pairs that differ by fewer standard errors teach a probe nothing and are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +134,10 @@ class OptimSettings:
     """Padded tokens of one forward pass: lower it where memory runs out."""
     group_size: int = 8
     """Arms of one comparison that are seen together."""
+    share_prefix: bool = False
+    """Encode what the rows of one forward pass begin with in common only once: about twice as fast on a CPU."""
+    cache_states: bool = False
+    """Keep the states below `lora.first_layer` on disk (float16) and run the layers above only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +191,11 @@ class Recipe:
     loss: LossSettings = field(default_factory=LossSettings)
     optim: OptimSettings = field(default_factory=OptimSettings)
     run: RunSettings = field(default_factory=RunSettings)
+
+    @property
+    def heads_only(self) -> bool:
+        """Whether nothing of the language tower is tuned: heads are fitted on frozen states."""
+        return self.lora.rank == 0 or self.optim.steps == 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able values."""
@@ -245,17 +258,17 @@ def recipe_from(raw: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
 
 def _build_plain(raw: Mapping[str, Any], where: str) -> Recipe:
     groups: dict[str, Any] = {}
-    classes = {f.name: f.default_factory for f in dataclasses.fields(Recipe)}
+    classes: dict[str, Any] = {f.name: f.default_factory for f in dataclasses.fields(Recipe)}
     for name, values in _numbers(raw).items():
         if name not in classes:
             raise SettingsError(f"{where}: {name}", "unknown key", value=values, remedy=_known_keys(name))
-        kinds = {f.name: f for f in dataclasses.fields(classes[name])}  # type: ignore[arg-type]
+        kinds = {f.name: f for f in dataclasses.fields(classes[name])}
         unknown = sorted(set(values) - set(kinds))
         if unknown:
             key = f"{name}.{unknown[0]}"
             raise SettingsError(f"{where}: {key}", "unknown key", value=values[unknown[0]], remedy=_known_keys(key))
         tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        groups[name] = classes[name](**tuples)  # type: ignore[misc]
+        groups[name] = classes[name](**tuples)
     return Recipe(**groups)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +61,13 @@ class Trainer:
         """Train to the last step or until validation stops improving.
 
         Raises:
-            BackendError: The loss became NaN (the last good state is kept), or the device ran out of memory.
+            BackendError: The loss became NaN. The state before that step is saved.
         """
         if resume and self._folder is not None:
             self._resume()
         started, tokens = time.monotonic(), 0
         while self.state.step < self.recipe.optim.steps and not self.state.stopped:
-            try:
-                terms, seen = self._step(self.state.step)
-            except torch.cuda.OutOfMemoryError as error:
-                raise BackendError(
-                    "the device ran out of memory: lower optim.micro_tokens or data.max_length"
-                ) from error
+            terms, seen = self._step(self.state.step)
             tokens += seen
             self.state.step += 1
             self._after_step(terms, tokens / (time.monotonic() - started))
@@ -124,7 +120,7 @@ class Trainer:
             group["lr"] = group["base_lr"] * scale
         sums: dict[str, Tensor] = {}
         seen = 0
-        for rows, chunk in micro_batches(chunks, self._collator.lengths, optim.micro_tokens):
+        for rows, chunk in micro_batches(chunks, self._collator.lengths, optim.micro_tokens, self._collator.kinds):
             batch = self._collator.batch(rows, chunk)
             bf16 = self.recipe.run.precision == "bf16"
             with torch.autocast(self._collator.device.type, torch.bfloat16, enabled=bf16):
@@ -138,8 +134,11 @@ class Trainer:
         # One transfer a step: reading every term on its own would stall the device.
         found = dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))
         if not all(math.isfinite(v) for v in found.values()):
+            if self._folder is not None:  # no weight was changed by this step
+                save_state(self._folder, self.state, self._weights(), self._average, self._optimizer)
             raise BackendError(
-                f"the loss is not finite at step {number + 1} ({found}): the last good state is kept. Lower optim.lr"
+                f"the loss is not finite at step {number + 1} ({found}): training stopped, and the state of step "
+                f"{number} is kept. Lower optim.lr, or look for broken rows"
             )
         accelerator.clip_grad_norm_(self.model.trainable().values(), optim.clip)
         self._optimizer.step()
@@ -226,7 +225,7 @@ def validation_figures(
     bf16 = recipe.run.precision == "bf16"
     figures: dict[str, dict[str, float]] = {}
     for name, chosen in rows.items():
-        scores = score_rows(model, collator, chosen, budget=recipe.optim.micro_tokens, bf16=bf16)
+        scores = score_rows(model, collator, chosen, budget=recipe.optim.micro_tokens, bf16=bf16, cached=True)
         expected = scores.bins @ (np.arange(scores.bins.shape[1]) + 0.5)
         figures[f"{name}/bins"] = group_figures(data.rows, chosen, expected.astype(np.float64))
         figures[f"{name}/head"] = group_figures(data.rows, chosen, scores.utility.astype(np.float64))
@@ -269,6 +268,24 @@ def selection_score(figures: dict[str, dict[str, float]], weights: dict[str, flo
     total = {key: weights.get(key.split("/")[0], 0.0 if weights else 1.0) for key in best}
     norm = sum(total.values())
     return sum(best[k] * total[k] for k in best) / norm if norm else 0.0
+
+
+@contextmanager
+def told_memory() -> Iterator[None]:
+    """Says which setting to lower where memory runs out.
+
+    Raises:
+        BackendError: It did.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
+            raise BackendError(
+                "memory ran out: lower optim.micro_tokens (tokens of one forward pass), then data.max_length or "
+                "readout.probe_rows"
+            ) from error
+        raise
 
 
 def write_log(path: Path) -> Report:

@@ -1,0 +1,113 @@
+"""Calibrates a finished run on its validation predictions and stores the result beside the adapter."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lcbm_model.errors import CheckpointError
+from lcbm_model.prediction import Prediction, SimulatorIdentity
+from lcbm_model.simulator.conformal import ConformalCalibration, Entry, fit_entry
+from lcbm_model.training.data import SPLITS, Prepared
+from lcbm_model.training.evaluate import groups_of, pair_z
+
+FILE = "calibration.json"
+LEAST = 30
+"""Validation rows of a source and metric below which no entry is fitted."""
+MOST_ARMS = 12
+"""Rows of one comparison whose pairs are looked at: pages have hundreds."""
+
+
+def calibrate_run(data: Prepared, run: Path, *, level: float = 0.8) -> dict[str, Any]:
+    """Fit intervals and win probabilities on validation and name the file in the adapter's description.
+
+    Args:
+        run: A run's folder, with predictions.npz and adapter/.
+        level: Share of truths an interval is meant to hold.
+
+    Returns:
+        By "metric/channel": rows, widening in percentile points, both temperatures, and the share of test truths that
+        the interval holds.
+
+    Raises:
+        CheckpointError: The run is not complete.
+    """
+    try:
+        with np.load(run / "predictions.npz", allow_pickle=False) as arrays:
+            row, bins, joint = arrays["row"].astype(np.int64), arrays["bins"], arrays["joint"]
+        spec_file = run / "adapter" / "lcbm.json"
+        spec = json.loads(spec_file.read_text("utf-8"))
+    except (OSError, KeyError, ValueError) as error:
+        raise CheckpointError(str(run), "is no finished run", value=str(error)) from error
+    entries: dict[str, Entry] = {}
+    notes: dict[str, Any] = {}
+    for key, chosen in _by_channel(data, row):
+        held, tested = (chosen[data.rows.split[row[chosen]] == SPLITS.index(s)] for s in ("validation", "test"))
+        if len(held) < LEAST:
+            continue
+        metric = key.split("/")[0]
+        predictions = [_prediction(metric, p) for p in bins[held]]
+        temperature = utility_temperature(data, row[held], joint[held])
+        truths = data.rows.percentile[row[held]].astype(float).tolist()
+        entries[key] = fit_entry(predictions, truths, level=level, utility_temperature=temperature)
+        notes[key] = entries[key].model_dump()
+        if len(tested):
+            calibration = ConformalCalibration(level=level, entries={key: entries[key]})
+            intervals = [calibration.apply(_prediction(metric, p), key.split("/")[1]) for p in bins[tested]]
+            inside = [
+                (p.low or 0) <= y <= (100 if p.high is None else p.high)
+                for p, y in zip(intervals, data.rows.percentile[row[tested]], strict=True)
+            ]
+            notes[key]["coverage_test"] = round(float(np.mean(inside)), 4)
+    if entries:
+        text = ConformalCalibration(level=level, entries=entries).model_dump_json(indent=1)
+        (run / "adapter" / FILE).write_text(text, "utf-8")
+        spec["calibration"] = FILE
+        spec_file.write_text(json.dumps(spec, indent=1), "utf-8")
+    return notes
+
+
+def _by_channel(data: Prepared, row: npt.NDArray[np.int64]) -> Iterable[tuple[str, npt.NDArray[np.int64]]]:
+    """("metric/channel", positions in `row`) of everything that was predicted."""
+    channels: dict[str, list[str]] = data.manifest.get("channels", {})
+    found: dict[str, list[npt.NDArray[np.int64]]] = {}
+    for s, source in enumerate(data.sources):
+        for m, metric in enumerate(data.metrics):
+            chosen = np.flatnonzero((data.rows.source[row] == s) & (data.rows.metric[row] == m))
+            for channel in channels.get(source, ["post"]) if len(chosen) else []:
+                found.setdefault(f"{metric}/{channel}", []).append(chosen)
+    for key, parts in found.items():
+        yield key, np.concatenate(parts)
+
+
+def _prediction(metric: str, bins: npt.NDArray[Any]) -> Prediction:
+    nobody = SimulatorIdentity(backend="local", checkpoint="training", checkpoint_hash="", tuned=True)
+    return Prediction.from_bins(metric, nobody, bins.astype(float).tolist())
+
+
+def utility_temperature(data: Prepared, row: npt.NDArray[np.int64], utility: npt.NDArray[Any]) -> float:
+    """What utilities are divided by so that stated win probabilities are likeliest for the observed winners."""
+    from scipy.optimize import minimize_scalar
+
+    gaps, signs = [], []
+    for members in groups_of(data.rows.pair_group[row]):
+        a, b = np.triu_indices(min(len(members), MOST_ARMS), k=1)
+        i, j = members[a], members[b]
+        gaps.append(utility[i] - utility[j])
+        signs.append(np.sign(pair_z(data.rows, row[i], row[j])))
+    gap, sign = (np.concatenate(p) if p else np.zeros(0) for p in (gaps, signs))
+    told = gap * sign
+    if not (told != 0).any():
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        return float(np.logaddexp(0, -told[sign != 0] / math.exp(log_temperature)).mean())
+
+    found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(50)), method="bounded")
+    return math.exp(float(found.x))

@@ -1,0 +1,33 @@
+"""The loss of a run and its figure on validation, drawn from the log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+TERMS = ("bins", "pairs", "pairs_bins", "value", "text")
+
+
+def plot_log(log: Path, target: Path) -> bool:
+    """Draw a run's log.jsonl as SVG; False where it holds no step (heads only)."""
+    events = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line.strip()]
+    steps = [event for event in events if "tokens_per_second" in event]
+    if not steps:
+        return False
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    losses = figure.add_subplot()
+    for term in TERMS:
+        if found := [(event["step"], event[term]) for event in steps if term in event]:
+            losses.plot(*zip(*found, strict=True), label=term)
+    losses.set_xlabel("step")
+    losses.set_ylabel("weighted loss")
+    losses.legend(loc="upper right")
+    if chosen := [(event["step"], event["selection"]) for event in events if "selection" in event]:
+        other = losses.twinx()
+        other.plot(*zip(*chosen, strict=True), "k.--")
+        other.set_ylabel("figure on validation (dots)")
+    FigureCanvasSVG(figure).print_svg(target)
+    return True
