@@ -27,6 +27,8 @@ COPY, REPEAT = 0.8, 0.9
 """Likeness 0..1 above which a text copies a past post, or repeats the draft or another sample."""
 GROUNDED = 0.5
 """Least share of a draft's longer words that stand in the brief too."""
+FLUENT = -1.7
+"""Least mean log-probability of a draft's tokens: below it SmolLM2-135M's lines seldom made sense."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class EmbeddedWriter:
         self,
         backbone: Backbone | None = None,
         *,
-        oversample: int = 3,
-        temperature: float = 0.6,
+        oversample: int = 6,
+        temperature: float = 0.7,
         top_p: float = 0.92,
         generate: Callable[..., list[list[Sample]]] | None = None,
     ) -> None:
@@ -82,8 +84,9 @@ class EmbeddedWriter:
     def _samples(self, task: WritingTask, n: int, seed: int) -> Iterator[tuple[Ask, Sample]]:
         ways = asks(task)
         # Rows of one batch cost little beside its steps: few ways with many rows each, other ways in other rounds.
-        ways = ways[:2] + [ways[2:][(seed + i) % len(ways[2:])] for i in range(min(2, len(ways[2:])))]
-        each = max(-(-n * self.oversample // len(ways)), 4)
+        rest = ways[2:]
+        ways = ways[:2] + [rest[(3 * seed + i) % len(rest)] for i in range(min(3, len(rest)))]
+        each = max(-(-n * self.oversample // len(ways)), 8)
         room = min(8 + task.max_length // 4, 80)  # about four characters a token, and some to spare
         try:
             generate = self._ready()
@@ -116,6 +119,8 @@ class EmbeddedWriter:
 
     def _usable(self, task: WritingTask, ask: Ask, sample: Sample, made: list[_Made]) -> list[_Made]:
         """The draft a sample makes, or nothing."""
+        if sample.log_likelihood < FLUENT or (ask.start and re.search(r"(?:^|\s)\d{1,2}\.\s", sample.text)):
+            return []
         text = _text(task, ask, sample)
         if len(text.split()) < 3 or degenerate(text) or not _grounded(text, task):
             return []
@@ -172,12 +177,18 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 
 def _with_fact(text: str, task: WritingTask) -> str:
-    """The one missing fact set at the end, in the words of the brief; empty where that would not read well."""
+    """The one missing fact set at the end in the words of the brief; empty where that could change what is said.
+
+    "in 9 minutes" may follow only where the words it belongs to in the brief ("browns onions") stand in the text too.
+    """
     missing = [fact for fact in task.must_keep if collapse(fact) not in collapse(text)]
     if len(missing) != 1 or re.search(r"[.:;?!–—,]|\d", text) or len(text.split()) < 3:
         return ""
     phrase = fact_phrase(task, missing[0])
-    return f"{text} {phrase}" if phrase != collapse(missing[0]) else ""
+    told = collapse(f"{task.content.text} {task.message}")
+    before = _stems(told[: max(told.find(phrase), 0)])[-2:]
+    belongs = len(before) == 2 and set(before) <= set(_stems(text))
+    return f"{text} {phrase}" if belongs and phrase != collapse(missing[0]) else ""
 
 
 def _varied(made: list[_Made], n: int) -> list[_Made]:

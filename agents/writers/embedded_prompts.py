@@ -88,21 +88,42 @@ def _from_examples(task: WritingTask) -> Ask:
 
 
 def beginnings(task: WritingTask) -> list[tuple[str, str]]:
-    """First words that are true because the brief says them: the fact, the subject of the draft, the reason."""
-    made: list[tuple[str, str]] = []
+    """First words that the brief itself gives: the audience, the thing, the reason, the fact, the draft's subject.
+
+    Those that fill nearly half of the length are left out: the model could not finish them.
+    """
     draft, message = collapse(task.content.text), collapse(task.message)
+    made: list[tuple[str, str]] = []
+    if task.content.audience and (match := _AUDIENCE.match(collapse(task.content.audience))):
+        made.append(("audience", f"{_capital(match[1])}:"))
+    for thing in things(f"{draft}. {message}")[:2]:
+        article = "An" if thing[0] in "aeiou" else "A"
+        made.append(("thing", f"{article} {thing} that"))
     if match := _REASON.search(f"{draft}. {message}"):
-        made.append(("reason", f"Because {match[1].strip()},"))
+        made.append(("reason", f"{_capital(match[1])}:"))
     if task.must_keep:
-        phrase = fact_phrase(task, task.must_keep[0])
-        made.append(("fact", phrase[:1].upper() + phrase[1:]))
+        made.append(("fact", _capital(fact_phrase(task, task.must_keep[0]))))
     words = (draft or message).split()
     if len(words) >= 6:
         made.append(("subject", " ".join(words[: len(words) // 2])))
     winners = "".join(f"\n{e.text}" for e in task.examples).casefold()
     asked = max(("Why", "How"), key=lambda word: winners.count(f"\n{word.casefold()} "))
     made.append((asked.casefold(), asked))
-    return made
+    return [(name, words) for name, words in made if len(words) < 0.45 * task.max_length]
+
+
+def things(text: str) -> list[str]:
+    """What a text is about: one to three plain words between an article and a preposition, relative or stop."""
+    found = []
+    for match in _NOUN_PHRASE.finditer(text):
+        words = [word for word in match[1].split() if word not in _NOT_THINGS and not any(c.isdigit() for c in word)]
+        if 1 <= len(words) <= 3 and all(word.islower() for word in words) and len(words[-1]) > 2:
+            found.append(" ".join(words))
+    return list(dict.fromkeys(found))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:].strip()
 
 
 def fact_phrase(task: WritingTask, fact: str) -> str:
@@ -116,4 +137,13 @@ def fact_phrase(task: WritingTask, fact: str) -> str:
 
 
 _PREPOSITIONS = frozenset(("in", "after", "within", "for", "from", "until", "at", "by", "with", "under", "on"))
-_REASON = re.compile(r"\bbecause ([^.:;!?,]{8,80})", re.IGNORECASE)
+_NOT_THINGS = frozenset(("new", "best", "first", "own", "cm", "mm", "kg", "inch", "litre", "liter", "very", "really"))
+_REASON = re.compile(r"\bbecause ([^.:;!?,]{8,60})", re.IGNORECASE)
+_AUDIENCE = re.compile(
+    r"((?:[^\W\d_]+ ){0,2}[^\W\d_]+?)(?=\s+(?:who|that|with|in|of|from|aged|on|at|and|or|under|over)\b|[,.;(]|$)"
+)
+_NOUN_PHRASE = re.compile(
+    r"\b(?:the|our|a|an|this|your) ((?:[\w-]+ ){0,5}?[\w-]+)"
+    r"(?=\s+(?:from|for|of|that|which|is|are|with|to|in|on|by)\b|[:,.;!?])",
+    re.IGNORECASE,
+)

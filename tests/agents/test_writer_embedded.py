@@ -31,14 +31,14 @@ def task(**changes: object) -> WritingTask:
 class ScriptedModel:
     """Has the signature of `generate`; answers prompts whose answer nobody began for it with the same lines."""
 
-    def __init__(self, *lines: str, finished: bool = True) -> None:
-        self.lines, self.finished = lines, finished
+    def __init__(self, *lines: str, finished: bool = True, unlikely: bool = False) -> None:
+        self.lines, self.finished, self.likelihood = lines, finished, -5.0 if unlikely else -0.5
         self.asked: list[tuple[str, str, int]] = []
 
     def __call__(self, backbone: Any, prompts: Sequence[str], n: int, **settings: Any) -> list[list[Sample]]:
         self.asked += [(prompt, settings["start"], settings["seed"]) for prompt in prompts]
         lines = [] if settings["start"] else self.lines
-        made = [Sample(t, tokens=5, log_likelihood=-float(i), finished=self.finished) for i, t in enumerate(lines)]
+        made = [Sample(t, tokens=5, log_likelihood=self.likelihood, finished=self.finished) for t in lines]
         return [list(made) for _ in prompts]
 
 
@@ -80,10 +80,19 @@ def test_copies_of_past_posts_are_dropped() -> None:
 
 
 def test_a_missing_fact_is_set_at_the_end_in_the_words_of_the_brief() -> None:
-    writer = EmbeddedWriter(generate=ScriptedModel("Copper pans turn onions golden"))
+    writer = EmbeddedWriter(generate=ScriptedModel("Copper pans brown your onions"))
     drafts = writer.write(task(), 8, seed=0).drafts
     made = {d.text: d.strategy for d in drafts}
-    assert made["Copper pans turn onions golden in 9 minutes"].endswith("+fact")
+    assert made["Copper pans brown your onions in 9 minutes"].endswith("+fact")
+
+
+def test_a_fact_is_not_tied_to_other_words() -> None:
+    assert texts("Copper spreads heat evenly for onions") == []
+
+
+def test_an_unlikely_line_is_dropped() -> None:
+    writer = EmbeddedWriter(generate=ScriptedModel(*["Copper browns your onions in 9 minutes"] * 3, unlikely=True))
+    assert writer.write(task(), 8, seed=0).drafts == ()
 
 
 def test_a_broken_off_line_is_cut_at_its_last_sentence() -> None:
@@ -121,12 +130,27 @@ def test_prompts_hold_hostile_texts_on_one_line_and_short() -> None:
 
 
 def test_beginnings_are_what_the_brief_says() -> None:
-    assert dict(beginnings(task())) == {
-        "reason": "Because copper spreads heat evenly,",
-        "fact": "In 9 minutes",
-        "subject": "The new 28 cm pan from",
-        "why": "Why",
-    }
+    content = task().content.model_copy(update={"audience": "home cooks who are short of time"})
+    given_ = beginnings(task(content=content, message=f"A copper pan for onions. {MESSAGE}"))
+    assert given_ == [
+        ("audience", "Home cooks:"),
+        ("thing", "A pan that"),
+        ("thing", "A copper pan that"),
+        ("reason", "Copper spreads heat evenly:"),
+        ("fact", "In 9 minutes"),
+        ("subject", "The new 28 cm pan from"),
+        ("why", "Why"),
+    ]
+    assert [name for name, _ in beginnings(task(content=content, max_length=30))] == [
+        "audience",
+        "thing",
+        "fact",
+        "why",
+    ]
+
+
+def test_a_fact_brings_its_preposition() -> None:
+    assert fact_phrase(task(), "9 minutes") == "in 9 minutes"
     assert fact_phrase(task(), "149 euros") == "149 euros"
 
 
