@@ -58,7 +58,8 @@ def optimize(
         raise SettingsError("BRIEF", problem, remedy="Pass a YAML brief, or --resume RUN_ID, not both")
     run_id = resume or new_run_id()
     folder = RunFolder(store, run_id)
-    job = with_budget(Brief.load(brief), rounds, candidates) if brief is not None else None
+    named = {key: n for key, n in {"rounds": rounds, "candidates": candidates}.items() if n is not None}
+    job = Brief.load(brief).with_budget(**named) if brief is not None else None
     if out_dir is not None:
         writable_folder(out_dir, "--out")
     parts: dict[str, Any] = {"store": store, "library": library, "judge": judge}
@@ -78,13 +79,6 @@ def optimize(
         _print(result, files)
     if code := exit_code(result):
         raise typer.Exit(code)
-
-
-def with_budget(brief: Brief, rounds: int | None, candidates: int | None) -> Brief:
-    """The brief with the budget that the command line names."""
-    changed = {"rounds": rounds, "candidates": candidates}
-    budget = brief.budget.model_copy(update={key: n for key, n in changed.items() if n is not None})
-    return brief.model_copy(update={"budget": budget})
 
 
 def exit_code(result: OptimizationResult) -> int:
