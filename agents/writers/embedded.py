@@ -161,6 +161,8 @@ def _grounded(text: str, task: WritingTask) -> bool:
     own = set(_stems(text))
     if any(collapse(text).casefold().count(collapse(fact).casefold()) > 1 for fact in task.must_keep if fact.strip()):
         return False
+    if not _attached(text, task):
+        return False
     return len(own & told) >= max(GROUNDED * len(own), 1)
 
 
@@ -177,18 +179,31 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 
 def _with_fact(text: str, task: WritingTask) -> str:
-    """The one missing fact set at the end in the words of the brief; empty where that could change what is said.
-
-    "in 9 minutes" may follow only where the words it belongs to in the brief ("browns onions") stand in the text too.
-    """
+    """The one missing fact set at the end in the words of the brief; empty where that would not read well."""
     missing = [fact for fact in task.must_keep if collapse(fact) not in collapse(text)]
     if len(missing) != 1 or re.search(r"[.:;?!–—,]|\d", text) or len(text.split()) < 3:
         return ""
     phrase = fact_phrase(task, missing[0])
-    told = collapse(f"{task.content.text} {task.message}")
-    before = _stems(told[: max(told.find(phrase), 0)])[-2:]
-    belongs = len(before) == 2 and set(before) <= set(_stems(text))
-    return f"{text} {phrase}" if belongs and phrase != collapse(missing[0]) else ""
+    made = f"{text} {phrase}"
+    return made if phrase != collapse(missing[0]) and _attached(made, task) else ""
+
+
+def _attached(text: str, task: WritingTask) -> bool:
+    """Whether every kept fact is said of what the brief says it of.
+
+    Where the brief has "browns onions in 9 minutes", a text with "9 minutes" has to speak of browning and of onions:
+    "copper spreads heat in 9 minutes" holds the fact to the letter and is false.
+    """
+    told, own = collapse(f"{task.content.text} {task.message}"), set(_stems(text))
+    for fact in task.must_keep:
+        phrase = fact_phrase(task, fact)
+        if phrase == collapse(fact) or collapse(fact) not in collapse(text):
+            continue
+        place = re.search(re.escape(phrase), told, re.IGNORECASE)
+        before = _stems(told[: place.start()])[-2:] if place else []
+        if not set(before) <= own:
+            return False
+    return True
 
 
 def _varied(made: list[_Made], n: int) -> list[_Made]:

@@ -48,8 +48,8 @@ def texts(*lines: str, n: int = 8, finished: bool = True, **changes: object) -> 
 
 
 def test_good_lines_become_drafts() -> None:
-    made = texts('"Copper browns your onions in 9 minutes."', "Copper pans, golden onions: it takes 9 minutes")
-    assert {"Copper browns your onions in 9 minutes", "Copper pans, golden onions: it takes 9 minutes"} <= set(made)
+    made = texts('"Copper browns your onions in 9 minutes."', "Copper pans, browned onions: it takes 9 minutes")
+    assert {"Copper browns your onions in 9 minutes", "Copper pans, browned onions: it takes 9 minutes"} <= set(made)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,7 @@ def test_a_missing_fact_is_set_at_the_end_in_the_words_of_the_brief() -> None:
 
 def test_a_fact_is_not_tied_to_other_words() -> None:
     assert texts("Copper spreads heat evenly for onions") == []
+    assert texts("In 9 minutes, the copper spreads its heat") == []
 
 
 def test_an_unlikely_line_is_dropped() -> None:
