@@ -67,6 +67,8 @@ def load_base(folder: Path, expected_hash: str | None = None) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
+    from lcbm_model.backbone.runtime import quiet
+
     found = hash_of(folder)
     if expected_hash and found != expected_hash:
         remedy = "Name the base that the recipe names, or prepare the data again"
@@ -75,9 +77,10 @@ def load_base(folder: Path, expected_hash: str | None = None) -> Any:
     gguf = join_parts(folder)
     options = {"gguf_file": gguf.name} if gguf is not None else {"use_safetensors": True}
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="sdpa", **options
-        )
+        with quiet():
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=torch.float32, attn_implementation="sdpa", **options
+            )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(str(folder), f"cannot be loaded: {error}") from error
     return model.eval()

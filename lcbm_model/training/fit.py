@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lcbm_model.errors import SettingsError
 from lcbm_model.training.base import load_base
 from lcbm_model.training.checkpoint import TrainState
 from lcbm_model.training.collate import Collator
@@ -118,6 +119,10 @@ def _train(
 ) -> tuple[float | None, TrainState]:
     """Start the heads, train; the selection figure at the start (None when resumed) and where the run ended."""
     if recipe.optim.cache_states and recipe.lora.first_layer > 0:
+        read = min((*recipe.readout.layers, *recipe.readout.last_layers))
+        if read < recipe.lora.first_layer:
+            remedy = f"Read layers from {recipe.lora.first_layer} on, or switch optim.cache_states off"
+            raise SettingsError("readout.layers", "names a layer below the cached ones", value=read, remedy=remedy)
         collator.store = cached_states(
             model, data, collator, out / "states",
             layer=recipe.lora.first_layer, budget=recipe.optim.micro_tokens, report=report,

@@ -128,9 +128,9 @@ class BehaviorModel(nn.Module):
         mask = mask_behind(behind, hidden.shape[1], hidden.device) if behind else None
         # The connector learns through the frozen blocks too, so gradients are only switched off without pictures.
         frozen = self._first if not len(batch.picture_rows) or batch.cached else 0
-        for number, layer in enumerate(layers, start=1):
-            if number <= batch.cached:
-                continue
+        if batch.cached:
+            yield batch.cached, hidden, shared
+        for number, layer in enumerate(layers[batch.cached :], start=batch.cached + 1):
             with torch.set_grad_enabled(torch.is_grad_enabled() and number > frozen):
                 keys = None
                 if shared is not None:

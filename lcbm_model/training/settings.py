@@ -248,7 +248,7 @@ def recipe_from(raw: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
     except ImportError:
         return _build_plain(raw, where)
     try:
-        return TypeAdapter(Recipe).validate_python(_numbers(raw))
+        return check_ranges(TypeAdapter(Recipe).validate_python(_numbers(raw)), where)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -269,7 +269,39 @@ def _build_plain(raw: Mapping[str, Any], where: str) -> Recipe:
             raise SettingsError(f"{where}: {key}", "unknown key", value=values[unknown[0]], remedy=_known_keys(key))
         tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         groups[name] = classes[name](**tuples)
-    return Recipe(**groups)
+    return check_ranges(Recipe(**groups), where)
+
+
+_LEAST: dict[str, float] = {
+    "data.max_held": 1, "data.max_length": 1, "data.text_examples": 0, "data.context_examples": 0, "lora.rank": 0,
+    "lora.first_layer": 0, "optim.steps": 0, "optim.tokens_per_step": 1, "optim.micro_tokens": 1,
+    "optim.group_size": 2, "optim.clip": 0, "optim.weight_decay": 0, "readout.probe_rows": 1, "run.eval_every": 1,
+    "run.eval_rows": 1, "run.final_rows": 1, "run.patience": 1, "run.save_every": 0, "loss.bins": 0, "loss.pairs": 0,
+    "loss.pairs_bins": 0, "loss.value": 0, "loss.text": 0,
+}  # fmt: skip
+_SHARES = ("data.picture_share", "lora.dropout", "optim.warmup", "optim.ema", "loss.most_reliable")
+_POSITIVE = ("lora.alpha", "optim.lr", "optim.head_lr", "optim.connector_lr", "run.fraction")
+
+
+def check_ranges(recipe: Recipe, where: str) -> Recipe:
+    """The recipe itself.
+
+    Raises:
+        SettingsError: A number outside its range.
+    """
+
+    def value(key: str) -> float:
+        group, name = key.split(".")
+        return float(getattr(getattr(recipe, group), name))
+
+    rules = [(key, value(key) >= least, f"must be at least {least}") for key, least in _LEAST.items()]
+    rules += [(key, 0 <= value(key) <= 1, "must lie from 0 to 1") for key in _SHARES]
+    rules += [(key, value(key) > 0, "must be above 0") for key in _POSITIVE]
+    rules.append(("run.fraction", value("run.fraction") <= 1, "must be at most 1"))
+    for key, fine, problem in rules:
+        if not fine:
+            raise SettingsError(f"{where}: {key}", problem, value=value(key))
+    return recipe
 
 
 def _known_keys(key: str) -> str:

@@ -1,0 +1,257 @@
+"""Whole runs on a tiny random model: from records to an adapter that the simulator reads back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lcbm_model.content import Communicator, Content
+from lcbm_model.corpus.registry import get_reader
+from lcbm_model.errors import BackendError, CheckpointError, SettingsError
+from lcbm_model.simulator import load_simulator
+from lcbm_model.training.data import Prepared
+from tests.lcbm_model.tiny_model import write_tiny_model
+from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
+
+torch = pytest.importorskip("torch")
+
+from lcbm_model.training.base import load_base  # noqa: E402
+from lcbm_model.training.collate import Collator  # noqa: E402
+from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
+from lcbm_model.training.fit import run_fit  # noqa: E402
+from lcbm_model.training.model import BehaviorModel  # noqa: E402
+from lcbm_model.training.run import train_recipe  # noqa: E402
+from lcbm_model.training.scoring import score_rows  # noqa: E402
+from lcbm_model.training.state_store import cached_states  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("training") / "base", layers=4)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_upworthy(tmp_path_factory.mktemp("training") / "data")
+
+
+@pytest.fixture(scope="module")
+def prepared(base: Path, rows: Path) -> Prepared:
+    return prepare_recipe(tiny_recipe(base, rows))
+
+
+def saved_utilities(run: Path) -> dict[str, float]:
+    data = Prepared.load(run / "prepared")
+    with np.load(run / "predictions.npz") as arrays:
+        return {data.ids[r]: float(u) for r, u in zip(arrays["row"], arrays["joint"], strict=True)}
+
+
+def reloaded_utilities(run: Path, rows: Path, names: set[str]) -> dict[str, float]:
+    records = [r for r in get_reader("upworthy").read(rows / "upworthy.parquet") if r.id in names]
+    simulator = load_simulator(run / "adapter", device="cpu", calibrated=False)
+    answers = simulator.predict([r.content for r in records], "click_rate")
+    return {r.id: float(a.utility or 0) for r, a in zip(records, answers, strict=True)}
+
+
+@pytest.mark.parametrize("kind", ["tuned", "heads", "upper layers"])
+def test_reloaded_scores_equal_the_saved_ones(kind: str, base: Path, rows: Path, tmp_path: Path) -> None:
+    changes: dict[str, dict[str, Any]] = {
+        "tuned": {},
+        "heads": {"lora": {"rank": 0}, "optim": {"steps": 0, "share_prefix": True}, "readout": {"last_layers": [1]}},
+        "upper layers": {"lora": {"first_layer": 2}, "optim": {"cache_states": True, "share_prefix": True}},
+    }[kind]
+    found = train_recipe(tiny_recipe(base, rows, **changes), tmp_path)
+    saved = saved_utilities(tmp_path)
+    reloaded = reloaded_utilities(tmp_path, rows, set(saved))
+    assert len(saved) > 10
+    assert reloaded == pytest.approx(saved, abs=1e-5)
+    assert len(set(saved.values())) > 5
+    spec = json.loads((tmp_path / "adapter" / "lcbm.json").read_text())
+    assert spec["base_hash"] == "0" * 64
+    assert spec["training"]["recipe"]["run"]["name"] == "tiny"
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").exists() == (kind != "heads")
+    assert (tmp_path / "states" / "states.json").exists() == (kind == "upper layers")
+    assert "test/upworthy/click_rate/joint" in found["figures"]
+    assert (tmp_path / "loss.svg").exists() == (kind != "heads")
+
+
+def test_a_head_without_trained_digits_states_bins_of_its_own(base: Path, rows: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(base, rows, lora={"rank": 0}, data={"max_held": 40, "text_examples": 0})
+    train_recipe(recipe, tmp_path)
+    simulator = load_simulator(tmp_path / "adapter", device="cpu", calibrated=False)
+    contents = [
+        Content(text=f"{i} kibado", channel="headline", communicator=Communicator(name="Upworthy")) for i in range(6)
+    ]
+    answers = simulator.predict(contents, "click_rate")
+    by_utility = sorted(answers, key=lambda a: a.utility or 0)
+    expected = [a.expected for a in by_utility]
+    assert expected == sorted(expected)
+    assert all(sum(a.bins) == pytest.approx(1) for a in answers)
+
+
+def test_shared_prefixes_and_cached_states_change_nothing(prepared: Prepared, base: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(base, tmp_path, lora={"rank": 0})
+    channels = prepared.pictures.shape[-1]
+    model = BehaviorModel(
+        load_base(base), digit_ids=prepared.digit_ids, metrics=len(prepared.metrics), channels=channels,
+        lora=recipe.lora, readout=recipe.readout,
+    )  # fmt: skip
+    plain, shared = Collator(prepared, "cpu"), Collator(prepared, "cpu", share_prefix=True)
+    chosen = np.random.default_rng(0).permutation(len(prepared.rows))[:40]
+    batch = shared.batch(chosen[prepared.rows.metric[chosen] >= 0])
+    assert batch.shared_ids is not None
+    assert batch.shared_ids.shape[1] > 100
+    whole, parted = (score_rows(model, c, chosen, budget=20_000, pooled=True) for c in (plain, shared))
+    assert np.allclose(whole.bins, parted.bins, atol=1e-5)
+    assert torch.allclose(whole.pooled, parted.pooled, atol=1e-4)
+    for collator in (plain, shared):
+        collator.store = cached_states(model, prepared, collator, tmp_path / "states", layer=1, budget=20_000)
+        cached = score_rows(model, collator, chosen, budget=20_000, pooled=True, cached=True)
+        assert torch.allclose(whole.pooled, cached.pooled, atol=0.02)  # states are kept in float16
+        assert not torch.equal(whole.pooled, cached.pooled)
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_run_ends_like_an_unbroken_one(base: Path, rows: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(base, rows, lora={"dropout": 0.2}, optim={"steps": 4, "ema": 0.5})
+    whole = train_recipe(recipe, tmp_path / "whole")
+
+    def kill(event: dict[str, Any]) -> None:
+        if event.get("step") == 3 and "selection" in event:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_recipe(recipe, tmp_path / "broken", report=kill)
+    with pytest.raises(SettingsError, match="already holds a run"):
+        train_recipe(recipe, tmp_path / "broken")
+    resumed = train_recipe(recipe, tmp_path / "broken", resume=True)
+    assert resumed["figures"] == whole["figures"]
+    assert saved_utilities(tmp_path / "broken") == saved_utilities(tmp_path / "whole")
+    other = tiny_recipe(base, rows, optim={"lr": 1.0})
+    with pytest.raises(SettingsError, match="another recipe"):
+        train_recipe(other, tmp_path / "broken", resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
+    prepared: Prepared, base: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    rows = prepared.rows
+    broken = rows.value.copy()
+    broken[rows.split == 0] = np.nan
+    bad = Prepared(**{**vars(prepared), "rows": type(rows)(**{**fields_of(rows), "value": broken})})
+    recipe = tiny_recipe(base, tmp_path, readout={"init": "zero"})
+    with pytest.raises(BackendError, match=r"not finite at step 1 .* Lower optim\.lr"):
+        run_fit(bad, load_base(base), recipe, tmp_path / "run")
+    kept = load_file(tmp_path / "run" / "state" / "state.safetensors")
+    assert kept
+    assert all(torch.isfinite(tensor).all() for tensor in kept.values())
+
+
+def fields_of(rows: Any) -> dict[str, Any]:
+    from dataclasses import fields
+
+    return {f.name: getattr(rows, f.name) for f in fields(rows)}
+
+
+def test_another_base_is_refused(prepared: Prepared, base: Path, tmp_path: Path) -> None:
+    other = write_tiny_model(tmp_path / "other", layers=4, seed=1)
+    with pytest.raises(CheckpointError, match="not the base the data was prepared for"):
+        load_base(other, prepared.manifest["base"]["hash"])
+    with pytest.raises(CheckpointError, match="no GGUF and no safetensors"):
+        load_base(tmp_path)
+
+
+def test_leaks_are_dropped_from_files_and_refused_in_a_corpus(base: Path, tmp_path: Path) -> None:
+    from lcbm_model.corpus.build import build, plan
+    from lcbm_model.corpus.store import (
+        file_sha256,
+        read_manifest,
+        read_records,
+        write_manifest,
+        write_records,
+    )
+
+    raw = write_upworthy(tmp_path / "raw", leak=True)
+    clean = prepare_recipe(tiny_recipe(base, raw))
+    assert clean.manifest["leaks_dropped"] == {"exact": 1}
+    corpus = tmp_path / "corpus"
+    build(plan([raw]), corpus)
+    same = prepare_recipe(tiny_recipe(base, corpus))
+    assert sorted(same.ids) == sorted(clean.ids)
+
+    manifest = read_manifest(corpus)
+    path = corpus / manifest.sources[0].file
+    records = list(read_records(path))
+    held = next(r for r in records if r.split == "test")
+    first = records[0].model_copy(update={"content": held.content})
+    write_records([first, *records[1:]], path)
+    entry = manifest.sources[0].model_copy(update={"sha256": file_sha256(path)})
+    write_manifest(manifest.model_copy(update={"sources": (entry,)}), corpus)
+    with pytest.raises(SettingsError, match="give held-out ones away"):
+        prepare_recipe(tiny_recipe(base, corpus))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"data": {"sources": ["reddit"]}}, "holds no such source"),
+        ({"data": {"sources": ["table"]}}, "needs a file"),
+        ({"data": {"max_length": 20}}, "no record gave an example"),
+        ({"readout": {"layers": [9]}}, "names no layer of the base"),
+        ({"lora": {"first_layer": 3}, "optim": {"cache_states": True}}, "below the cached ones"),
+        ({"run": {"mix": {"nothing": 1.0}}}, "source that was not prepared"),
+        ({"base": {"architecture": "causal"}, "data": {"sources": ["upworthy"], "max_length": 30}}, "no record gave"),
+    ],
+)
+def test_settings_that_the_data_or_the_base_do_not_allow(
+    changes: dict[str, Any], problem: str, base: Path, rows: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        train_recipe(tiny_recipe(base, rows, **changes), tmp_path)
+
+
+def test_pictures_that_would_be_cut_stop_the_run(prepared: Prepared, base: Path, tmp_path: Path) -> None:
+    from lcbm_model.metrics import get_metric
+    from lcbm_model.training.bases import prompt_encoder, resolve_base
+    from lcbm_model.training.prepare import Encoder
+    from lcbm_model.verbalize import IMAGE, Prompt
+
+    prompts = prompt_encoder(resolve_base(tiny_recipe(base, tmp_path).base))
+    encoder = Encoder(prompts, end_id=0, max_length=60)
+    with pytest.raises(SettingsError, match="picture tokens would be cut"):
+        encoder(Prompt(shared=f"{IMAGE} seen", own="x: y", pictures=(tmp_path / "a.png",)))
+    assert get_metric("click_rate")
+    rows = fields_of(prepared.rows)
+    rows["picture"] = np.zeros_like(rows["picture"])
+    rows["picture_at"] = rows["own_start"] - 3
+    shown = Prepared(
+        **{**vars(prepared), "rows": type(prepared.rows)(**rows), "pictures": np.zeros((1, 64, 4), np.uint8)}
+    )
+    with pytest.raises(SettingsError, match="64 picture tokens do not fit"):
+        shown.check()
+
+
+def test_nothing_to_learn_from_stops_the_run(prepared: Prepared) -> None:
+    rows = fields_of(prepared.rows)
+    rows["split"] = np.ones_like(rows["split"])
+    held = Prepared(**{**vars(prepared), "rows": type(prepared.rows)(**rows)})
+    with pytest.raises(SettingsError, match="no supervised token"):
+        held.check()
+
+
+def test_memory_that_runs_out_names_the_setting() -> None:
+    from lcbm_model.training.trainer import told_memory
+
+    with pytest.raises(BackendError, match=r"optim\.micro_tokens"), told_memory():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(RuntimeError, match="something else"), told_memory():
+        raise RuntimeError("something else")

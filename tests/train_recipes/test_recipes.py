@@ -1,0 +1,116 @@
+"""Every recipe is found, explained by its launch line, and driven for two steps on a tiny model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lcbm_model.errors import SettingsError
+from lcbm_model.training.settings import Recipe, _build_plain, load_recipe, recipe_from
+from tests.lcbm_model import evaluation_data
+from tests.lcbm_model.tiny_model import write_tiny_model
+from tests.lcbm_model.training_rows import write_upworthy
+
+RECIPES = Path(__file__).resolve().parents[2] / "train_recipes"
+FOUND = sorted(RECIPES.rglob("*.yaml"))
+DRIVEN = ["smol_cpu", "smol_gpu", "smol_probe", "smol_smoke"]
+
+
+def test_all_recipes_are_found() -> None:
+    assert sorted(path.stem for path in FOUND) == DRIVEN
+    assert len(FOUND) == 4
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda p: p.stem)
+def test_the_first_line_launches_it(path: Path) -> None:
+    first = path.read_text("utf-8").splitlines()[0]
+    assert first.startswith(f"# lcbm train {path.relative_to(RECIPES.parent).as_posix()} ")
+    recipe = load_recipe(path)
+    assert recipe.run.name != Recipe().run.name
+    plain = _build_plain(yaml.safe_load(path.read_text("utf-8")), str(path))
+    assert json.dumps(plain.to_dict()) == json.dumps(recipe.to_dict())
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_upworthy(tmp_path_factory.mktemp("recipes"), tests=12)
+    evaluation_data.caption_contest(folder, contests=5, captions=5)
+    evaluation_data.facebook(folder, pages=5, posts=5)
+    evaluation_data.reddit(folder, communities=5, posts=5)
+    evaluation_data.oasis(folder, n=10)
+    rows = [{"headline": f"Harbour {i} wakes", "clickbait": i % 2, "split": "train"} for i in range(8)]
+    import polars as pl
+
+    pl.DataFrame(rows).write_parquet(folder / "clickbait.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("recipes") / "base", layers=3)
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda p: p.stem)
+def test_two_steps_on_a_tiny_model(path: Path, everything: Path, base: Path, tmp_path: Path) -> None:
+    from lcbm_model.simulator import load_simulator
+    from lcbm_model.training.run import train_recipe
+
+    raw = yaml.safe_load(path.read_text("utf-8"))
+    lower = raw.get("lora", {}).get("first_layer", 0) > 0
+    changes: dict[str, dict[str, Any]] = {
+        "base": {"model": str(base)},
+        "data": {"folder": str(everything), "max_length": 1200, "text_examples": min(raw["data"]["text_examples"], 10)},
+        "lora": {"first_layer": 1 if lower else 0, "last_layer": None, "rank": min(raw["lora"]["rank"], 2)},
+        "readout": {"layers": [2], "last_layers": [3] if raw["readout"].get("last_layers") else []},
+        "optim": {"steps": min(raw["optim"]["steps"], 2), "tokens_per_step": 4000, "micro_tokens": 8000},
+        "run": {"precision": "fp32", "eval_every": 2, "threads": 1, "final_rows": 20, "eval_rows": 20},
+    }
+    for group, values in changes.items():
+        raw[group] = {**raw.get(group, {}), **values}
+    found = train_recipe(recipe_from(raw), tmp_path)
+    simulator = load_simulator(tmp_path / "adapter", device="cpu")
+    assert simulator.identity.tuned
+    assert set(simulator.identity.metrics) >= {"click_rate"}
+    steps = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert any(event.get("step") == 2 for event in steps) == (raw["optim"]["steps"] > 0)
+    assert found["name"] == raw["run"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "problem"),
+    [
+        ({"optim.speed": "3"}, "optim.speed", "unknown key"),
+        ({"optimiser": "3"}, "optimiser", "unknown key"),
+        ({"optim.steps": "many"}, "optim.steps", "integer"),
+        ({"run.precision": "int4"}, "run.precision", "'fp32' or 'bf16'"),
+        ({"run.name.first": "x"}, "run.name.first", "is a value"),
+        ({"optim.lr": "-1"}, "optim.lr", "above 0"),
+        ({"optim.micro_tokens": "0"}, "optim.micro_tokens", "at least 1"),
+        ({"data.picture_share": "2"}, "data.picture_share", "0 to 1"),
+        ({"run.fraction": "0"}, "run.fraction", "above 0"),
+    ],
+)
+def test_wrong_settings_name_file_and_key(changes: dict[str, str], where: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem) as caught:
+        load_recipe(FOUND[0], changes)
+    assert where in str(caught.value)
+
+
+def test_files_that_are_no_recipe(tmp_path: Path) -> None:
+    (tmp_path / "list.yaml").write_text("- 1")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    for name, problem in (("none", "cannot be read"), ("list", "must be a mapping"), ("broken", "cannot be read")):
+        with pytest.raises(SettingsError, match=problem):
+            load_recipe(tmp_path / f"{name}.yaml")
+
+
+def test_numbers_are_read_as_people_write_them() -> None:
+    recipe = load_recipe(RECIPES / "embedded" / "smol_gpu.yaml", {"optim.lr": "1e-4", "data.sources": "[reddit]"})
+    assert recipe.optim.lr == 1e-4
+    assert recipe.data.sources == ("reddit",)
+    assert recipe_from(dataclasses.asdict(recipe)) == recipe
