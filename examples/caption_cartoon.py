@@ -3,7 +3,7 @@
     python examples/caption_cartoon.py --data ../shared/data
     python examples/caption_cartoon.py --data ../shared/data --posts 300 --rounds 1 --candidates 4   # small and quick
 
-FOLDER holds `caption_contest.parquet` and `caption_contest_images/<contest>.jpg` (see docs/data.md). Nobody rated the
+FOLDER holds `caption_contest.parquet` and `caption_contest_images/<contest>.jpg` (see docs/corpus.md). Nobody rated the
 new captions: what is printed is a model's opinion, beside what readers gave the contest's own captions.
 """
 

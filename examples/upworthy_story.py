@@ -3,7 +3,7 @@
     python examples/upworthy_story.py --data ../shared/data
     python examples/upworthy_story.py --data ../shared/data --posts 300 --rounds 1 --candidates 4   # small and quick
 
-FOLDER holds `upworthy.parquet` (see docs/data.md). Nobody measured the new headlines: what is printed is a model's
+FOLDER holds `upworthy.parquet` (see docs/corpus.md). Nobody measured the new headlines: what is printed is a model's
 opinion, beside what the archive measured for the story's own headlines.
 """
 
