@@ -33,7 +33,7 @@ def test_the_first_line_launches_it(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.run.name != Recipe().run.name
     plain = _build_plain(yaml.safe_load(path.read_text("utf-8")), str(path))
-    assert json.dumps(plain.to_dict()) == json.dumps(recipe.to_dict())
+    assert json.loads(json.dumps(plain.to_dict())) == json.loads(json.dumps(recipe.to_dict()))
 
 
 @pytest.fixture(scope="module")
