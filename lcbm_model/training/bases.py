@@ -44,8 +44,8 @@ def resolve_base(settings: BaseSettings) -> BaseFiles:
         name = stamp.name
     else:
         folder = _folder(settings.model)
-        name = settings.model if not Path(settings.model).expanduser().is_dir() else str(folder)
-    if settings.architecture != "smol":
+        name = str(folder)
+    if settings.architecture == "causal":
         return BaseFiles(folder, name, hash_of(folder), None, 0)
     if read_stamp(folder) is None:
         remedy = "Set base.architecture to 'causal' for a plain language model"

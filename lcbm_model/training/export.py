@@ -37,8 +37,8 @@ def export_adapter(
     if half and not recipe.heads_only:
         save_file(half, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         _write_lora_config(model, data, recipe, folder)
-    connector = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in model.connector.state_dict().items()}
-    save_file(connector, folder / "connector.safetensors", metadata={"format": "pt"})
+    if data.manifest.get("base", {}).get("vision_hash"):  # without one the base sees nothing
+        _write_connector(model, folder)
     heads = {n: getattr(joint, n).detach().float().cpu().contiguous() for n in ("weight", "bias", "bins")}
     if joint.cuts is not None:
         heads |= {"slope": joint.slope.float().contiguous(), "cuts": joint.cuts.float().contiguous()}
@@ -60,6 +60,11 @@ def export_adapter(
         "training": {"recipe": recipe.to_dict(), "sources": data.sources, "figures": summary.get("figures", {})},
     }
     (folder / "lcbm.json").write_text(json.dumps(spec, indent=1), "utf-8")
+
+
+def _write_connector(model: BehaviorModel, folder: Path) -> None:
+    half = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in model.connector.state_dict().items()}
+    save_file(half, folder / "connector.safetensors", metadata={"format": "pt"})
 
 
 def _write_lora_config(model: BehaviorModel, data: Prepared, recipe: Recipe, folder: Path) -> None:

@@ -23,7 +23,8 @@ class BaseSettings:
 
     model: str = "embedded"
     """`embedded` (SmolLM2-135M + EfficientNet-Lite0), a local folder, or a hub name."""
-    architecture: Literal["smol", "causal", "image_text"] = "smol"
+    architecture: Literal["smol", "causal"] = "smol"
+    """`smol`: our assembly that sees; `causal`: any text-only model with Llama's layout, pictures are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

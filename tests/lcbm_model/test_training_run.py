@@ -57,13 +57,16 @@ def reloaded_utilities(run: Path, rows: Path, names: set[str]) -> dict[str, floa
     return {r.id: float(a.utility or 0) for r, a in zip(records, answers, strict=True)}
 
 
-@pytest.mark.parametrize("kind", ["tuned", "heads", "upper layers"])
+@pytest.mark.parametrize("kind", ["tuned", "heads", "upper layers", "text only"])
 def test_reloaded_scores_equal_the_saved_ones(kind: str, base: Path, rows: Path, tmp_path: Path) -> None:
     changes: dict[str, dict[str, Any]] = {
         "tuned": {},
         "heads": {"lora": {"rank": 0}, "optim": {"steps": 0, "share_prefix": True}, "readout": {"last_layers": [1]}},
+        "text only": {"base": {"architecture": "causal"}, "optim": {"share_prefix": True}},
         "upper layers": {"lora": {"first_layer": 2}, "optim": {"cache_states": True, "share_prefix": True}},
     }[kind]
+    if kind == "text only":
+        base = write_tiny_model(tmp_path / "base", stamp=False)
     found = train_recipe(tiny_recipe(base, rows, **changes), tmp_path)
     saved = saved_utilities(tmp_path)
     reloaded = reloaded_utilities(tmp_path, rows, set(saved))
@@ -71,7 +74,8 @@ def test_reloaded_scores_equal_the_saved_ones(kind: str, base: Path, rows: Path,
     assert reloaded == pytest.approx(saved, abs=1e-5)
     assert len(set(saved.values())) > 5
     spec = json.loads((tmp_path / "adapter" / "lcbm.json").read_text())
-    assert spec["base_hash"] == "0" * 64
+    assert (spec["base_hash"] == "0" * 64) == (kind != "text only")
+    assert (tmp_path / "adapter" / "connector.safetensors").exists() == (kind != "text only")
     assert spec["training"]["recipe"]["run"]["name"] == "tiny"
     assert (tmp_path / "adapter" / "adapter_model.safetensors").exists() == (kind != "heads")
     assert (tmp_path / "states" / "states.json").exists() == (kind == "upper layers")
