@@ -16,6 +16,7 @@ from lcbm_model.corpus.record import Record
 from lcbm_model.errors import SettingsError
 from lcbm_model.training.bases import prompt_encoder, resolve_base
 from lcbm_model.training.data import SPLITS, Prepared
+from lcbm_model.training.instructions import SOURCE, instruction_rows
 from lcbm_model.training.prepare import Encoder, PreparedRow, behavior_rows, blind, known_context, pack, text_rows
 from lcbm_model.training.settings import DataSettings, Recipe
 
@@ -173,6 +174,9 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
     rows = itertools.chain(
         _behavior(kept, encoder, recipe),
         text_rows(kept, encoder, limit=settings.text_examples, seed=recipe.run.seed),
+        instruction_rows(Path(settings.instructions).expanduser(), encoder, limit=settings.max_records.get(SOURCE))
+        if settings.instructions
+        else (),
     )
     prepared = pack(
         rows,

@@ -38,6 +38,8 @@ class DataSettings:
     sources: tuple[str, ...] = ("upworthy", "caption_contest", "facebook", "reddit", "oasis")
     table: str | None = None
     """A team's own CSV / JSONL / Parquet, read as the source `table`."""
+    instructions: str | None = None
+    """Plain instruction data, Parquet or JSONL with `instruction` and `answer`; `instructions` in `run.mix`."""
     max_records: dict[str, int] = field(default_factory=dict)
     """Training records kept per source: whole experiments, and evenly over the groups of ranked sources."""
     metrics: dict[str, tuple[str, ...]] = field(default_factory=dict)

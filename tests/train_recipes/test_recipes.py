@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -14,16 +15,16 @@ from lcbm_model.errors import SettingsError
 from lcbm_model.training.settings import Recipe, _build_plain, load_recipe, recipe_from
 from tests.lcbm_model import evaluation_data
 from tests.lcbm_model.tiny_model import write_tiny_model
-from tests.lcbm_model.training_rows import write_upworthy
+from tests.lcbm_model.training_rows import words, write_upworthy
 
 RECIPES = Path(__file__).resolve().parents[2] / "train_recipes"
 FOUND = sorted(RECIPES.rglob("*.yaml"))
-DRIVEN = ["smol_cpu", "smol_gpu", "smol_probe", "smol_smoke"]
+DRIVEN = ["blift_mix", "smol_cpu", "smol_gpu", "smol_probe", "smol_smoke"]
 
 
 def test_all_recipes_are_found() -> None:
-    assert sorted(path.stem for path in FOUND) == DRIVEN
-    assert len(FOUND) == 4
+    assert sorted(path.stem for path in FOUND) == sorted(DRIVEN)
+    assert len(FOUND) == 5
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda p: p.stem)
@@ -47,6 +48,12 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import polars as pl
 
     pl.DataFrame(rows).write_parquet(folder / "clickbait.parquet")
+    rng, posts = np.random.default_rng(0), []
+    for i in range(40):
+        where = {"permalink": f"/r/{i}", "subreddit": f"harbour{i % 8}", "comments": ["Fine"], "url": "x"}
+        split = ("train", "train", "train", "train", "train", "train", "validation", "test")[i % 8]
+        posts.append({**where, "title": words(rng), "num_comments": i * 7 % 50, "split": split})
+    pl.DataFrame(posts).write_parquet(folder / "blift.parquet")
     return folder
 
 
@@ -70,12 +77,16 @@ def test_two_steps_on_a_tiny_model(path: Path, everything: Path, base: Path, tmp
         "optim": {"steps": min(raw["optim"]["steps"], 2), "tokens_per_step": 4000, "micro_tokens": 8000},
         "run": {"precision": "fp32", "eval_every": 2, "threads": 1, "final_rows": 20, "eval_rows": 20},
     }
+    if "instructions" in raw["run"].get("mix", {}):
+        asked = tmp_path / "asked.jsonl"
+        asked.write_text("".join(json.dumps({"instruction": f"Count to {i}", "answer": "no"}) + "\n" for i in range(9)))
+        changes["data"]["instructions"] = str(asked)
     for group, values in changes.items():
         raw[group] = {**raw.get(group, {}), **values}
     found = train_recipe(recipe_from(raw), tmp_path)
     simulator = load_simulator(tmp_path / "adapter", device="cpu")
     assert simulator.identity.tuned
-    assert set(simulator.identity.metrics) >= {"click_rate"}
+    assert set(simulator.identity.metrics) >= ({"comments"} if path.stem == "blift_mix" else {"click_rate"})
     steps = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert any(event.get("step") == 2 for event in steps) == (raw["optim"]["steps"] > 0)
     assert found["name"] == raw["run"]["name"]
@@ -99,6 +110,26 @@ def test_wrong_settings_name_file_and_key(changes: dict[str, str], where: str, p
     with pytest.raises(SettingsError, match=problem) as caught:
         load_recipe(FOUND[0], changes)
     assert where in str(caught.value)
+
+
+def test_instruction_data_that_cannot_serve(base: Path, tmp_path: Path) -> None:
+    from lcbm_model.errors import TableError
+    from lcbm_model.training.bases import prompt_encoder, resolve_base
+    from lcbm_model.training.instructions import instruction_rows
+    from lcbm_model.training.prepare import Encoder
+    from lcbm_model.training.settings import BaseSettings
+
+    encoder = Encoder(prompt_encoder(resolve_base(BaseSettings(model=str(base)))), end_id=0, max_length=300)
+    file = tmp_path / "asked.jsonl"
+    file.write_text('{"instruction": "Count", "answer": "one"}\n{"instruction": "Count", "answer": ""}\n', "utf-8")
+    rows = instruction_rows(file, encoder)
+    first = next(rows)
+    assert len(first.ids) - first.target_start == len("one") + 1  # the answer's bytes and the closing token
+    with pytest.raises(TableError, match=r"row 2, column 'answer': is empty"):
+        next(rows)
+    file.write_text('{"question": "Count"}\n', "utf-8")
+    with pytest.raises(TableError, match="instruction"):
+        next(instruction_rows(file, encoder))
 
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:
