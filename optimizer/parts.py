@@ -129,7 +129,7 @@ def critic_for(brief: Brief, seed: int) -> Critic:
         scored = [(c.text, c.score) for c in candidates if c.score is not None and not c.rejected]
         if len(scored) < COMPARABLE:
             return None
-        return critique(scored, hits, must_keep=brief.must_keep, seed=seed)
+        return critique(scored, hits, must_keep=brief.must_keep, rules=brief.rules, seed=seed)
 
     return critic
 
