@@ -136,7 +136,10 @@ def draw(records: Sequence[Record], most_train: int | None, most_held: int) -> l
             kept += own
         elif all(r.arms for r in own):
             by_hash = sorted(own, key=lambda r: (zlib.crc32(r.group.encode()), r.group))
-            kept += by_hash[:most]
+            cut = most
+            while cut and by_hash[cut - 1].group == by_hash[cut].group:
+                cut -= 1  # a group is drawn whole or not at all, unless it is the only one
+            kept += by_hash[: cut or most]
         else:
             contexts: dict[str, list[Record]] = {}
             for record in sorted(own, key=lambda r: zlib.crc32(r.id.encode())):
