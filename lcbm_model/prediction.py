@@ -53,6 +53,7 @@ class Prediction(BaseModel):
     raw: float | None = Field(default=None, description="Expected value on the metric's scale, where a scale is known.")
     raw_low: float | None = None
     raw_high: float | None = None
+    missing_mass: float | None = Field(default=None, description="Probability that a hosted model did not show, 0..1.")
     error: str | None = None
 
     @property

@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "ensemble": ["EnsembleSimulator"],
         "load": ["load_simulator"],
         "local": ["LocalSimulator"],
+        "openai_compatible": ["OpenAICompatibleSimulator"],
     },
 )

@@ -19,7 +19,8 @@ def load_simulator(
 
     Args:
         name: "embedded" (the shipped checkpoint, else the untuned base), "embedded-untuned", a shipped checkpoint's
-            name, an adapter folder that `lcbm train` wrote, a Hugging Face folder or hub name ("owner/model").
+            name, an adapter folder that `lcbm train` wrote, a Hugging Face folder or hub name ("owner/model"), or
+            "openai:MODEL@BASE_URL" for a chat endpoint that shows log-probabilities.
             Several names joined by "+" give their mean.
         device: "auto", "cpu", "cuda:0", ...
         dtype: "auto", "float32", "bfloat16", "float16".
@@ -31,6 +32,11 @@ def load_simulator(
         CheckpointError: Its weights are missing, damaged or belong to another base.
     """
     text = str(name)
+    if text.startswith("openai:"):
+        from lcbm_model.simulator.openai_compatible import OpenAICompatibleSimulator
+
+        model, _, base_url = text.removeprefix("openai:").partition("@")
+        return OpenAICompatibleSimulator(model or None, base_url or None)
     if "+" in text and not Path(text).exists():
         from lcbm_model.simulator.ensemble import EnsembleSimulator
 

@@ -17,6 +17,7 @@ from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context
 from lcbm_model.simulator.calibration import Calibration, compare_predictions
+from lcbm_model.simulator.raw_scale import on_raw_scale
 from lcbm_model.simulator.scoring import Item, OutOfMemory, Picture, Reading, Scorer
 from lcbm_model.verbalize import behavior_prompt
 from lcbm_model.vision.images import MAX_BYTES
@@ -171,12 +172,3 @@ class LocalSimulator:
         if self.calibration is not None:
             prediction = self.calibration.apply(prediction, content.channel)
         return on_raw_scale(prediction, context)
-
-
-def on_raw_scale(prediction: Prediction, context: Context | None) -> Prediction:
-    """Adds the estimates on the metric's own scale, where the context knows one."""
-    if context is None or context.scale is None or not prediction.ok:
-        return prediction
-    percentiles = {"raw": prediction.expected, "raw_low": prediction.low, "raw_high": prediction.high}
-    raw = {name: context.scale.to_raw(value) for name, value in percentiles.items() if value is not None}
-    return prediction.model_copy(update=raw)
