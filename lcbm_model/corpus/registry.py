@@ -1,46 +1,30 @@
-"""Readers by name: every module in `lcbm_model/corpus/readers` that holds a reader class is a registered source."""
+"""Readers by name: every `...Reader` class in a module of `lcbm_model/corpus/readers` is a registered source."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from functools import cache
 from types import MappingProxyType
-from typing import cast
 
 from lcbm_model.corpus import readers
 from lcbm_model.corpus.base import Reader
-from lcbm_model.errors import SettingsError
+from lcbm_model.discovery import by_name, named_classes
 
 
 @cache
 def reader_classes() -> MappingProxyType[str, type[Reader]]:
     """Reader name to class, in the order of their files."""
-    found: dict[str, type[Reader]] = {}
-    for info in sorted(pkgutil.iter_modules(readers.__path__), key=lambda i: i.name):
-        module = importlib.import_module(f"{readers.__name__}.{info.name}")
-        for title, kind in inspect.getmembers(module, inspect.isclass):
-            if kind.__module__ == module.__name__ and title.endswith("Reader"):
-                reader = cast(type[Reader], kind)
-                if found.setdefault(reader.name, reader) is not reader:
-                    raise RuntimeError(f"two readers are called {reader.name!r}: {found[reader.name]} and {reader}")
-    return MappingProxyType(found)
+    return named_classes(readers, "Reader")
 
 
 def reader_names() -> list[str]:
-    """Names of every source that can be read."""
+    """Names of every reader."""
     return list(reader_classes())
 
 
 def get_reader(name: str) -> Reader:
-    """A fresh reader of one source (hyphens count as underscores).
+    """A fresh reader by its name; hyphens and underscores are one.
 
     Raises:
-        SettingsError: No such source.
+        SettingsError: No such reader.
     """
-    kinds = reader_classes()
-    key = name.strip().lower().replace("-", "_")
-    if key not in kinds:
-        raise SettingsError("source", "unknown source", value=name, remedy=f"Use one of: {', '.join(kinds)}")
-    return kinds[key]()
+    return by_name(reader_classes(), name, "source")()
