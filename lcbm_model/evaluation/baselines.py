@@ -16,8 +16,8 @@ from lcbm_model.embedder import Embedder
 from lcbm_model.errors import CheckpointError
 from lcbm_model.evaluation.arms import pooled_arms
 from lcbm_model.evaluation.bootstrap import Floats
+from lcbm_model.evaluation.metrics import members
 from lcbm_model.evaluation.pictures import picture_features
-from lcbm_model.evaluation.rows import thin
 from lcbm_model.evaluation.suites.base import Rows
 
 TRAIN_PER_CONTEXT = 120
@@ -53,8 +53,10 @@ class Baseline(Protocol):
     """Scores rows; higher is better."""
 
     name: str
-    reads_pictures: bool
-    """True: only for suites about pictures."""
+
+    def applies(self, rows: Sequence[Record]) -> bool:
+        """Whether this baseline says anything about such rows that the others do not."""
+        ...
 
     def score(self, task: Task) -> Floats:
         """(N,) scores of `task.rows`.
@@ -78,7 +80,9 @@ class Chance:
     """A coin with a fixed seed."""
 
     name = "chance"
-    reads_pictures = False
+
+    def applies(self, rows: Sequence[Record]) -> bool:
+        return True
 
     def score(self, task: Task) -> Floats:
         """Equal contents get equal scores, as any model would give them."""
@@ -91,7 +95,9 @@ class TextLength:
     """Number of characters; the train rows say whether longer or shorter is better (longer, where there are none)."""
 
     name = "text_length"
-    reads_pictures = False
+
+    def applies(self, rows: Sequence[Record]) -> bool:
+        return True
 
     def score(self, task: Task) -> Floats:
         lengths = np.asarray([len(words(r.content)) for r in task.rows], dtype=np.float64)
@@ -106,16 +112,33 @@ class TextLength:
 
 
 class MiniLMLinear:
-    """Frozen sentence embeddings and a linear model: pairwise logistic where arms were randomised, else ridge."""
+    """Frozen sentence embeddings and a linear model: pairwise logistic where arms were randomised, else ridge.
 
-    name = "minilm_linear"
-    reads_pictures = False
+    Args:
+        all_words: Read titles and scenes too, not only the text itself.
+    """
+
+    def __init__(self, name: str = "minilm_linear", *, all_words: bool = False) -> None:
+        self.name, self._all_words = name, all_words
+
+    def applies(self, rows: Sequence[Record]) -> bool:
+        """With all words only where there are words beside the text."""
+        return not self._all_words or any(words(r.content) != r.content.text for r in rows)
 
     def score(self, task: Task) -> Floats:
-        texts = _texts(task)
+        texts = self._read(task.rows)
+        if not any(texts):
+            raise NotMade(NO_WORDS)
         randomised = [r for r in task.train if r.arms is not None]
-        weights = self._pairwise(randomised, task) if randomised else self._ridge(task)
+        if randomised:
+            weights = self._pairwise(randomised, task)
+        else:
+            train = _sample(task)
+            weights = _ridge(task.embedder.embed(self._read(train)), train, task.behavior)
         return np.asarray(task.embedder.embed(texts) @ weights, dtype=np.float64)
+
+    def _read(self, records: Sequence[Record]) -> list[str]:
+        return [words(r.content) if self._all_words else r.content.text for r in records]
 
     def _pairwise(self, train: Sequence[Record], task: Task) -> Floats:
         """(D,) weights from pairs of arms, each weighted by min(|z|, 4) of its difference."""
@@ -127,7 +150,7 @@ class MiniLMLinear:
         kept = z != 0
         if not kept.any():
             raise NotMade(NO_TRAIN)
-        vectors = task.embedder.embed([words(train[i].content) for i in arms.rows])
+        vectors = task.embedder.embed(self._read([train[i] for i in arms.rows]))
         difference = (vectors[first] - vectors[second])[kept]
         won, weight = z[kept] > 0, np.minimum(np.abs(z[kept]), MAX_Z)
         # Both orders of each pair, so that the two classes mirror each other and no intercept is needed.
@@ -135,17 +158,14 @@ class MiniLMLinear:
         model.fit(np.vstack([difference, -difference]), np.r_[won, ~won], np.r_[weight, weight])
         return np.asarray(model.coef_[0], dtype=np.float64)
 
-    def _ridge(self, task: Task) -> Floats:
-        """(D,) weights to the percentile inside the context, rows weighted by their evidence."""
-        train = _sample(task)
-        return _ridge(task.embedder.embed([words(r.content) for r in train]), train, task.behavior)
-
 
 class NearestNeighbours:
     """Mean percentile of the most similar train rows, weighted by similarity and evidence."""
 
     name = "nearest_neighbours"
-    reads_pictures = False
+
+    def applies(self, rows: Sequence[Record]) -> bool:
+        return True
 
     def score(self, task: Task) -> Floats:
         texts, train = _texts(task), _sample(task)
@@ -166,12 +186,13 @@ class PictureLinear:
     """Frozen ImageNet features and ridge, where pictures differ inside a context."""
 
     name = "picture_linear"
-    reads_pictures = True
+
+    def applies(self, rows: Sequence[Record]) -> bool:
+        """Only where pictures differ inside a context: one cartoon for all captions ranks none of them."""
+        seen = {(r.context, r.content.media) for r in rows}
+        return all(r.content.media for r in rows) and len(seen) > len({r.context for r in rows})
 
     def score(self, task: Task) -> Floats:
-        seen = {(r.context, r.content.media) for r in task.rows if r.content.media}
-        if len(seen) <= len({context for context, _ in seen}) or not all(r.content.media for r in task.rows):
-            raise NotMade("the rows of a context do not differ by their pictures")
         train = [r for r in _sample(task) if r.content.media]
         paths = [r.content.media[0].path for r in (*train, *task.rows)]
         try:
@@ -182,7 +203,14 @@ class PictureLinear:
         return np.asarray(features[len(train) :] @ weights, dtype=np.float64)
 
 
-BASELINES: tuple[Baseline, ...] = (MiniLMLinear(), PictureLinear(), NearestNeighbours(), TextLength(), Chance())
+BASELINES: tuple[Baseline, ...] = (
+    MiniLMLinear(),
+    MiniLMLinear("minilm_linear_all_words", all_words=True),
+    PictureLinear(),
+    NearestNeighbours(),
+    TextLength(),
+    Chance(),
+)
 """In the order of the tables. The untuned backbone is a model and is run by the runner."""
 
 
@@ -212,8 +240,17 @@ def _ridge(vectors: NDArray[np.float32], train: Sequence[Record], behavior: str)
 
 
 def _sample(task: Task) -> list[Record]:
-    """Train rows with a percentile, thinned inside contexts that are many (all of them where there is one)."""
+    """Train rows with a percentile; of a large context only its two ends, which say most for their number."""
     known = [r for r in task.train if _percentile(r, task.behavior) is not None]
     if len(known) < LEAST_TRAIN:
         raise NotMade(NO_TRAIN)
-    return thin(known, TRAIN_PER_CONTEXT) if len({r.context for r in known}) > 1 else known
+    rows = Rows(known)
+    ranks, groups = rows.percentiles(task.behavior), list(members(rows.contexts))
+    if len(groups) == 1:
+        return known
+    chosen: list[int] = []
+    for group in groups:
+        ordered = group[np.argsort(ranks[group], kind="stable")]
+        half = TRAIN_PER_CONTEXT // 2
+        chosen += (ordered if len(group) <= TRAIN_PER_CONTEXT else np.r_[ordered[:half], ordered[-half:]]).tolist()
+    return [known[i] for i in sorted(chosen)]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -84,17 +83,6 @@ def limit_rows(rows: Sequence[Record], limit: int, suite: Suite) -> list[Record]
         for group in order:
             kept += rng.permutation(group)[:share].tolist()
     return [rows[i] for i in sorted(kept)]
-
-
-def thin(records: Iterable[Record], per_context: int) -> list[Record]:
-    """At most `per_context` records of each context, drawn with a fixed seed, in their order."""
-    rng = np.random.default_rng(SEED)
-    kept: list[Record] = list(records)
-    by_context: dict[str, list[int]] = defaultdict(list)
-    for i, record in enumerate(kept):
-        by_context[record.context].append(i)
-    chosen = [i for rows in by_context.values() for i in rng.permutation(rows)[:per_context]]
-    return [kept[i] for i in sorted(chosen)]
 
 
 def _even_share(sizes: Sequence[int], limit: int) -> int:

@@ -30,7 +30,6 @@ from lcbm_model.simulator.base import Simulator
 
 Baselines = Literal["none", "plain", "all"]
 UNTUNED = "embedded-untuned"
-_SHOWN_PROBLEMS = 3
 
 
 def evaluate(
@@ -72,7 +71,7 @@ def evaluate(
     notes = _problems(loaded)
     # Before the baselines: a wrong model name should not cost minutes.
     simulator = None if _is_baseline(model) else _load(model)
-    fitting = [b for b in BASELINES if task.needs_pictures or not b.reads_pictures]
+    fitting = [b for b in BASELINES if b.applies(loaded.rows)]
     wanted = [b for b in fitting if baselines != "none" or b.name == model]
     plain = _baseline_answers(task, wanted, loaded, embedder or CachedEmbedder(), notes)
     seconds, spoilt = 0.0, {}
@@ -187,7 +186,11 @@ def _beside(
 
 
 def _problems(loaded: Loaded) -> list[str]:
-    """The reader's complaints in a few lines."""
-    problems = loaded.problems
-    notes = [f"{count} rows: {kind}" for kind, count in problems.counts.most_common()]
-    return notes + [f"for example {problem}" for problem in problems[:_SHOWN_PROBLEMS]]
+    """The reader's complaints in one line a kind. Without values: a recorded result must not carry rows of data."""
+    first: dict[str, int] = {}
+    for problem in loaded.problems:
+        first.setdefault(f"{problem.column}: {problem.problem}", problem.row)
+    counts = loaded.problems.counts.most_common()
+    return [
+        f"{n} rows of the file left out or without picture: {kind} (first in row {first[kind]})" for kind, n in counts
+    ]

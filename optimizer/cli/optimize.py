@@ -11,7 +11,6 @@ import typer
 from optimizer.cli.output import Json, err, only_results_on_stdout, out, plain, print_json, progress
 
 if TYPE_CHECKING:
-    from optimizer.brief import Brief
     from optimizer.events import RunEvent
     from optimizer.result import OptimizationResult
 

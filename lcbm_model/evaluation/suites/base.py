@@ -87,7 +87,6 @@ class Suite(ABC):
     """What a coin reaches, where that is known beforehand."""
     kept_whole: ClassVar[Literal["comparison", "row"]] = "row"
     """What a limit must not cut: a randomised comparison is kept whole; of a ranking, a sample of rows still ranks."""
-    needs_pictures: ClassVar[bool] = False
 
     def usable(self, record: Record) -> bool:
         """Whether a row of the split takes part."""

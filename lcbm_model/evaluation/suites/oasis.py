@@ -17,7 +17,6 @@ class OasisSuite(Suite):
     behaviors = ("valence", "arousal")
     keys = ("spearman_valence", "spearman_arousal")
     chance: ClassVar[Mapping[str, float]] = dict.fromkeys(keys, 0.0)
-    needs_pictures = True
 
     def figures(self, rows: Rows, answers: Mapping[str, Answers]) -> dict[str, Statistic]:
         """Spearman over all photographs, for each behaviour."""
