@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from agents.screener.folding import collapse
 from agents.screener.invention import KnownFacts, invention_reasons
 from agents.screener.length import length_reasons
@@ -12,32 +10,6 @@ from agents.screener.rules import parse_rules
 from agents.screener.survival import survival_reasons
 from agents.screener.words import banned_reasons, required_reasons
 from agents.writers.base import WritingTask
-from lcbm_model.content import Content
-
-
-class Demands(Protocol):
-    """What the screener reads of a brief."""
-
-    @property
-    def metric(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def must_keep(self) -> tuple[str, ...]: ...
-    @property
-    def required_words(self) -> tuple[str, ...]: ...
-    @property
-    def banned_words(self) -> tuple[str, ...]: ...
-    @property
-    def rules(self) -> tuple[str, ...]: ...
-    @property
-    def min_length(self) -> int: ...
-    @property
-    def max_length(self) -> int: ...
-
-    def content(self) -> Content:
-        """The setting, with the draft to beat as its text."""
-        ...
 
 
 class Screener:
@@ -53,22 +25,6 @@ class Screener:
         self._known = KnownFacts(_sources(task))
         self._rules, unchecked = parse_rules(task.rules)
         self.unchecked_rules: tuple[str, ...] = tuple(unchecked)
-
-    @classmethod
-    def from_brief(cls, brief: Demands) -> Screener:
-        """A screener for a whole run: facts are those of the brief, whatever later rounds write."""
-        task = WritingTask(
-            content=brief.content(),
-            metric=brief.metric,
-            message=brief.message,
-            must_keep=brief.must_keep,
-            required_words=brief.required_words,
-            banned_words=brief.banned_words,
-            rules=brief.rules,
-            min_length=brief.min_length,
-            max_length=brief.max_length,
-        )
-        return cls(task)
 
     def check(self, text: str) -> list[str]:
         """Reasons to refuse `text`, in plain words; empty where it may be used."""

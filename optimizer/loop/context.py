@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from agents.library.base import Retriever
 from agents.library.records import Hit
 from agents.writers.base import Writer
 from lcbm_model.behavior import PercentileScale
@@ -26,18 +27,8 @@ Critic = Callable[[list[Candidate], list[Hit]], str | None]
 """Advice to the next round's writers from all candidates and the retrieved posts; None where there is none."""
 
 
-class Searchable(Protocol):
-    """The part of a library that the loop needs."""
-
-    def search(
-        self,
-        query: str,
-        k: int = 5,
-        *,
-        metric: str | None = None,
-        min_percentile: float | None = None,
-        channel: str | None = None,
-    ) -> list[Hit]: ...
+class Searchable(Retriever, Protocol):
+    """The part of a library that the loop needs: search, and the scale behind its percentiles."""
 
     def scale(self, metric: str | None = None, channel: str | None = None) -> PercentileScale | None: ...
 

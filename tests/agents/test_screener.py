@@ -8,6 +8,7 @@ from agents.screener import Screener, markup_reasons, parse_rules
 from agents.writers.base import WritingTask
 from lcbm_model.content import Communicator, Content
 from optimizer.brief import Brief
+from optimizer.loop.task import task_of
 
 MESSAGE = "Our new 28 cm pan browns onions in 9 minutes because copper spreads heat evenly. It costs 149 euros."
 
@@ -101,7 +102,7 @@ def test_ordinary_marks_are_no_markup(text: str) -> None:
 
 def test_a_placeholder_of_the_draft_itself_may_stay() -> None:
     brief = Brief(message="Your onions are ready.", draft="Hello {first_name}, your onions are ready", channel="post")
-    screener = Screener.from_brief(brief)
+    screener = Screener(task_of(brief))
     assert screener.check("{first_name}, your onions are ready") == []
     assert screener.check("{last_name}, your onions are ready") != []
 
