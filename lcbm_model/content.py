@@ -73,6 +73,7 @@ class Content(_Frozen):
     channel: str = "post"
     title: str | None = None
     topic: str | None = None
+    format: str | None = Field(default=None, description="Kind of post: link, photo, video, text, carousel, ...")
     communicator: Communicator | None = None
     audience: str | None = None
     date: Date | None = None

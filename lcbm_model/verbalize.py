@@ -109,6 +109,8 @@ def setting(content: Content) -> str:
         f"To: {(content.audience and quote(content.audience)) or MASK}",
         f"When: {content.date.strftime('%B %Y') if content.date else MASK}",
     ]
+    if content.format:
+        lines.append(f"Format: {quote(content.format)}")
     if content.title:
         lines.append(f"Title: {quote(content.title)}")
     if content.topic:

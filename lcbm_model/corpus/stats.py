@@ -30,7 +30,7 @@ def _source(path: Path, entry: SourceEntry) -> dict[str, Any]:
     rows = pl.scan_parquet(path)
     content = pl.col("content").struct
     length = content.field("text").str.len_chars()
-    absent = {n: content.field(n).is_null() for n in ("title", "topic", "communicator", "audience", "date")}
+    absent = {n: content.field(n).is_null() for n in ("title", "topic", "format", "communicator", "audience", "date")}
     absent |= {n: content.field(n).list.len() == 0 for n in ("media", "scenes")}
     facts = rows.select(
         groups=pl.col("group").n_unique(),

@@ -25,6 +25,7 @@ FULL = Content(
     channel="post",
     title="Made once",
     topic="cast iron",
+    format="photo",
     communicator=Communicator(name="Northfold", description="kitchen tools", followers=1200),
     audience="people who cook at home",
     date=date(2026, 3, 5),

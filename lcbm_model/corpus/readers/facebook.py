@@ -62,6 +62,7 @@ class FacebookReader(FrameReader):
                 text=message,
                 channel="post",
                 title=link if link and link != message else None,
+                format=row["status_type"] or None,
                 communicator=Communicator(name=page),
                 date=when.date() if when else None,
             ),

@@ -22,7 +22,10 @@ from lcbm_model.corpus.tables import Table, read_table
 from lcbm_model.errors import MetricError, TableError
 from lcbm_model.metrics import Metric, get_metric, metric_names
 
-_WORDS = ("channel", "title", "topic", "brand", "audience", "date", "image", "id", "split", "context", "group", "test")
+_WORDS = (
+    "channel", "title", "topic", "format", "brand", "audience", "date", "image", "id", "split", "context", "group",
+    "test",
+)  # fmt: skip
 
 
 @dataclass
@@ -40,10 +43,10 @@ class _Measured:
 class TableReader:
     """Posts of one team.
 
-    Columns: `text`; any of `channel`, `title`, `topic`, `brand`, `audience`, `date`, `image`, `id`, `split`, `context`
-    (whose rows are comparable; the channel by default), `group` (never split; rows of equal text by default) and `test`
-    (arms of one randomised test). Metrics: a column named like a known metric, or the two columns a rate is made of
-    (`clicks` and `impressions` for `click_rate`). Rates are shrunk by a beta prior fitted inside each context.
+    Columns: `text`; any of `channel`, `title`, `topic`, `format`, `brand`, `audience`, `date`, `image`, `id`, `split`,
+    `context` (whose rows are comparable; the channel by default), `group` (never split; rows of equal text by default)
+    and `test` (arms of one randomised test). Metrics: a column named like a known metric, or the two columns a rate is
+    made of (`clicks` and `impressions` for `click_rate`). Rates are shrunk by a beta prior fitted inside each context.
     """
 
     name = "table"
@@ -216,6 +219,7 @@ class TableReader:
                 channel=row["channel"] or "post",
                 title=row["title"],
                 topic=row["topic"],
+                format=row["format"],
                 communicator=Communicator(name=row["brand"]) if row["brand"] else None,
                 audience=row["audience"],
                 date=self._date(table, i, row["date"]),
