@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,15 @@ def read_jsonl(path: Path, where: str) -> Table:
     frame = pl.concat(frames, how="diagonal")
     frame.columns = check_header(frame.columns, where)
     return Table(path, frame, rows, tuple(problems), source.notes)
+
+
+def jsonl_headings(path: Path, where: str, limit: int) -> tuple[str, ...]:
+    """Keys of the first lines, in their order; lines that are no JSON object have none."""
+    keys: dict[str, None] = {}
+    for line in islice(TextLines(path, where), limit):
+        with contextlib.suppress(ValueError, RecursionError):
+            keys.update(dict.fromkeys(_row(line) if line.strip() else ()))
+    return tuple(keys)
 
 
 def _row(line: str) -> dict[str, str | None]:

@@ -1,8 +1,9 @@
-"""Tables of posts from CSV, JSONL and Parquet, read without losing a good row to a bad one.
+"""Tables of posts from CSV, Excel, JSONL and Parquet, read without losing a good row to a bad one.
 
 A file that cannot be a table at all raises `TableError`. A single bad row (ragged, embedded NUL, no JSON) is left
-out and listed in `Table.problems` with its number. What was guessed (encoding, delimiter) is said in `Table.notes`.
-CSV and JSONL columns are strings as written (see `parse_numbers`); Parquet columns keep their types.
+out and listed in `Table.problems` with its number. What was guessed (encoding, delimiter, sheet) is said in
+`Table.notes`. CSV, Excel and JSONL columns are strings as written (see `parse_numbers`); Parquet columns keep their
+types.
 """
 
 from __future__ import annotations
@@ -20,7 +21,18 @@ from lcbm_model.errors import TableError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["ENDINGS", "Numbers", "RowProblem", "Table", "as_strings", "parse_number", "parse_numbers", "read_table"]
+__all__ = [
+    "ENDINGS",
+    "Numbers",
+    "Opening",
+    "RowProblem",
+    "Table",
+    "as_strings",
+    "parse_number",
+    "parse_numbers",
+    "read_openings",
+    "read_table",
+]
 
 ENDINGS: dict[str, str] = {
     ".csv": "csv",
@@ -28,8 +40,15 @@ ENDINGS: dict[str, str] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
 }
 """File ending to kind of table."""
+
+_GIVE = "Pass the path of a CSV, Excel, JSONL or Parquet file"
 
 
 @dataclass(frozen=True)
@@ -78,28 +97,38 @@ class Table:
         return self.frame[heading]
 
 
-def read_table(path: str | Path, *, required: Sequence[str] = (), where: str | None = None) -> Table:
-    """Read a CSV, TSV, JSONL or Parquet file.
+@dataclass(frozen=True)
+class Opening:
+    """The first rows of a file or sheet as raw cells, before anybody knows which of them holds the headings."""
+
+    sheet: str | None
+    rows: tuple[tuple[str, ...], ...]
+
+
+def read_table(
+    path: str | Path,
+    *,
+    required: Sequence[str] = (),
+    where: str | None = None,
+    header: int = 0,
+    sheet: str | None = None,
+) -> Table:
+    """Read a CSV, TSV, Excel, JSONL or Parquet file.
 
     Args:
         path: The file; its ending says what it is.
         required: Columns that must be there. A heading that differs in case, spaces or hyphens only is renamed.
         where: What error messages call the file; its path by default.
+        header: Rows above the headings (title lines of an export), left out. CSV and Excel only.
+        sheet: Which sheet of an Excel file; by default the first that has any cells.
 
     Raises:
         TableError: Missing, empty, unreadable or damaged file, unknown ending, no row left, required column absent.
     """
     path = Path(path)
     where = where or str(path)
-    kind = _kind(path, where)
-    if kind == "parquet":
-        from lcbm_model.corpus.table_parquet import read_parquet as read
-    elif kind == "jsonl":
-        from lcbm_model.corpus.table_jsonl import read_jsonl as read
-    else:
-        from lcbm_model.corpus.table_csv import read_csv as read
     try:
-        table = read(path, where)
+        table = _read(path, where, _kind(path, where), header, sheet)
     except OSError as error:
         raise TableError(where, f"cannot be read: {error.strerror or error}") from error
     if table.frame.height == 0:
@@ -107,14 +136,61 @@ def read_table(path: str | Path, *, required: Sequence[str] = (), where: str | N
     return _with_required(table, required, where)
 
 
+def read_openings(path: str | Path, *, limit: int = 20) -> list[Opening]:
+    """The first rows of a CSV file or of each sheet of an Excel file; for JSONL and Parquet the headings alone.
+
+    Raises:
+        TableError: As `read_table`.
+    """
+    path = Path(path)
+    where = str(path)
+    kind = _kind(path, where)
+    try:
+        if kind == "csv":
+            from lcbm_model.corpus.table_csv import csv_opening
+
+            return [csv_opening(path, where, limit)]
+        if kind == "excel":
+            from lcbm_model.corpus.table_excel import excel_openings
+
+            return excel_openings(path, where, limit)
+        if kind == "parquet":
+            from lcbm_model.corpus.table_parquet import parquet_headings
+
+            return [Opening(None, (parquet_headings(path, where),))]
+        from lcbm_model.corpus.table_jsonl import jsonl_headings
+
+        return [Opening(None, (jsonl_headings(path, where, limit),))]
+    except OSError as error:
+        raise TableError(where, f"cannot be read: {error.strerror or error}") from error
+
+
+def _read(path: Path, where: str, kind: str, header: int, sheet: str | None) -> Table:
+    if kind == "parquet":
+        from lcbm_model.corpus.table_parquet import read_parquet
+
+        return read_parquet(path, where)
+    if kind == "jsonl":
+        from lcbm_model.corpus.table_jsonl import read_jsonl
+
+        return read_jsonl(path, where)
+    if kind == "excel":
+        from lcbm_model.corpus.table_excel import read_excel
+
+        return read_excel(path, where, header, sheet)
+    from lcbm_model.corpus.table_csv import read_csv
+
+    return read_csv(path, where, header)
+
+
 def _kind(path: Path, where: str) -> str:
     kind = ENDINGS.get(path.suffix.lower())
     if not path.exists():
-        raise TableError(where, "no such file", remedy="Pass the path of a CSV, JSONL or Parquet file")
+        raise TableError(where, "no such file", remedy=_GIVE)
     if not path.is_file():
-        raise TableError(where, "is not a file", remedy="Pass the path of a CSV, JSONL or Parquet file")
+        raise TableError(where, "is not a file", remedy=_GIVE)
     if kind is None:
-        remedy = f"Known endings: {', '.join(ENDINGS)}; a spreadsheet can be saved as CSV"
+        remedy = f"Known endings: {', '.join(ENDINGS)}"
         raise TableError(where, "has an ending that names no known table format", value=path.suffix, remedy=remedy)
     if path.stat().st_size == 0:
         raise TableError(where, "is empty", remedy="Export it again, with a header and at least one row")
