@@ -1,0 +1,63 @@
+"""How hard an approximate index must look, found by comparing it with exact search on the library's own vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.library.indexes.base import Floats, Kind
+from agents.library.indexes.exact import nearest
+from agents.library.indexes.flat import vectors_of
+
+TARGET = 0.95
+"""Share of the true ten nearest that must be found."""
+_K = 10
+_QUERIES = 100
+
+
+def tune(kind: Kind, *, target: float = TARGET) -> float:
+    """Set the least effort that reaches `target` recall at 10, the most where none does.
+
+    Returns:
+        The recall reached, 0..1.
+    """
+    vectors = vectors_of(kind.flat, kind.raw)
+    queries = sample_queries(vectors)
+    truth = [set(nearest(vectors, q, min(_K, len(vectors)))[1].tolist()) for q in queries]
+    recall = 1.0
+    for effort in kind.efforts:
+        kind.effort = effort
+        recall = _recall(kind, queries, truth)
+        if recall >= target:
+            break
+    return recall
+
+
+def measure(kind: Kind) -> float:
+    """Recall at 10 of an index at its present effort, 0..1."""
+    vectors = vectors_of(kind.flat, kind.raw)
+    queries = sample_queries(vectors)
+    truth = [set(nearest(vectors, q, min(_K, len(vectors)))[1].tolist()) for q in queries]
+    return _recall(kind, queries, truth)
+
+
+def sample_queries(vectors: Floats) -> Floats:
+    """(Q, D) queries like those that will come: near the stored vectors, but none of them.
+
+    Each is half way between a vector and one of its nearest, which is where a new post on a known subject falls.
+    """
+    n = len(vectors)
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(n, min(_QUERIES, n), replace=False)
+    middles = []
+    for row in chosen:
+        _, near = nearest(vectors, vectors[row], min(_K, n))
+        middles.append(vectors[row] + vectors[near[-1]])
+    queries = np.stack(middles)
+    lengths = np.linalg.norm(queries, axis=1, keepdims=True)
+    return np.ascontiguousarray(np.where(lengths > 1e-6, queries / np.maximum(lengths, 1e-6), vectors[chosen]))
+
+
+def _recall(kind: Kind, queries: Floats, truth: list[set[int]]) -> float:
+    _, rows = kind.nearest(queries, len(truth[0]), None)
+    found = sum(len(true & set(row.tolist())) for true, row in zip(truth, rows, strict=True))
+    return found / sum(len(true) for true in truth)
