@@ -16,18 +16,34 @@ from lcbm_model.training.data import Prepared
 if TYPE_CHECKING:
     import torch
 
+    from lcbm_model.training.frozen_states import FrozenStates
     from lcbm_model.training.state_store import StateStore
 
 Ints = npt.NDArray[np.int64]
+BLOCK = 16
+"""Chunks that begin alike and are drawn one after the other."""
 POSITIONS = ("own_start", "target_start", "words_start", "words_end", "picture_at")
 """Columns that count tokens from the row's beginning."""
 
 
 class ChunkSampler:
-    """Draws chunks (up to `size` rows of one comparison group) of one source, epoch after epoch."""
+    """Draws chunks (up to `size` rows of one comparison group) of one source, epoch after epoch.
 
-    def __init__(self, rows: Ints, groups: npt.NDArray[Any], lengths: Ints, *, size: int, seed: int) -> None:
-        self._rows, self._groups, self._size, self._seed = rows, groups, size, seed
+    Args:
+        alike: (n,) numbers; up to `BLOCK` chunks whose first rows share one follow each other. None: no such rule.
+    """
+
+    def __init__(
+        self,
+        rows: Ints,
+        groups: npt.NDArray[Any],
+        lengths: Ints,
+        *,
+        size: int,
+        seed: int,
+        alike: npt.NDArray[Any] | None = None,
+    ) -> None:
+        self._rows, self._groups, self._size, self._seed, self._alike = rows, groups, size, seed, alike
         self.mean_tokens = float(lengths.mean()) * min(size, max(1.0, len(rows) / len(np.unique(groups))))
         self._epoch, self._order = -1, np.zeros(0, np.int64)
         self._starts = np.zeros(1, np.int64)
@@ -46,6 +62,9 @@ class ChunkSampler:
         self._ends = np.r_[self._starts[1:], len(order)]
         self._order = self._rows[order]
         self._chunk_order = rng.permutation(len(self._starts))
+        if self._alike is not None:
+            keys = self._alike[order[self._starts[self._chunk_order]]]
+            self._chunk_order = np.concatenate([self._chunk_order[block] for block in blocks_of(keys, rng)])
         self._epoch = epoch
 
     def take(self, start: int, count: int) -> list[Ints]:
@@ -58,10 +77,32 @@ class ChunkSampler:
         return found
 
 
-class MixSampler:
-    """A step's chunks from every source in the stated ratio of tokens."""
+def blocks_of(keys: npt.NDArray[Any], rng: np.random.Generator) -> list[Ints]:
+    """Positions of equal keys in blocks of at most `BLOCK`, the blocks in random order."""
+    order = np.argsort(keys, kind="stable")
+    runs = np.split(order, np.flatnonzero(keys[order][1:] != keys[order][:-1]) + 1)
+    blocks = [run[at : at + BLOCK] for run in runs for at in range(0, len(run), BLOCK)]
+    return [blocks[b] for b in rng.permutation(len(blocks))]
 
-    def __init__(self, data: Prepared, rows: Ints, mix: dict[str, float], *, tokens: int, size: int, seed: int) -> None:
+
+class MixSampler:
+    """A step's chunks from every source in the stated ratio of tokens.
+
+    Args:
+        alike: Let chunks that begin alike follow each other, so that a pass shares its beginning.
+    """
+
+    def __init__(
+        self,
+        data: Prepared,
+        rows: Ints,
+        mix: dict[str, float],
+        *,
+        tokens: int,
+        size: int,
+        seed: int,
+        alike: bool = False,
+    ) -> None:
         lengths = data.rows.lengths
         unknown = sorted(set(mix) - set(data.sources))
         if unknown:
@@ -75,7 +116,10 @@ class MixSampler:
             if share <= 0 or not len(own):
                 continue
             groups = data.rows.pair_group[own]
-            sampler = ChunkSampler(own, groups, lengths[own], size=size, seed=seed * 1000 + number)
+            sampler = ChunkSampler(
+                own, groups, lengths[own],
+                size=size, seed=seed * 1000 + number, alike=data.rows.prefix_keys[own] if alike else None,
+            )  # fmt: skip
             self._parts.append((sampler, tokens * share / total / sampler.mean_tokens))
         if not self._parts:
             raise SettingsError("run.mix", "no source with a positive share has rows in the train split", value=mix)
@@ -92,24 +136,23 @@ class MixSampler:
         return chunks
 
 
-def micro_batches(
-    chunks: Sequence[Ints], lengths: Ints, budget: int, kinds: npt.NDArray[Any] | None = None
-) -> Iterator[tuple[Ints, Ints]]:
-    """Cut chunks into forward passes of at most `budget` padded tokens, shortest first.
+def micro_batches(chunks: Sequence[Ints], kinds: Ints, lengths: Ints, budget: int) -> Iterator[tuple[Ints, Ints]]:
+    """Cut chunks into forward passes of at most `budget` padded tokens whose rows begin alike, shortest first.
 
     Args:
-        kinds: (rows of the data,) numbers; a pass holds rows of one number only. None: no such rule.
+        kinds, lengths: Of all rows, chunk after chunk: see `Collator.beginnings`.
 
     Yields:
         (rows, chunk numbers), both (B,). A chunk is never cut.
     """
-    kind = [0 if kinds is None else int(kinds[chunk[0]]) for chunk in chunks]
-    order = sorted(range(len(chunks)), key=lambda c: (kind[c], int(lengths[chunks[c]].max())))
+    first = np.cumsum([0, *(len(c) for c in chunks)])[:-1]
+    kind = kinds[first]
+    longest = np.maximum.reduceat(lengths, first)
     held: list[int] = []
     count = 0
-    for c in order:
-        longest, size = int(lengths[chunks[c]].max()), len(chunks[c])
-        if held and ((count + size) * longest > budget or kind[c] != kind[held[-1]]):
+    for c in np.lexsort((longest, kind)).tolist():
+        size = len(chunks[c])
+        if held and ((count + size) * int(longest[c]) > budget or kind[c] != kind[held[-1]]):
             yield _joined(chunks, held)
             held, count = [], 0
         held.append(c)
@@ -172,7 +215,8 @@ class Collator:
         self.share_prefix = share_prefix
         self.store: StateStore | None = None
         """Cached states that batches are made of, where there are some."""
-        self.kinds = rows.prompt_kinds if share_prefix else None
+        self.frozen: FrozenStates | None = None
+        """Pooled states that stand for a forward pass, as long as nothing of the tower is tuned."""
         self.device = torch.device(device)
         self._data = data
         self.lengths = rows.lengths
@@ -183,6 +227,20 @@ class Collator:
         real = ("value", "noise", "percentile", "reliability", "weight")
         self._columns = {n: torch.from_numpy(getattr(rows, n).astype(np.int64)).to(self.device) for n in whole}
         self._columns |= {n: torch.from_numpy(getattr(rows, n).astype(np.float32)).to(self.device) for n in real}
+
+    def metric_of(self, rows: Ints) -> torch.Tensor:
+        """(n,) metric numbers on the device."""
+        import torch
+
+        return self._columns["metric"][torch.from_numpy(rows).to(self.device)]
+
+    def beginnings(self, rows: Ints) -> tuple[Ints, Ints]:
+        """(n,) numbers of what rows begin with, and (n,) tokens of each behind it; one number where none is shared."""
+        from lcbm_model.training.shared_prefix import beginnings
+
+        if not self.share_prefix:
+            return np.zeros(len(rows), np.int64), self.lengths[rows]
+        return beginnings(self._data.rows, rows)
 
     def batch(self, rows: Ints, chunks: Ints | None = None, *, cached: bool = True) -> Batch:
         """Gather rows (B,) into one padded batch.

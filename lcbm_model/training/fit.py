@@ -26,6 +26,7 @@ from lcbm_model.training.collate import Collator
 from lcbm_model.training.data import Prepared
 from lcbm_model.training.evaluate import group_figures
 from lcbm_model.training.export import export_adapter
+from lcbm_model.training.frozen_states import FrozenStates
 from lcbm_model.training.joint import CENTRES, JointHead, fit_joint, training_rows
 from lcbm_model.training.model import BehaviorModel
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
@@ -43,11 +44,15 @@ def run_fit(
     *,
     resume: bool = False,
     save: bool = True,
+    states: Path | None = None,
     report: Report = lambda event: None,
 ) -> dict[str, Any]:
     """One whole run: start the heads from a probe, train, join with a closing probe, evaluate, export.
 
     Where nothing but heads is learned (`Recipe.heads_only`), they are fitted on the frozen states and that is all.
+
+    Args:
+        states: Folder for the frozen states, which runs on the same prepared data share (default: `out`/frozen).
 
     Returns:
         The run's summary, as written to `summary.json`.
@@ -75,6 +80,8 @@ def run_fit(
     )  # fmt: skip
     model.to(device)
     collator = Collator(data, device, share_prefix=recipe.optim.share_prefix)
+    size = model.head.weight.shape[-1]
+    collator.frozen = FrozenStates(data, recipe.readout, states or out / "frozen", size=size)
     told = both(write_log(out / "log.jsonl"), report)
     first, state = None, TrainState()
     with told_memory():
@@ -83,7 +90,7 @@ def run_fit(
         trained = time.monotonic() - started
         round_weights(model)
         told({"fitting": "heads"})
-        joint = fit_joint(model, data, collator, recipe, digits=not recipe.heads_only)
+        joint = fit_joint(model, data, collator, recipe, digits=recipe.digits)
         told({"fitting": "figures"})
         figures, predictions = closing_figures(model, joint, data, collator, recipe)
     summary = {
@@ -131,6 +138,7 @@ def _train(
         start_heads(model, data, collator, recipe)
     else:
         standardise_heads(model, data, collator, recipe)
+    collator.frozen = None  # from here on the tower learns
     trainer = Trainer(
         model, data, recipe,
         collator=collator, accelerator=accelerator, folder=out / "state" if save else None, report=report,
@@ -197,7 +205,10 @@ def closing_figures(
     for split in ("validation", "test"):
         for name, rows in pick_rows(data, split, recipe.run.final_rows).items():
             digits = joint.cuts is None
-            scores = score_rows(model, collator, rows, budget=recipe.optim.micro_tokens, pooled=True, bins=digits)
+            scores = score_rows(
+                model, collator, rows,
+                budget=recipe.optim.micro_tokens, pooled=True, bins=digits, bf16=recipe.run.final_precision == "bf16",
+            )  # fmt: skip
             metric = data.rows.metric[rows]
             joined = joint.utility(scores, metric)
             bins = joint.bin_probabilities(scores, joined, metric)
@@ -235,7 +246,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.deadline and time.monotonic() - started > options.deadline:
             print(json.dumps({"skipped": recipe.run.name, "reason": "deadline"}), flush=True)
             continue
-        summary = run_fit(data, copy.deepcopy(lm), recipe, options.out / recipe.run.name, resume=options.resume)
+        summary = run_fit(
+            data, copy.deepcopy(lm), recipe, options.out / recipe.run.name,
+            resume=options.resume, states=options.out / "frozen",
+        )  # fmt: skip
         print(json.dumps({k: v for k, v in summary.items() if k != "recipe"}), flush=True)
 
 

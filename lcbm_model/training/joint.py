@@ -101,7 +101,10 @@ def _fit_metric(
     held = data.select(split="validation")
     held = _thin(held[data.rows.metric[held] == metric], recipe.run.final_rows)
     digits = head.cuts is None
-    seen = score_rows(model, collator, held, budget=recipe.optim.micro_tokens, pooled=True, bins=digits)
+    seen = score_rows(
+        model, collator, held,
+        budget=recipe.optim.micro_tokens, pooled=True, bins=digits, bf16=recipe.run.final_precision == "bf16",
+    )  # fmt: skip
     assert seen.pooled is not None
     seen.pooled = seen.pooled.cpu()
     probe, notes = _closing_probe(model, data, collator, recipe, training_rows(data, recipe, metric), seen, held)
@@ -203,17 +206,18 @@ def _closing_probe(
 
 
 def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:
-    """Rows of a metric behind a probe: whole comparison groups, at most about `readout.probe_rows`."""
+    """Rows of a metric behind a probe: whole comparison groups, at most about as many as the recipe states."""
     rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
     rows = rows[data.rows.metric[rows] == metric]
-    if len(rows) <= recipe.readout.probe_rows:
+    most = recipe.probe_rows(data.metrics[metric])
+    if len(rows) <= most:
         return rows
     groups = data.rows.pair_group[rows]
     names = np.random.default_rng(recipe.run.seed).permutation(np.unique(groups))
     per_group = len(rows) / len(names)
     if per_group < 20:
-        return rows[np.isin(groups, names[: int(recipe.readout.probe_rows / per_group)])]
-    return np.sort(np.random.default_rng(recipe.run.seed).permutation(rows)[: recipe.readout.probe_rows])
+        return rows[np.isin(groups, names[: int(most / per_group)])]
+    return np.sort(np.random.default_rng(recipe.run.seed).permutation(rows)[:most])
 
 
 def _thin(rows: Ints, most: int) -> Ints:

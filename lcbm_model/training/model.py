@@ -8,6 +8,7 @@ Legend: B rows, T tokens, D width, L pooled layers, M metrics, K = 10 bins, C ch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,6 +188,23 @@ class BehaviorModel(nn.Module):
         predicts = (at + 1 >= batch.target_start[:, None]) & (at + 1 < batch.length[:, None])
         states = self.tower.norm(hidden[:, :-1][predicts])
         return self.lm.get_output_embeddings()(states), batch.ids[:, 1:][predicts]
+
+
+@contextmanager
+def half_precision(model: BehaviorModel, device: str, *, enabled: bool) -> Iterator[None]:
+    """Frozen weights in bfloat16, and autocast to it; what learns stays float32. The weights come back unchanged."""
+    if not enabled:
+        yield
+        return
+    whole = {p: p.data for p in model.lm.parameters() if not p.requires_grad and p.dtype == torch.float32}
+    try:
+        for parameter in whole:
+            parameter.data = parameter.data.to(torch.bfloat16)
+        with torch.autocast(device, torch.bfloat16):
+            yield
+    finally:
+        for parameter, values in whole.items():
+            parameter.data = values
 
 
 def check_layers(readout: ReadoutSettings, layers: int) -> None:

@@ -9,7 +9,10 @@ import numpy.typing as npt
 import torch
 
 from lcbm_model.training.collate import Collator, Ints
-from lcbm_model.training.model import BehaviorModel
+from lcbm_model.training.model import BehaviorModel, half_precision
+
+AT_ONCE = 4000
+"""Rows whose frozen states are read before they are kept."""
 
 
 @dataclass
@@ -39,17 +42,19 @@ def score_rows(
         budget: Padded tokens of one forward pass.
         pooled: Also hand back the pooled states, on the model's device.
         bins: False stops at the last pooled block and leaves `bins` empty.
-        bf16: Autocast to bfloat16.
+        bf16: Frozen weights and autocast in bfloat16.
         cached: Start from the collator's cached states (float16) where there are some.
     """
-    kinds = np.zeros(len(rows), np.int64) if collator.kinds is None else collator.kinds[rows]
-    order = np.lexsort((collator.lengths[rows], kinds))
+    if collator.frozen is not None and pooled and not bins:
+        return _from_frozen(model, collator, rows, budget=budget, bf16=bf16)
+    passes = cut_rows(collator, rows, budget)
+    order = np.concatenate(passes) if passes else np.zeros(0, np.int64)
     was_training = model.training
     model.eval()
     parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]] = []
-    with torch.no_grad(), torch.autocast(collator.device.type, torch.bfloat16, enabled=bf16):
-        for batch_rows in cut_rows(rows[order], collator.lengths, kinds[order], budget):
-            out = model(collator.batch(batch_rows, cached=cached), bins=bins)
+    with torch.no_grad(), half_precision(model, collator.device.type, enabled=bf16):
+        for places in passes:
+            out = model(collator.batch(rows[places], cached=cached), bins=bins)
             parts.append((out.bins.float().softmax(-1), out.utility.float(), out.pooled.float() if pooled else None))
     model.train(was_training)
     back = np.argsort(order)
@@ -61,12 +66,35 @@ def score_rows(
     )
 
 
-def cut_rows(rows: Ints, lengths: Ints, kinds: Ints, budget: int) -> list[Ints]:
-    """Cut rows, sorted by kind and length, where a batch would exceed `budget` padded tokens or mix kinds."""
+def _from_frozen(model: BehaviorModel, collator: Collator, rows: Ints, *, budget: int, bf16: bool) -> Scores:
+    """Scores from states that were kept, after reading those that are missing. `AT_ONCE` rows are lost by a kill."""
+    kept = collator.frozen
+    assert kept is not None
+    collator.frozen = None
+    try:
+        missing = np.unique(kept.missing(rows))
+        for start in range(0, len(missing), AT_ONCE):
+            part = missing[start : start + AT_ONCE]
+            found = score_rows(model, collator, part, budget=budget, pooled=True, bins=False, bf16=bf16)
+            assert found.pooled is not None
+            kept.put(part, found.pooled)
+    finally:
+        collator.frozen = kept
+    states = kept.take(rows, collator.device)
+    with torch.no_grad():
+        utility = model.head(states, collator.metric_of(rows)).float().cpu().numpy()
+    return Scores(bins=np.zeros((0, 10), np.float32), utility=utility, pooled=states)
+
+
+def cut_rows(collator: Collator, rows: Ints, budget: int) -> list[Ints]:
+    """Positions in `rows` for each forward pass of at most `budget` padded tokens, whose rows begin alike."""
+    kinds, lengths = collator.beginnings(rows)
+    order = np.lexsort((lengths, kinds))
     cuts, start = [], 0
-    for stop in range(len(rows)):
-        full = (stop - start + 1) * int(lengths[rows[stop]]) > budget or kinds[stop] != kinds[start]
+    for stop in range(len(order)):
+        at, first = order[stop], order[start]
+        full = (stop - start + 1) * int(lengths[at]) > budget or kinds[at] != kinds[first]
         if full and stop > start:
             cuts.append(stop)
             start = stop
-    return np.split(rows, cuts)
+    return np.split(order, cuts) if len(order) else []

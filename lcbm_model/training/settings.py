@@ -90,6 +90,8 @@ class ReadoutSettings:
     """`probe`: start from a pairwise logistic fit on the untuned states."""
     probe_rows: int = 20000
     """Training rows behind each probe."""
+    probe_rows_of: dict[str, int] = field(default_factory=dict)
+    """The same for single metrics, where they differ."""
     probe_l2: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0)
     """Ridge penalties tried for the closing probe, where validation chooses; the opening one takes the second last."""
     probe_least_z: float = 1.0
@@ -173,6 +175,8 @@ class RunSettings:
     """Validation rows per source and metric during training; the closing evaluation takes all."""
     final_rows: int = 8000
     """Rows per source, metric and split in the closing evaluation."""
+    final_precision: Literal["fp32", "bf16"] = "fp32"
+    """Precision of the closing evaluation. On a processor with bfloat16 units `bf16` takes a third of the time."""
     patience: int = 4
     """Evaluations without a better validation figure before the run stops."""
     select_on: dict[str, float] = field(default_factory=dict)
@@ -195,10 +199,19 @@ class Recipe:
     optim: OptimSettings = field(default_factory=OptimSettings)
     run: RunSettings = field(default_factory=RunSettings)
 
+    def probe_rows(self, metric: str) -> int:
+        """Training rows behind a metric's probe, at most."""
+        return self.readout.probe_rows_of.get(metric, self.readout.probe_rows)
+
     @property
     def heads_only(self) -> bool:
         """Whether nothing of the language tower is tuned: heads are fitted on frozen states."""
         return self.lora.rank == 0 or self.optim.steps == 0
+
+    @property
+    def digits(self) -> bool:
+        """Whether the answered digit is trained. If not, no pass goes beyond the pooled blocks, except for texts."""
+        return not self.heads_only and max(self.loss.bins, self.loss.value, self.loss.pairs_bins) > 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able values."""

@@ -13,6 +13,8 @@ from lcbm_model.training.data import Rows
 
 LEAST_SHARED = 8
 """Tokens. A shorter common beginning is not worth a pass of its own."""
+FREQUENT = 8
+"""Rows. Fewer that begin exactly alike share a pass with others of their kind, behind what those have in common."""
 
 
 class SharedKeys:
@@ -39,6 +41,20 @@ def mask_behind(shared: int, own: int, device: torch.device) -> Tensor:
     row = torch.arange(own, device=device)[:, None]
     column = torch.arange(shared + own, device=device)[None]
     return (column <= row + shared)[None, None]
+
+
+def beginnings(rows: Rows, chosen: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Which of the chosen rows (n,) should stand in one forward pass, and what each then costs.
+
+    Returns:
+        numbers (n,): rows of one number begin exactly alike where that beginning is frequent, else are of one kind.
+        tokens (n,): what is left of each row behind its beginning.
+    """
+    keys, index, counts = np.unique(rows.prefix_keys[chosen], return_inverse=True, return_counts=True)
+    del keys
+    often = counts[index] >= FREQUENT
+    numbers = np.where(often, index, -1 - rows.prompt_kinds[chosen])
+    return numbers, np.where(often, rows.lengths[chosen] - rows.own_start[chosen], rows.lengths[chosen])
 
 
 def shared_length(rows: Rows, chosen: npt.NDArray[np.int64]) -> int:

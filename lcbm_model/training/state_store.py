@@ -124,12 +124,10 @@ def _compute(
     report: Callable[[dict[str, Any]], None],
 ) -> None:
     rows = np.arange(len(collator.lengths))
-    kinds = np.zeros(len(rows), np.int64) if collator.kinds is None else collator.kinds
-    order = rows[np.lexsort((collator.lengths, kinds))]
     layers, done = model.tower.layers[: store.layer], 0
     model.eval()
     with torch.no_grad():
-        for chosen in cut_rows(order, collator.lengths, kinds[order], budget):
+        for chosen in cut_rows(collator, rows, budget):
             batch = collator.batch(chosen, cached=False)
             *_, (_, hidden, shared) = model.walk(batch, layers)
             before = shared[0].cpu().numpy() if shared is not None else np.zeros((0, hidden.shape[-1]), np.float32)
@@ -137,5 +135,5 @@ def _compute(
                 own = hidden[at, : collator.lengths[row] - len(before)].cpu().numpy()
                 store.put(row, np.concatenate([before, own]))
             done += len(chosen)
-            report({"caching": done, "of": len(order)})
+            report({"caching": done, "of": len(rows)})
     store.flush()

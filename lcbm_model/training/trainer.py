@@ -21,7 +21,7 @@ from lcbm_model.training.checkpoint import TrainState, load_state, save_state
 from lcbm_model.training.collate import Batch, Collator, Ints, MixSampler, micro_batches
 from lcbm_model.training.data import TEXT, Prepared
 from lcbm_model.training.evaluate import group_figures, headline_figure
-from lcbm_model.training.model import BehaviorModel, Readout
+from lcbm_model.training.model import BehaviorModel, Readout, half_precision
 from lcbm_model.training.scoring import score_rows
 from lcbm_model.training.settings import Recipe
 
@@ -49,8 +49,9 @@ class Trainer:
         run, optim = recipe.run, recipe.optim
         rows = data.select(split="train", half=run.half, fraction=run.fraction)
         self._sampler = MixSampler(
-            data, rows, run.mix, tokens=optim.tokens_per_step, size=optim.group_size, seed=run.seed
-        )
+            data, rows, run.mix,
+            tokens=optim.tokens_per_step, size=optim.group_size, seed=run.seed, alike=optim.share_prefix,
+        )  # fmt: skip
         self._sources = torch.from_numpy(data.rows.source.astype(np.int64)).to(collator.device)
         self._optimizer = torch.optim.AdamW(self._parameter_groups(), betas=(0.9, 0.98))
         self._wrapped, self._optimizer = accelerator.prepare(model, self._optimizer)
@@ -66,11 +67,12 @@ class Trainer:
         if resume and self._folder is not None:
             self._resume()
         started, tokens = time.monotonic(), 0
-        while self.state.step < self.recipe.optim.steps and not self.state.stopped:
-            terms, seen = self._step(self.state.step)
-            tokens += seen
-            self.state.step += 1
-            self._after_step(terms, tokens / (time.monotonic() - started))
+        with half_precision(self.model, self._collator.device.type, enabled=self.recipe.run.precision == "bf16"):
+            while self.state.step < self.recipe.optim.steps and not self.state.stopped:
+                terms, seen = self._step(self.state.step)
+                tokens += seen
+                self.state.step += 1
+                self._after_step(terms, tokens / (time.monotonic() - started))
         if self.state.best:
             self._restore(self.state.best)
         return self.state
@@ -120,11 +122,12 @@ class Trainer:
             group["lr"] = group["base_lr"] * scale
         sums: dict[str, Tensor] = {}
         seen = 0
-        for rows, chunk in micro_batches(chunks, self._collator.lengths, optim.micro_tokens, self._collator.kinds):
+        begun = self._collator.beginnings(np.concatenate(chunks))
+        for rows, chunk in micro_batches(chunks, *begun, optim.micro_tokens):
             batch = self._collator.batch(rows, chunk)
             bf16 = self.recipe.run.precision == "bf16"
             with torch.autocast(self._collator.device.type, torch.bfloat16, enabled=bf16):
-                out = self._wrapped(batch)
+                out = self._wrapped(batch, bins=self.recipe.digits or batch.has_text)
             terms = self._losses(out, batch)
             share = len(rows) / rows_total
             accelerator.backward(sum(terms.values()) * share)
@@ -151,7 +154,10 @@ class Trainer:
         asked = batch.metric != TEXT
         weight = batch.weight * asked
         reliability = batch.reliability.clamp_max(weights.most_reliable)
-        expected = losses.expected_percentile(out.bins.float()) / 10
+
+        def expected() -> Tensor:
+            return losses.expected_percentile(out.bins.float())
+
         pairs = (
             batch.value,
             batch.noise,
@@ -161,9 +167,13 @@ class Trainer:
             "bins": (weights.bins, lambda: losses.bins_loss(out.bins.float(), batch.percentile, reliability, weight)),
             "value": (weights.value, lambda: losses.value_loss(out.bins.float(), batch.percentile, weight)),
             "pairs": (weights.pairs, lambda: losses.pair_loss(out.utility.float(), *pairs)),
-            "pairs_bins": (weights.pairs_bins, lambda: losses.pair_loss(expected, *pairs)),
+            "pairs_bins": (
+                weights.pairs_bins,
+                lambda: losses.pair_loss(losses.expected_percentile(out.bins.float()) / 10, *pairs),
+            ),
         }
-        found = {name: factor * term() for name, (factor, term) in terms.items() if factor > 0}
+        told = {name for name in terms if name == "pairs" or len(out.bins)}
+        found = {name: factor * term() for name, (factor, term) in terms.items() if factor > 0 and name in told}
         if batch.has_text and weights.text > 0:
             found["text"] = weights.text * losses.text_loss(out.text_logits, out.text_targets)
         return found
@@ -225,9 +235,12 @@ def validation_figures(
     bf16 = recipe.run.precision == "bf16"
     figures: dict[str, dict[str, float]] = {}
     for name, chosen in rows.items():
-        scores = score_rows(model, collator, chosen, budget=recipe.optim.micro_tokens, bf16=bf16, cached=True)
-        expected = scores.bins @ (np.arange(scores.bins.shape[1]) + 0.5)
-        figures[f"{name}/bins"] = group_figures(data.rows, chosen, expected.astype(np.float64))
+        scores = score_rows(
+            model, collator, chosen, budget=recipe.optim.micro_tokens, bins=recipe.digits, bf16=bf16, cached=True
+        )
+        if recipe.digits:
+            expected = scores.bins @ (np.arange(scores.bins.shape[1]) + 0.5)
+            figures[f"{name}/bins"] = group_figures(data.rows, chosen, expected.astype(np.float64))
         figures[f"{name}/head"] = group_figures(data.rows, chosen, scores.utility.astype(np.float64))
     return figures
 

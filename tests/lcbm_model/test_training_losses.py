@@ -106,7 +106,8 @@ def test_a_probe_finds_the_direction_that_wins() -> None:
 def test_an_epoch_shows_every_row_once(sizes: list[int], size: int, seed: int) -> None:
     groups = np.repeat(np.arange(len(sizes)), sizes)
     rows = np.arange(len(groups)) + 100
-    sampler = ChunkSampler(rows, groups, np.full(len(rows), 7), size=size, seed=seed)
+    alike = groups % 2 if seed % 2 else None
+    sampler = ChunkSampler(rows, groups, np.full(len(rows), 7), size=size, seed=seed, alike=alike)
     chunks = sampler.take(0, sampler.chunks)
     assert sorted(np.concatenate(chunks).tolist()) == rows.tolist()
     assert all(len(c) <= size and len(set(groups[c - 100].tolist())) == 1 for c in chunks)
@@ -117,7 +118,7 @@ def test_an_epoch_shows_every_row_once(sizes: list[int], size: int, seed: int) -
 def test_micro_batches_cut_no_chunk_and_keep_the_budget(lengths: list[int], budget: int) -> None:
     chunks = [np.array([i]) for i in range(len(lengths))]
     kinds = np.arange(len(lengths)) % 2
-    found = list(micro_batches(chunks, np.array(lengths), budget, kinds))
+    found = list(micro_batches(chunks, kinds, np.array(lengths), budget))
     assert sorted(np.concatenate([rows for rows, _ in found]).tolist()) == list(range(len(lengths)))
     for rows, _ in found:
         assert len({int(k) for k in kinds[rows]}) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from lcbm_model.training.base import load_base  # noqa: E402
 from lcbm_model.training.collate import Collator  # noqa: E402
 from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
 from lcbm_model.training.fit import run_fit  # noqa: E402
-from lcbm_model.training.model import BehaviorModel  # noqa: E402
+from lcbm_model.training.frozen_states import FrozenStates  # noqa: E402
+from lcbm_model.training.model import BehaviorModel, half_precision  # noqa: E402
 from lcbm_model.training.run import train_recipe  # noqa: E402
 from lcbm_model.training.scoring import score_rows  # noqa: E402
 from lcbm_model.training.state_store import cached_states  # noqa: E402
@@ -57,11 +59,12 @@ def reloaded_utilities(run: Path, rows: Path, names: set[str]) -> dict[str, floa
     return {r.id: float(a.utility or 0) for r, a in zip(records, answers, strict=True)}
 
 
-@pytest.mark.parametrize("kind", ["tuned", "heads", "upper layers", "text only"])
+@pytest.mark.parametrize("kind", ["tuned", "heads", "upper layers", "text only", "no digits"])
 def test_reloaded_scores_equal_the_saved_ones(kind: str, base: Path, rows: Path, tmp_path: Path) -> None:
     changes: dict[str, dict[str, Any]] = {
         "tuned": {},
         "heads": {"lora": {"rank": 0}, "optim": {"steps": 0, "share_prefix": True}, "readout": {"last_layers": [1]}},
+        "no digits": {"loss": {"bins": 0, "value": 0, "pairs_bins": 0}, "run": {"precision": "bf16"}},
         "text only": {"base": {"architecture": "causal"}, "optim": {"share_prefix": True}},
         "upper layers": {"lora": {"first_layer": 2}, "optim": {"cache_states": True, "share_prefix": True}},
     }[kind]
@@ -97,13 +100,50 @@ def test_a_head_without_trained_digits_states_bins_of_its_own(base: Path, rows: 
     assert all(sum(a.bins) == pytest.approx(1) for a in answers)
 
 
-def test_shared_prefixes_and_cached_states_change_nothing(prepared: Prepared, base: Path, tmp_path: Path) -> None:
-    recipe = tiny_recipe(base, tmp_path, lora={"rank": 0})
-    channels = prepared.pictures.shape[-1]
-    model = BehaviorModel(
-        load_base(base), digit_ids=prepared.digit_ids, metrics=len(prepared.metrics), channels=channels,
-        lora=recipe.lora, readout=recipe.readout,
+class Killed(Exception):
+    pass
+
+
+def tiny_behavior_model(prepared: Prepared, base: Path, folder: Path, *, rank: int) -> BehaviorModel:
+    recipe = tiny_recipe(base, folder, lora={"rank": rank})
+    return BehaviorModel(
+        load_base(base), digit_ids=prepared.digit_ids, metrics=len(prepared.metrics),
+        channels=prepared.pictures.shape[-1], lora=recipe.lora, readout=recipe.readout,
     )  # fmt: skip
+
+
+def test_frozen_states_stand_for_the_forward_pass(prepared: Prepared, base: Path, tmp_path: Path) -> None:
+    model = tiny_behavior_model(prepared, base, tmp_path, rank=0)
+    readout = tiny_recipe(base, tmp_path).readout
+    chosen = np.flatnonzero(prepared.rows.metric >= 0)[:9]
+    collator = Collator(prepared, "cpu", share_prefix=True)
+    asked: dict[str, Any] = {"budget": 20_000, "pooled": True, "bins": False}
+    direct = score_rows(model, collator, chosen, **asked)
+    size = direct.pooled.shape[1]
+    collator.frozen = FrozenStates(prepared, readout, tmp_path / "frozen", size=size)
+    score_rows(model, collator, chosen[3:], **asked)
+    assert collator.frozen.missing(chosen).tolist() == chosen[:3].tolist()
+    kept = score_rows(model, collator, chosen, **asked)
+    assert torch.allclose(kept.pooled, direct.pooled, atol=1e-5)
+    assert np.allclose(kept.utility, direct.utility, atol=1e-5)
+    again = FrozenStates(prepared, readout, tmp_path / "frozen", size=size)
+    assert torch.equal(again.take(chosen, torch.device("cpu")), kept.pooled)
+    other = replace(readout, layers=(1,))
+    assert len(FrozenStates(prepared, other, tmp_path / "frozen", size=size).missing(chosen)) == len(chosen)
+
+
+def test_half_precision_gives_the_weights_back(prepared: Prepared, base: Path, tmp_path: Path) -> None:
+    model = tiny_behavior_model(prepared, base, tmp_path, rank=2)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    with half_precision(model, "cpu", enabled=True):
+        kinds = {p.dtype for p in model.lm.parameters() if not p.requires_grad}
+        assert kinds == {torch.bfloat16}
+        assert {p.dtype for p in model.trainable().values()} == {torch.float32}
+    assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
+
+
+def test_shared_prefixes_and_cached_states_change_nothing(prepared: Prepared, base: Path, tmp_path: Path) -> None:
+    model = tiny_behavior_model(prepared, base, tmp_path, rank=0)
     plain, shared = Collator(prepared, "cpu"), Collator(prepared, "cpu", share_prefix=True)
     chosen = np.random.default_rng(0).permutation(len(prepared.rows))[:40]
     batch = shared.batch(chosen[prepared.rows.metric[chosen] >= 0])
@@ -117,10 +157,6 @@ def test_shared_prefixes_and_cached_states_change_nothing(prepared: Prepared, ba
         cached = score_rows(model, collator, chosen, budget=20_000, pooled=True, cached=True)
         assert torch.allclose(whole.pooled, cached.pooled, atol=0.02)  # states are kept in float16
         assert not torch.equal(whole.pooled, cached.pooled)
-
-
-class Killed(Exception):
-    pass
 
 
 def test_a_killed_run_ends_like_an_unbroken_one(base: Path, rows: Path, tmp_path: Path) -> None:
