@@ -1,0 +1,13 @@
+"""Scores kept between runs: a `Simulator` around a `Simulator`, with one SQLite file under it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cached": ["CachedSimulator"],
+        "settings": ["cache_file", "cached", "scoring_anew"],
+        "statistics": ["CacheStatistics", "CheckpointStatistics"],
+        "store": ["ScoreStore"],
+    },
+)
