@@ -25,6 +25,7 @@ class SimulatorIdentity(BaseModel):
     readout: str = Field(default="bins", description="'bins': next-token digits; 'bins+value': with a value head.")
     calibration_id: str | None = Field(default=None, description="None: intervals are the model's own, uncalibrated.")
     metrics: tuple[str, ...] = Field(default=(), description="Metrics it was tuned on; empty where untuned.")
+    precision: str = Field(default="float32", description="Number type of the forward pass: 'float32', 'bfloat16'.")
 
     @property
     def label(self) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lcbm_model.backbone.adapter import Adapter, ValueHead
 from lcbm_model.backbone.chat import PromptEncoder
+from lcbm_model.backbone.turns import Turns
 from lcbm_model.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Backbone:
         tokenizer: Its tokenizer, with `<image>` where the model sees.
         base_hash: SHA-256 that adapters are tied to.
         adapter: What was merged in, or None.
-        lock: Held by whoever runs the model: tokenizers and hooks are not made for two threads at once.
+        lock: Held by whoever runs the model: tokenizers and hooks are not made for two threads at once. Handed on in
+            the order it was asked for; long work gives it back between passes.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Backbone:
         self._make_eyes = make_eyes
         self.image_token = image_token if make_eyes else None
         self.tokens_per_picture = tokens_per_picture if make_eyes else 0
-        self.lock = threading.RLock()
+        self.lock = Turns()
         if adapter is not None:
             _check_heads(adapter, layers=len(self.layers), width=language_model.get_input_embeddings().weight.shape[1])
 

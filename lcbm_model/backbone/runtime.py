@@ -78,6 +78,32 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
     return known[dtype]
 
 
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is multiplied in hardware there: GPUs that say so, processors with matrix or dot-product units.
+
+    Elsewhere it runs several times slower than float32.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Private names, as torch has no public ones: where they are gone, the answer is no.
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return device.type == "cpu" and any(bool(getattr(torch.cpu, name, bool)()) for name in checks)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on whatever device."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        sign in said for sign in ("can't allocate memory", "not enough memory", "out of memory")
+    )
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silences transformers' progress bars and chatter inside the block and restores both after it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,5 +63,31 @@ class Simulator(Protocol):
 
         Raises:
             BackendError: No content could be scored.
+        """
+        ...
+
+
+@runtime_checkable
+class StreamingSimulator(Simulator, Protocol):
+    """A simulator that hands out predictions while it still works on others.
+
+    Callers use `lcbm_model.simulator.predict_stream`, which serves the other simulators too.
+    """
+
+    def predict_stream(
+        self,
+        contents: Sequence[Content],
+        metric: str | Metric,
+        context: Context | None = None,
+        *,
+        cancelled: Callable[[], bool] = ...,
+    ) -> Iterator[tuple[int, Prediction]]:
+        """Each content's index and prediction, as batches finish; every index once, in any order.
+
+        Args:
+            cancelled: Asked between batches; once it says so the iterator ends.
+
+        Raises:
+            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
         """
         ...

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
 from lcbm_model.simulator.calibration import compare_predictions
+from lcbm_model.simulator.stream import never, predict_stream
 
 
 class EnsembleSimulator:
@@ -46,15 +49,51 @@ class EnsembleSimulator:
             readout="+".join(sorted({p.readout for p in parts})),
             calibration_id="+".join(calibrations) if len(calibrations) == len(parts) else None,
             metrics=tuple(m for m in parts[0].metrics if all(m in p.metrics for p in parts)),
+            precision="+".join(sorted({p.precision for p in parts})),
         )
 
     def predict(
         self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
     ) -> list[Prediction]:
         """Mean prediction for each content. An item that one member cannot score carries that member's error."""
-        name, identity = get_metric(metric).name, self.identity
-        columns = [member.predict(contents, metric, context) for member in self.members]
-        return [_mean(row, name, identity) for row in zip(*columns, strict=True)]
+        answers = dict(self.predict_stream(contents, metric, context))
+        return [answers[i] for i in range(len(contents))]
+
+    def predict_stream(
+        self,
+        contents: Sequence[Content],
+        metric: str | Metric,
+        context: Context | None = None,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Iterator[tuple[int, Prediction]]:
+        """Each content's index and mean prediction, as soon as every member has answered; every index once.
+
+        Args:
+            cancelled: Asked by every member between its batches; once it says so the iterator ends.
+
+        Raises:
+            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
+        """
+        asked = get_metric(metric)
+        streams = [predict_stream(member, contents, asked, context, cancelled=cancelled) for member in self.members]
+        return self._joined(streams, asked.name)
+
+    def _joined(
+        self, streams: Sequence[Iterator[tuple[int, Prediction]]], metric: str
+    ) -> Iterator[tuple[int, Prediction]]:
+        """One answer of each member in turn; they may come in different orders."""
+        identity = self.identity
+        found: dict[int, dict[int, Prediction]] = defaultdict(dict)
+        for answers in zip_longest(*streams):
+            for member, answer in enumerate(answers):
+                if answer is None:  # this member was cancelled, the others notice at their next batch
+                    continue
+                index, prediction = answer
+                found[index][member] = prediction
+                if len(found[index]) == len(self.members):
+                    row = found.pop(index)
+                    yield index, _mean([row[i] for i in range(len(self.members))], metric, identity)
 
     def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
         """Probability that each mean prediction does best; sums to 1.

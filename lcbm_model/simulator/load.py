@@ -12,7 +12,7 @@ def load_simulator(
     *,
     device: str = "auto",
     dtype: str = "auto",
-    batch_size: int = 32,
+    pass_tokens: int | None = None,
     calibrated: bool = True,
 ) -> Simulator:
     """The simulator of a name. Weights are loaded once per process; a second call is cheap.
@@ -20,11 +20,14 @@ def load_simulator(
     Args:
         name: "embedded" (the shipped checkpoint, else the untuned base), "embedded-untuned", a shipped checkpoint's
             name, an adapter folder that `lcbm train` wrote, a Hugging Face folder or hub name ("owner/model"), or
-            "openai:MODEL@BASE_URL" for a chat endpoint that shows log-probabilities.
+            "openai:MODEL@BASE_URL" for a chat endpoint that shows log-probabilities, "vllm:NAME" for one of these
+            names run by vLLM in this process, "vllm:NAME@BASE_URL" for a vLLM server that serves it.
             Several names joined by "+" give their mean.
         device: "auto", "cpu", "cuda:0", ...
-        dtype: "auto", "float32", "bfloat16", "float16".
-        batch_size: Prompts scored at once.
+        dtype: "auto" (bfloat16 on a GPU, float32 on a processor), "float32", "bfloat16", "float16". bfloat16 moves
+            probabilities by up to about 0.02; on a processor it pays only where `has_fast_bfloat16` says so. The
+            simulator's identity names it.
+        pass_tokens: Tokens of one forward pass, shared ones counted once: bounds the memory. None: by the device.
         calibrated: Whether to apply the calibration stored beside the checkpoint.
 
     Raises:
@@ -37,12 +40,16 @@ def load_simulator(
 
         model, _, base_url = text.removeprefix("openai:").partition("@")
         return OpenAICompatibleSimulator(model or None, base_url or None)
+    if text.startswith("vllm:"):
+        from lcbm_model.simulator.vllm_load import load_vllm
+
+        return load_vllm(text.removeprefix("vllm:"), dtype=dtype, calibrated=calibrated)
     if "+" in text and not Path(text).exists():
         from lcbm_model.simulator.ensemble import EnsembleSimulator
 
         kwargs = {"device": device, "dtype": dtype}
         parts = [part.strip() for part in text.split("+")]
-        members = [load_simulator(part, batch_size=batch_size, calibrated=calibrated, **kwargs) for part in parts]
+        members = [load_simulator(part, pass_tokens=pass_tokens, calibrated=calibrated, **kwargs) for part in parts]
         return EnsembleSimulator(members)
     from lcbm_model.backbone.loader import load_backbone
     from lcbm_model.simulator.conformal import load_calibration
@@ -52,4 +59,4 @@ def load_simulator(
     adapter = backbone.adapter
     stored = adapter.folder / adapter.spec.calibration if adapter and adapter.spec.calibration else None
     calibration = load_calibration(stored) if stored and calibrated else None
-    return LocalSimulator(backbone, calibration=calibration, batch_size=batch_size)
+    return LocalSimulator(backbone, calibration=calibration, pass_tokens=pass_tokens)

@@ -57,13 +57,13 @@ def plain_bins(backbone: Backbone, content: Content, context: Context | None = N
 @given(
     texts=st.lists(st.text(min_size=1, max_size=40).filter(lambda t: bool(t.strip())), min_size=1, max_size=9),
     topics=st.lists(st.sampled_from(["bread", "tea", None]), min_size=9, max_size=9),
-    batch_size=st.integers(1, 5),
+    pass_tokens=st.integers(1, 900),
 )
 def test_batches_on_a_shared_prefix_equal_one_by_one(
-    tiny: Backbone, texts: list[str], topics: list[str | None], batch_size: int
+    tiny: Backbone, texts: list[str], topics: list[str | None], pass_tokens: int
 ) -> None:
     contents = [Content(text=text, topic=topic) for text, topic in zip(texts, topics, strict=False)]
-    answers = LocalSimulator(tiny, batch_size=batch_size).predict(contents, CLICKS)
+    answers = LocalSimulator(tiny, pass_tokens=pass_tokens).predict(contents, CLICKS)
     for content, answer in zip(contents, answers, strict=True):
         assert answer.bins == pytest.approx(plain_bins(tiny, content), abs=1e-4)
 
@@ -81,7 +81,7 @@ def test_a_picture_is_looked_at_once_for_equal_bytes(tiny: Backbone, picture: Pa
     copy.write_bytes(picture.read_bytes())
     simulator = LocalSimulator(tiny)
     simulator.predict([Content(text="a", media=(Media(path=p),)) for p in (picture, copy)], CLICKS)
-    assert len(simulator._pictures) == 1
+    assert len(simulator._scorer.pictures) == 1
 
 
 def test_embedded_model_equals_its_plain_forward(embedded: LocalSimulator) -> None:
@@ -152,8 +152,8 @@ def test_identity_says_untuned(tiny: Backbone) -> None:
 
 
 def test_settings_are_checked(tiny: Backbone) -> None:
-    with pytest.raises(SettingsError, match="batch_size"):
-        LocalSimulator(tiny, batch_size=0)
+    with pytest.raises(SettingsError, match="pass_tokens"):
+        LocalSimulator(tiny, pass_tokens=0)
     with pytest.raises(SettingsError, match="device"):
         load_backbone("embedded", device="cuda:99")
 
