@@ -1,4 +1,4 @@
-"""One chat endpoint that speaks OpenAI's protocol (hosted, vLLM, llama.cpp, Ollama), asked carefully.
+"""One endpoint that speaks OpenAI's protocol (hosted, vLLM, llama.cpp, Ollama), asked carefully.
 
 The official client keeps retries and timeouts; around it stand a bound on what is read, the dialects that servers of
 different age understand, and one plain error for everything that can go wrong.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4 * 1024 * 1024
 """Most of an answer that is read, so that a broken server cannot fill the memory."""
+
+
+class Refused(BackendError):
+    """The server is there and will not take this request: what was asked is at fault, not the server."""
 
 
 class ChatEndpoint:
@@ -69,28 +73,71 @@ class ChatEndpoint:
         """
         import openai
 
-        try:
+        def asked() -> bytes:
             while True:
                 try:
-                    return self._decode(self._post(chat, dialects[self._dialect]))
+                    settings = {"messages": chat, **dialects[self._dialect]}
+                    return self._read(self._client.chat.completions.with_streaming_response.create, settings)
                 except (openai.BadRequestError, openai.UnprocessableEntityError):
                     if self._dialect + 1 >= len(dialects):
                         raise
                     self._dialect += 1
-        except openai.APITimeoutError as error:
-            raise self.failed(f"did not answer within {self.timeout:g} s", "Raise the timeout") from error
-        except openai.APIConnectionError as error:
-            problem = f"cannot be reached ({error.__cause__ or error})"
-            raise self.failed(problem, f"Start the server or mend {self.settings}BASE_URL") from error
-        except openai.AuthenticationError as error:
-            raise self.failed("refused the key", f"Set {self.settings}API_KEY") from error
-        except openai.NotFoundError as error:
-            remedy = f"Check {self.settings}MODEL and that the base URL ends where the API begins (often /v1)"
-            raise self.failed(f"knows no such path or model {self.model!r}", remedy) from error
-        except openai.APIStatusError as error:
-            raise self.failed(f"answered HTTP {error.status_code}", "Look at the server's log") from error
-        except _transport_errors() as error:
-            raise self.failed(f"broke off ({error})", "Try again or look at the server's log") from error
+
+        return self._decode(self._careful(asked))
+
+    def complete(self, prompts: Sequence[Sequence[int]], **settings: Any) -> dict[str, Any]:
+        """The decoded body of one completion of many prompts, each a list of token ids.
+
+        Raises:
+            Refused: HTTP 400 or 422.
+            BackendError: As for `ask`.
+        """
+        create = self._client.completions.with_streaming_response.create
+        asked = {"prompt": [list(ids) for ids in prompts], **settings}
+        return self._decode(self._careful(lambda: self._read(create, asked)))
+
+    def models(self) -> list[dict[str, Any]]:
+        """What the server says of the models it has: `id`, and from vLLM `root`, `parent`, `max_model_len`.
+
+        Raises:
+            BackendError: As for `ask`, or no list of models.
+        """
+        listing = self._client.models.with_streaming_response.list
+        body = self._decode(self._careful(lambda: self._read(listing, None)))
+        cards = body.get("data")
+        if not isinstance(cards, list) or not all(isinstance(c, dict) and isinstance(c.get("id"), str) for c in cards):
+            raise self.failed(f"answered no list of models: {shown(str(body))}", f"Check {self.settings}BASE_URL")
+        return cards
+
+    def _careful(self, send: Callable[[], bytes]) -> bytes:
+        """A body, once more where the connection broke while it was read, with one plain error for all that fails."""
+        import openai
+
+        left, pause = self._client.max_retries, 0.5
+        while True:
+            try:
+                return send()
+            except openai.APITimeoutError as error:
+                raise self.failed(f"did not answer within {self.timeout:g} s", "Raise the timeout") from error
+            except openai.APIConnectionError as error:
+                problem = f"cannot be reached ({error.__cause__ or error})"
+                raise self.failed(problem, f"Start the server or mend {self.settings}BASE_URL") from error
+            except openai.AuthenticationError as error:
+                raise self.failed("refused the key", f"Set {self.settings}API_KEY") from error
+            except openai.NotFoundError as error:
+                remedy = f"Check {self.settings}MODEL and that the base URL ends where the API begins (often /v1)"
+                raise self.failed(f"knows no such path or model {self.model!r}", remedy) from error
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                said = f": {shown(error.message)}" if error.message else ""
+                raise Refused(f"{self.who} at {self.where} answered HTTP {error.status_code}{said}") from error
+            except openai.APIStatusError as error:
+                raise self.failed(f"answered HTTP {error.status_code}", "Look at the server's log") from error
+            except _transport_errors() as error:
+                if not left:
+                    raise self.failed(f"broke off ({error})", "Try again or look at the server's log") from error
+                left -= 1
+                time.sleep(pause)
+                pause = min(2 * pause, 8.0)
 
     def failed(self, problem: str, remedy: str) -> BackendError:
         """The error to raise, naming who asked and where."""
@@ -101,14 +148,11 @@ class ChatEndpoint:
         text = body[:200].decode("utf-8", "replace") if isinstance(body, bytes) else body
         return self.failed(f"answered no chat completion: {shown(text)}", f"Check {self.settings}BASE_URL")
 
-    def _post(self, chat: Sequence[Mapping[str, Any]], dialect: Mapping[str, Any]) -> bytes:
+    def _read(self, request: Callable[..., Any], settings: Mapping[str, Any] | None) -> bytes:
         """The raw body, read only as far as `MAX_BYTES` and the timeout allow."""
         began, body = time.monotonic(), bytearray()
-        with self._client.chat.completions.with_streaming_response.create(
-            model=self.model,
-            messages=chat,  # type: ignore[arg-type]
-            **dialect,
-        ) as response:
+        kwargs = {"model": self.model, **settings} if settings is not None else {}
+        with request(**kwargs) as response:
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > MAX_BYTES:

@@ -18,6 +18,8 @@ CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 """Adapters shipped with the package: `lcbm-smol`, ..."""
 UNTUNED = "embedded-untuned"
 TOKENS_PER_PICTURE = 64
+BEHAVIOR = "behavior"
+"""Folder inside a merged checkpoint with what is left of its adapter once the LoRA is in the weights."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _LOADED: dict[tuple[str, ...], Backbone] = {}
 _LOADING = threading.RLock()
@@ -46,7 +48,7 @@ def load_backbone(
     """
     where = choose_device(device)
     kind = choose_dtype(dtype, where)
-    source = _resolve(name)
+    source = resolve_source(name)
     if fresh:
         return _load(source, where, kind)
     stamp = str((source / "lcbm.json").stat().st_mtime_ns) if isinstance(source, Path) and is_adapter(source) else ""
@@ -63,8 +65,12 @@ def release_backbones() -> None:
         _LOADED.clear()
 
 
-def _resolve(name: str | Path) -> Path | str:
-    """An existing folder, a hub name, or `UNTUNED`."""
+def resolve_source(name: str | Path) -> Path | str:
+    """What a name of `load_backbone` stands for: an existing folder, a hub name, or `UNTUNED`.
+
+    Raises:
+        SettingsError: The name fits nothing.
+    """
     text = str(name)
     if text == "embedded":
         return CHECKPOINTS / "lcbm-smol" if is_adapter(CHECKPOINTS / "lcbm-smol") else UNTUNED
@@ -101,7 +107,7 @@ def _load_packaged(device: Any, dtype: Any) -> Backbone:
 
 def _load_adapter(folder: Path, device: Any, dtype: Any) -> Backbone:
     adapter = read_adapter(folder)
-    base = _load(_resolve(adapter.spec.base), device, dtype)
+    base = _load(resolve_source(adapter.spec.base), device, dtype)
     if base.base_hash != adapter.spec.base_hash:
         remedy = f"Install or name the base it was trained on ({adapter.spec.base}), or train the adapter again"
         raise CheckpointError(str(folder), "was trained on another base", value=base.base_hash[:16], remedy=remedy)
@@ -135,7 +141,17 @@ def _load_hugging_face(source: Path | str, device: Any, dtype: Any) -> Backbone:
     if config.model_type == "llava":
         return _load_llava(source, device, dtype)
     model, tokenizer = _pretrained("AutoModelForCausalLM", source, dtype)
-    return Backbone(str(source), model.to(device), tokenizer, base_hash=_weights_hash(source, model), base=str(source))
+    # A merged checkpoint brings the rest of its adapter along: template, value heads, calibration.
+    behavior = source / BEHAVIOR if isinstance(source, Path) else None
+    adapter = read_adapter(behavior) if behavior is not None and is_adapter(behavior) else None
+    return Backbone(
+        adapter.spec.name if adapter else str(source),
+        model.to(device),
+        tokenizer,
+        base_hash=weights_hash(source, model.config),
+        base=str(source),
+        adapter=adapter,
+    )
 
 
 def _assembled(folder: Path, base_hash: str, name: str, device: Any, dtype: Any, *, base: str) -> Backbone:
@@ -168,7 +184,7 @@ def _load_llava(source: Path | str, device: Any, dtype: Any) -> Backbone:
         str(source),
         model,
         tokenizer,
-        base_hash=_weights_hash(source, model),
+        base_hash=weights_hash(source, model.config),
         base=str(source),
         make_eyes=lambda _: eyes,
         image_token=model.config.image_token_index,
@@ -192,14 +208,14 @@ def _pretrained(kind: str, source: Path | str, dtype: Any) -> tuple[Any, Any]:
     return model.eval().requires_grad_(False), tokenizer
 
 
-def _weights_hash(source: Path | str, model: Any) -> str:
+def weights_hash(source: Path | str, config: Any) -> str:
     """SHA-256 over a folder's safetensors files; for a hub model over its name and commit."""
     if isinstance(source, Path):
         total = hashlib.sha256()
         for path in sorted(source.glob("*.safetensors")):
             total.update(packaged.file_hash(path).encode())
         return total.hexdigest()
-    commit = getattr(model.config, "_commit_hash", None) or "unknown"
+    commit = getattr(config, "_commit_hash", None) or "unknown"
     return hashlib.sha256(f"{source}@{commit}".encode()).hexdigest()
 
 

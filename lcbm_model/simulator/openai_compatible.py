@@ -11,8 +11,7 @@ import hashlib
 import io
 import math
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lcbm_model.behavior import N_BINS
@@ -23,7 +22,9 @@ from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context
 from lcbm_model.simulator.calibration import compare_predictions
+from lcbm_model.simulator.partial import ask_each, gather
 from lcbm_model.simulator.raw_scale import on_raw_scale
+from lcbm_model.simulator.stream import never
 from lcbm_model.verbalize import IMAGE, Prompt, behavior_prompt
 
 LEAST_MASS = 0.05
@@ -90,13 +91,39 @@ class OpenAICompatibleSimulator:
 
         Raises:
             MetricError: Nobody defined the metric.
+            PartialAnswer: The endpoint failed midway; what was finished is in the error.
             BackendError: The endpoint is gone, or shows no log-probabilities.
         """
         asked = get_metric(metric)
-        if not contents:
-            return []
-        with ThreadPoolExecutor(min(self.concurrency, len(contents))) as pool:
-            return list(pool.map(lambda content: self._one(content, asked, context), contents))
+        stream = self._stream(contents, asked, context, never)
+        return gather(stream, len(contents), metric=asked.name, identity=self.identity)
+
+    def predict_stream(
+        self,
+        contents: Sequence[Content],
+        metric: str | Metric,
+        context: Context | None = None,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Iterator[tuple[int, Prediction]]:
+        """Each content's index and prediction, as answers come; every index once, in any order.
+
+        Args:
+            cancelled: Asked before each request; once it says so the iterator ends.
+
+        Raises:
+            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
+            BackendError: The endpoint is gone; raised behind what was finished.
+        """
+        return self._stream(contents, get_metric(metric), context, cancelled)
+
+    def _stream(
+        self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[int, Prediction]]:
+        def one(content: Content) -> Prediction:
+            return self._one(content, metric, context)
+
+        return ask_each(contents, one, concurrency=self.concurrency, cancelled=cancelled)
 
     def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
         """Probability that each of several predictions does best; sums to 1.
