@@ -143,11 +143,11 @@ def attend(
     *,
     tree: Tree,
     scaling: float | None = None,
-    **_: Any,
+    **__: Any,
 ) -> tuple[Tensor, None]:
     """Attention (1, T, H, d) over a tree; query (1, H, T, d), key and value (1, K, T, d), H a multiple of K."""
     _, heads, length, width = query.shape
-    layer = module.layer_idx
+    layer: Any = module.layer_idx
     keys, values = tree.join(layer, key, value)
     own = key.shape[1]
     out = query.new_empty(1, length, heads, width)

@@ -28,14 +28,21 @@ class Scorer:
     Args:
         pass_tokens: Tokens of one forward pass, shared ones counted once: this bounds the memory. A single prompt
             may exceed it. Halved for good when memory runs out. None: 2,048 on a processor, 16,384 on a GPU.
+        engine: How passes are run; None packs wherever the architecture allows it.
     """
 
-    def __init__(self, backbone: Backbone, *, pass_tokens: int | None = None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        pass_tokens: int | None = None,
+        engine: Callable[[Backbone], Engine] | None = None,
+    ) -> None:
         self.backbone = backbone
         self.pass_tokens = pass_tokens or (PASS_TOKENS if backbone.device.type == "cpu" else PASS_TOKENS_ON_GPU)
         self.pictures = PictureCache(backbone)
         self._readout = ReadOut(backbone)
-        self._packs = can_pack(backbone)
+        self._engine = engine or (PackedEngine if can_pack(backbone) else PaddedEngine)
 
     def read(
         self, items: Sequence[Item], head: ValueHead | None = None, *, cancelled: Callable[[], bool] = never
@@ -47,7 +54,7 @@ class Scorer:
             cancelled: Asked before every pass; the iterator ends where it says so.
         """
         rows = self._rows(items)
-        engine: Engine = PackedEngine(self.backbone) if self._packs else PaddedEngine(self.backbone)
+        engine = self._engine(self.backbone)
         start, kept = 0, False
         while start < len(rows):
             if cancelled():
