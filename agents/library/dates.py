@@ -2,64 +2,141 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import product
 
 import polars as pl
 
-_FORMATS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d")
+_DAYS = (
+    *("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y"),
+    *("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%a, %b %d, %Y", "%d-%b-%Y", "%a, %d %b %Y"),
+)
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p", ", %H:%M:%S")
+_FORMATS = tuple(day + time for day, time in product(_DAYS, _TIMES))
+_ZONE = re.compile(r"\s*(?:[+-]\d{2}:?\d{2}|\(?[A-Z]{2,5}\)?)$")
+"""What may stand behind a time. AM and PM are no zones."""
+_SURE = 0.95
+"""Share of the readable cells that a format must read; two that do and disagree leave the column in doubt."""
+_SAMPLE = 50
+"""Cells by which formats that read nothing are dropped before all cells are tried."""
 
 
-def parse_dates(column: pl.Series, today: date) -> tuple[list[date | None], dict[int, str]]:
-    """Days, and the problem of each cell that has one; an empty cell has none.
+@dataclass(frozen=True)
+class Dates:
+    """A column of times.
 
-    ISO 8601 dates and times are read one by one (the day is the writer's own, time zones are not moved). Other
-    formats are read where exactly one of them fits every such cell of the column.
+    Attributes:
+        days: (N,) the writer's own days; time zones are not moved.
+        hours: (N,) 0..23, None where no time of day is given.
+        problems: Cell index to what is wrong with it; an empty cell has no problem.
+    """
+
+    days: list[date | None]
+    hours: list[int | None]
+    problems: dict[int, str]
+
+
+def parse_dates(column: pl.Series, today: date, formats: Sequence[str] = ()) -> Dates:
+    """Read a column of dates or times.
 
     Args:
         column: (N,) dates, times or strings.
         today: A later day (but for time zones) is a problem.
+        formats: strptime formats that the column is known to be written in, tried before all others.
+
+    ISO 8601 is read cell by cell. Other formats are read where the column as a whole leaves no doubt about which of
+    day and month comes first.
     """
-    values: list[date | None] = []
-    problems: dict[int, str] = {}
+    cells = column.to_list()
+    times: list[datetime | date | None] = []
     odd: dict[int, str] = {}
-    for i, cell in enumerate(column.to_list()):
-        day, text = _iso(cell)
-        values.append(day)
+    for i, cell in enumerate(cells):
+        time, text = _iso(cell)
+        times.append(time)
         if text is not None:
             odd[i] = text
-    fits = [f for f in _FORMATS if odd and all(_read(text, f) is not None for text in odd.values())]
-    # A column of 03/03/2024 reads the same under both orders: no doubt then.
-    certain = len({tuple(_read(text, f) for text in odd.values()) for f in fits}) == 1
+    read, doubt = _read_odd(set(odd.values()), formats)
+    problems: dict[int, str] = {}
     for i, text in odd.items():
-        if certain:
-            values[i] = _read(text, fits[0])
-        elif fits:
-            problems[i] = "may be day or month first; write 2024-12-31"
-        else:
-            problems[i] = "is not a date; write 2024-12-31"
-    for i, day in enumerate(values):
+        times[i] = read.get(text)
+        if text not in read:
+            doubtful = "may be day or month first; write 2024-12-31"
+            problems[i] = doubtful if text in doubt else "is not a date; write 2024-12-31"
+    days = [time.date() if isinstance(time, datetime) else time for time in times]
+    for i, day in enumerate(days):
         if day is not None and day > today + timedelta(days=1):
             problems[i] = "lies in the future"
-    return values, problems
+    hours = [_hour(time, cell) for time, cell in zip(times, cells, strict=True)]
+    return Dates(days, hours, problems)
 
 
-def _iso(cell: object) -> tuple[date | None, str | None]:
-    """The day, or else the text that still needs reading."""
-    if isinstance(cell, datetime):
-        return cell.date(), None
+def _read_odd(texts: set[str], known: Sequence[str]) -> tuple[dict[str, datetime], set[str]]:
+    """Times of the texts that can be read, and the texts whose day and month are in doubt."""
+    read: dict[str, datetime] = {}
+    for text in texts:
+        time = next((t for form in known if (t := _read(text, form)) is not None), None)
+        if time is not None:
+            read[text] = time
+    rest = sorted(texts - set(read))
+    sample = rest[:: max(1, len(rest) // _SAMPLE)]
+    formats = [form for form in _FORMATS if any(_read(text, form) is not None for text in sample)]
+    by_format = {form: {text: t for text in rest if (t := _read(text, form)) is not None} for form in formats}
+    groups: dict[str, dict[str, dict[str, datetime]]] = {}  # a shape of text, its formats, what they read
+    for form, found in by_format.items():
+        for text, time in found.items():
+            groups.setdefault(_shape(text), {}).setdefault(form, {})[text] = time
+    doubt: set[str] = set()
+    for candidates in groups.values():
+        readable = set().union(*candidates.values())
+        sure = [found for found in candidates.values() if len(found) >= _SURE * len(readable)]
+        if sure and all(_agree(sure[0], other) for other in sure[1:]):
+            read |= sure[0]
+        elif sure:
+            doubt |= readable
+    return read, doubt
+
+
+def _shape(text: str) -> str:
+    """Texts written by one hand: '05/03/2024 9:30' and '15/3/2024 10:00' are alike."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", text))
+
+
+def _agree(one: dict[str, datetime], other: dict[str, datetime]) -> bool:
+    return all(one[text] == other[text] for text in one.keys() & other.keys())
+
+
+def _iso(cell: object) -> tuple[datetime | date | None, str | None]:
+    """The time, or else the text that still needs reading."""
     if isinstance(cell, date):
         return cell, None
-    text = "" if cell is None else str(cell).strip()
-    if not text:
+    text = "" if cell is None else " ".join(str(cell).split())
+    if not text or text.strip("-–—") == "":
         return None, None
     try:
-        return datetime.fromisoformat(text).date(), None
+        return datetime.fromisoformat(text), None
     except ValueError:
-        return None, text
-
-
-def _read(text: str, form: str) -> date | None:
+        pass
+    bare = text if text.upper().endswith((" AM", " PM")) else _ZONE.sub("", text)
     try:
-        return datetime.strptime(text, form).date()
+        return datetime.fromisoformat(bare), None
+    except ValueError:
+        return None, bare
+
+
+def _hour(time: datetime | date | None, cell: object) -> int | None:
+    """The hour of a cell that gives one. A day in a spreadsheet comes with midnight: no time of day."""
+    if not isinstance(time, datetime):
+        return None
+    told = cell if isinstance(cell, datetime) else str(cell)
+    midnight = (time.hour, time.minute, time.second) == (0, 0, 0)
+    return None if midnight or (isinstance(told, str) and ":" not in told) else time.hour
+
+
+def _read(text: str, form: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, form)
     except ValueError:
         return None

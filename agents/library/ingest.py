@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
-from agents.library.dates import parse_dates
+from agents.library.duplicates import Dedupe, check_dedupe, repeats
+from agents.library.exports import PostsTable
+from agents.library.fields import FIELDS, Fields, channel_key
 from agents.library.measures import EXPOSURE, Measures, measure_columns
 from agents.library.records import RejectedRow
-from lcbm_model.corpus.tables import Table, as_strings, column_key, missing_column
+from lcbm_model.corpus.tables import Table, missing_column
 from lcbm_model.errors import LibraryError, TableError
 from lcbm_model.metrics import Metric, get_metric, metric_names
 
-FIELDS = ("text", "id", "image", "channel", "date", "audience")
-MAX_TEXT = 100_000
-"""Characters of one post. A longer cell is no post."""
-DEFAULT_CHANNEL = "post"
+__all__ = ["Ingested", "channel_key", "ingest"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class Ingested:
     """Checked posts of one table.
 
     Attributes:
-        frame: One row a post: id, text, channel, date, image, audience, exposure, `value.*`, `exposure.*`.
+        frame: One row a post: id, text, channel, date, hour, image, audience, exposure, `value.*`, `exposure.*`.
         metrics: Names of the metrics measured, the main one first.
         rejected: Rows put aside, in file order.
         notes: What a person should know of how the file was read.
@@ -38,53 +35,85 @@ class Ingested:
     metrics: tuple[str, ...]
     rejected: tuple[RejectedRow, ...]
     notes: tuple[str, ...]
+    used: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Heading of the table to our names that were read from it."""
 
 
 def ingest(
-    table: Table,
+    posts: Table | PostsTable,
     *,
     metric: str | Metric | None = None,
     columns: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    dedupe: Dedupe = "exact",
 ) -> Ingested:
     """Check every row of a table.
 
     Args:
+        posts: A plain table, or one that `read_posts` understood.
         metric: The main metric; the first known one found by default.
         columns: Our column names to the file's headings, where they differ: {"text": "Message"}.
         folder: Where relative pictures are and beyond which none is read; the file's own by default.
+        dedupe: Of posts that say the same ("exact") or nearly the same ("near") the better measured one is kept.
 
     Raises:
         TableError: No text column, no column of the metric, or a mapping to a heading that is not there.
         MetricError: Nobody defined the metric.
         LibraryError: No row is left.
+        SettingsError: No such way to look for repeats.
     """
-    rows = _Rows(table, _checked_mapping(table, columns or {}))
-    measures = Measures(table, rows.columns, metric, rows.reject)
+    check_dedupe(dedupe)
+    if isinstance(posts, Table):
+        posts = PostsTable(posts, {})
+    table = posts.table
+    posts = replace(posts, columns=_checked_mapping(table, {**posts.columns, **(columns or {})}))
+    fields = Fields(posts)
+    measures = Measures(table, posts.columns, metric, fields.reject)
+    days, hours = fields.times()
     frame = pl.DataFrame(
         {
-            "text": rows.texts(),
-            "id": rows.ids(),
-            "channel": rows.labels("channel", channel_key, DEFAULT_CHANNEL),
-            "date": rows.dates(),
-            "image": rows.images(folder or table.path.parent),
-            "audience": rows.labels("audience", lambda text: " ".join(text.split())),
+            "text": fields.texts(),
+            "channel": fields.channels(),
+            "date": days,
+            "hour": hours,
+            "image": fields.images(folder or table.path.parent),
+            "audience": fields.audiences(),
             EXPOSURE: pl.Series(measures.exposure()).fill_nan(None),
             **measure_columns(measures.found),
         }
     )
-    rows.reject_repeated(frame["id"])
+    frame = frame.insert_column(0, fields.ids(frame).alias("id"))
+    fields.reject_repeated(frame["id"])
     names = tuple(m.metric.name for m in measures.found)
-    rejected = rows.all_rejected()
-    frame = frame.filter(~pl.Series(rows.bad_mask(), dtype=pl.Boolean))
-    notes = [*table.notes, *rows.notes, *measures.notes]
+    notes = [*table.notes, *fields.notes, *measures.notes, *_reject_repeats(table, fields, frame, names[0], dedupe)]
+    rejected = fields.all_rejected()
+    frame = frame.filter(~pl.Series(fields.bad_mask(), dtype=pl.Boolean))
     _check_left(table, frame, names[0], rejected, notes)
-    return Ingested(frame, names, rejected, tuple(notes))
+    return Ingested(frame, names, rejected, tuple(notes), _used(fields, measures))
 
 
-def channel_key(text: str) -> str:
-    """One spelling a channel: 'Email subject' and 'email-subject' are `email_subject`."""
-    return column_key(text)
+def _reject_repeats(table: Table, fields: Fields, frame: pl.DataFrame, metric: str, dedupe: Dedupe) -> list[str]:
+    """Put posts aside that repeat a good one, and say how many."""
+    good = pl.Series(fields.bad_mask(), dtype=pl.Boolean).not_().arg_true().to_list()
+    found = repeats(frame[good], metric, dedupe)
+    for row, (kept, likeness) in found.items():
+        how = "repeats the text" if likeness == 100 else f"is nearly ({likeness:.0f} %) the text"
+        problem = f"{how} of row {table.rows[good[kept]]}, which is kept: it is measured as well or better"
+        fields.reject(good[row], fields.heading("text") or "text", problem)
+    if not found:
+        return []
+    near = sum(likeness < 100 for _, likeness in found.values())
+    nearly = f", {near} of them nearly" if near else ""
+    return [f"{len(found)} posts repeat another's text{nearly}: the better measured one of each is kept"]
+
+
+def _used(fields: Fields, measures: Measures) -> dict[str, tuple[str, ...]]:
+    used: dict[str, tuple[str, ...]] = {}
+    for name in (*FIELDS, *measures.names_read):
+        heading = fields.heading(name) if name in FIELDS else measures.heading(name)
+        if heading is not None:
+            used[heading] = (*used.get(heading, ()), name)
+    return used
 
 
 def _checked_mapping(table: Table, columns: Mapping[str, str]) -> dict[str, str]:
@@ -118,115 +147,3 @@ def _check_left(
         raise LibraryError(str(table.path), f"no row has a value for {metric}", remedy="Fill that column in")
     if without:
         notes.append(f"{without} of {frame.height} posts have no {metric}: found by search, but without a rank")
-
-
-class _Rows:
-    """Reads the fields of all rows and remembers the first problem of each."""
-
-    def __init__(self, table: Table, columns: Mapping[str, str]) -> None:
-        self._table, self.columns = table, columns
-        self._bad: dict[int, RejectedRow] = {}
-        self.notes: list[str] = []
-        if self._heading("text") is None:
-            raise missing_column(str(table.path), "text", table.frame.columns)
-
-    def reject(self, index: int, column: str, problem: str) -> None:
-        """Put a row aside; a row's first problem is the one told."""
-        if index not in self._bad:
-            value = self._table.frame[column][index] if column in self._table.frame.columns else None
-            shown = "" if value is None else str(value)[:120]
-            self._bad[index] = RejectedRow(row=self._table.rows[index], column=column, value=shown, problem=problem)
-
-    def bad_mask(self) -> list[bool]:
-        return [i in self._bad for i in range(self._table.frame.height)]
-
-    def all_rejected(self) -> tuple[RejectedRow, ...]:
-        unread = [
-            RejectedRow(row=p.row, column=p.column, value=p.value, problem=p.problem) for p in self._table.problems
-        ]
-        return tuple(sorted([*unread, *self._bad.values()], key=lambda r: r.row))
-
-    def texts(self) -> pl.Series:
-        column = self._strings("text")
-        heading = self._heading("text") or "text"
-        for i, text in enumerate(column):
-            if not text:
-                self.reject(i, heading, "is empty")
-            elif len(text) > MAX_TEXT:
-                self.reject(i, heading, f"is longer than {MAX_TEXT} characters")
-        return column
-
-    def ids(self) -> pl.Series:
-        """The team's ids; `row-N` where there is none."""
-        given = self._strings("id").to_list()
-        return pl.Series([cell or f"row-{row}" for cell, row in zip(given, self._table.rows, strict=True)])
-
-    def reject_repeated(self, ids: pl.Series) -> None:
-        """The first good row of an id stays."""
-        seen: dict[str, int] = {}
-        for i, name in enumerate(ids):
-            if i in self._bad:
-                continue
-            if name in seen:
-                self.reject(i, self._heading("id") or "id", f"repeats the id of row {self._table.rows[seen[name]]}")
-            seen.setdefault(name, i)
-
-    def labels(self, name: str, tidy: Callable[[str], str], default: str | None = None) -> pl.Series:
-        cells = (tidy(cell) or default for cell in self._strings(name))
-        return pl.Series(list(cells), dtype=pl.String)
-
-    def dates(self) -> pl.Series:
-        heading = self._heading("date")
-        if heading is None:
-            return pl.Series([None] * self._table.frame.height, dtype=pl.Date)
-        days, problems = parse_dates(self._table.frame[heading], datetime.now(UTC).date())
-        for i, problem in problems.items():
-            self.reject(i, heading, problem)
-        return pl.Series(days, dtype=pl.Date)
-
-    def images(self, folder: Path) -> pl.Series:
-        """Whole paths of pictures inside `folder`. Addresses on the web are not fetched."""
-        heading = self._heading("image") or "image"
-        root = folder.resolve()
-        paths: list[str | None] = []
-        counts: Counter[str] = Counter()
-        for i, cell in enumerate(self._strings("image")):
-            paths.append(None)
-            if "://" in cell:
-                counts["web"] += 1
-            elif cell:
-                try:
-                    paths[-1] = str(_picture(root, cell))
-                except ValueError as error:
-                    self.reject(i, heading, str(error))
-        if counts["web"]:
-            self.notes.append(f"{counts['web']} pictures are web addresses: not fetched, those posts have no picture")
-        return pl.Series(paths, dtype=pl.String)
-
-    def _heading(self, name: str) -> str | None:
-        return self.columns.get(name) or self._table.find(name)
-
-    def _strings(self, name: str) -> pl.Series:
-        """Stripped cells, "" where empty or where there is no such column."""
-        heading = self._heading(name)
-        if heading is None:
-            return pl.Series([""] * self._table.frame.height)
-        return as_strings(self._table.frame[heading]).fill_null("")
-
-
-def _picture(root: Path, cell: str) -> Path:
-    """The file a cell names.
-
-    Raises:
-        ValueError: Outside `root` (links followed), or not there.
-    """
-    try:
-        path = (root / cell).resolve()
-        inside, there = path.is_relative_to(root), path.is_file()
-    except OSError as error:
-        raise ValueError(f"is no file name: {error.strerror}") from error
-    if not inside:
-        raise ValueError("lies outside the file's folder")
-    if not there:
-        raise ValueError("no such picture in the file's folder")
-    return path

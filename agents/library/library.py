@@ -7,25 +7,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from agents.embedder import Embedder, load_embedder
 from agents.library.records import Hit, Post, RejectedRow
 from lcbm_model.behavior import PercentileScale
-from lcbm_model.corpus.tables import Table, read_table
+from lcbm_model.corpus.tables import Table
 from lcbm_model.errors import LibraryError, MetricError
 from lcbm_model.metrics import Metric, get_metric, register_metric
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from agents.library.duplicates import Dedupe
+    from agents.library.exports import PostsTable
     from agents.library.index import VectorIndex
 
 Progress = Callable[[int, int], None]
 """Called with the number of posts embedded so far and of all posts."""
-
-_BLOCK = 2048
-"""Posts embedded between two calls of the progress function; also the span that is sorted by length."""
 
 
 class Library:
@@ -62,10 +59,14 @@ class Library:
         *,
         metric: str | Metric | None = None,
         columns: Mapping[str, str] | None = None,
+        source: str | None = None,
+        header: int | None = None,
+        sheet: str | None = None,
+        dedupe: Dedupe = "exact",
         embedder: Embedder | str | Path | None = None,
         progress: Progress | None = None,
     ) -> Library:
-        """Build from a CSV, TSV, JSONL or Parquet file.
+        """Build from a CSV, TSV, Excel, JSONL or Parquet file, in our own form or as a known export.
 
         Columns: `text` (required), `id`, `image` (a path inside the file's folder), `channel`, `date`, `audience`,
         any metric by its name, and its exposure (`impressions`, `views`, `sends`, ... or `exposure`). A rate that has
@@ -74,6 +75,10 @@ class Library:
         Args:
             metric: The main metric, which must be there; the first known one found by default.
             columns: Our names to the file's headings, where they differ: `{"text": "Message"}`.
+            source: The export that the file is ("youtube", ...), or "plain"; told from its headings by default.
+            header: Rows above the headings.
+            sheet: Of an Excel file.
+            dedupe: "exact" keeps the better measured one of posts that say the same, "near" of nearly the same too.
             embedder: See `agents.load_embedder`; the packaged MiniLM by default.
 
         Raises:
@@ -81,8 +86,12 @@ class Library:
             MetricError: Nobody defined the metric.
             LibraryError: No row is left.
             CheckpointError: The embedder cannot be loaded.
+            SettingsError: No such export, or no such way to look for repeats.
         """
-        return cls._build(read_table(path), metric, columns, embedder, progress)
+        from agents.library.exports import read_posts
+
+        posts = read_posts(path, source=source, columns=columns, header=header, sheet=sheet)
+        return cls._build(posts, metric, None, embedder, progress, dedupe)
 
     @classmethod
     def from_csv(cls, path: str | Path, **options: Any) -> Library:
@@ -118,30 +127,46 @@ class Library:
     @classmethod
     def _build(
         cls,
-        table: Table,
+        posts: Table | PostsTable,
         metric: str | Metric | None,
         columns: Mapping[str, str] | None,
         embedder: Embedder | str | Path | None,
         progress: Progress | None,
+        dedupe: Dedupe = "exact",
     ) -> Library:
-        from agents.library.index import VectorIndex
         from agents.library.ingest import ingest
-        from agents.library.percentiles import rank
 
         if isinstance(metric, Metric):
             register_metric(metric)
-        taken = ingest(table, metric=metric, columns=columns)
-        model = load_embedder(embedder)
-        index = VectorIndex.build(_embed(model, taken.frame["text"].to_list(), progress))
-        return cls(
-            rank(taken.frame, taken.metrics),
-            index,
-            model,
+        taken = ingest(posts, metric=metric, columns=columns, dedupe=dedupe)
+        table = posts if isinstance(posts, Table) else posts.table
+        return cls.from_checked(
+            taken.frame,
+            load_embedder(embedder),
             metrics=taken.metrics,
             rejected=taken.rejected,
             notes=taken.notes,
             source=table.path.name,
+            progress=progress,
         )
+
+    @classmethod
+    def from_checked(
+        cls,
+        frame: pl.DataFrame,
+        embedder: Embedder,
+        *,
+        metrics: tuple[str, ...],
+        progress: Progress | None = None,
+        **told: Any,
+    ) -> Library:
+        """Rank and index posts that `ingest` has checked (or a library held before). The other words as `__init__`."""
+        from agents.library.embedding import embed_posts
+        from agents.library.index import VectorIndex
+        from agents.library.percentiles import rank
+
+        index = VectorIndex.build(embed_posts(embedder, frame["text"].to_list(), progress))
+        return cls(rank(frame, metrics), index, embedder, metrics=metrics, **told)
 
     # Keeping it ---------------------------------------------------------------------------------------------------
 
@@ -290,19 +315,6 @@ class Library:
         return name
 
 
-def _embed(model: Embedder, texts: list[str], progress: Progress | None) -> np.ndarray:
-    """(N,) texts -> (N, D) float32. Repeated texts are embedded once."""
-    distinct = list(dict.fromkeys(texts))
-    blocks = []
-    for start in range(0, len(distinct), _BLOCK):
-        blocks.append(model.embed(distinct[start : start + _BLOCK]))
-        if progress is not None:
-            progress(min(start + _BLOCK, len(distinct)), len(distinct))
-    place = {text: i for i, text in enumerate(distinct)}
-    vectors: np.ndarray = np.concatenate(blocks)[[place[text] for text in texts]]
-    return vectors
-
-
 def _post(row: dict[str, Any]) -> Post:
     def numbers(prefix: str) -> dict[str, float]:
         return {k.removeprefix(prefix): v for k, v in row.items() if k.startswith(prefix) and v is not None}
@@ -312,6 +324,7 @@ def _post(row: dict[str, Any]) -> Post:
         text=row["text"],
         channel=row["channel"],
         date=row["date"],
+        hour=row.get("hour"),
         image=Path(row["image"]) if row["image"] else None,
         audience=row["audience"],
         values=numbers("value."),

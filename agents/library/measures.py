@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from agents.library.localised import plain_figures
 from lcbm_model.corpus.tables import Numbers, Table, missing_column, parse_numbers
 from lcbm_model.errors import TableError
 from lcbm_model.metrics import Metric, get_metric, metric_names
@@ -48,6 +49,7 @@ class Measures:
         """
         self._table, self._columns, self._reject = table, columns, reject
         self._read: dict[str, Numbers | None] = {}
+        self.names_read: dict[str, None] = {}
         self.notes: list[str] = []
         main = get_metric(metric) if metric is not None else None
         self._strict: set[str] = set()
@@ -114,10 +116,14 @@ class Measures:
         if heading not in self._read:
             self._read[heading] = self._checked(heading, metric or _known(name))
         numbers = self._read[heading]
+        if numbers is not None:
+            self.names_read[name] = None
         return np.full(self._table.frame.height, np.nan) if numbers is None else numbers.values
 
     def _checked(self, heading: str, metric: Metric | None) -> Numbers | None:
-        numbers = parse_numbers(self._table.frame[heading])
+        cells, notes = plain_figures(self._table.frame[heading], metric.kind if metric else "count")
+        self.notes += notes
+        numbers = parse_numbers(cells)
         problems = numbers.problems | _out_of_range(numbers.values, metric)
         filled = numbers.present + len(numbers.problems)
         if heading not in self._strict and 2 * len(problems) > filled:

@@ -17,6 +17,7 @@ class Post(BaseModel):
     text: str = Field(min_length=1)
     channel: str = "post"
     date: Date | None = None
+    hour: int | None = Field(default=None, ge=0, le=23, description="Of the day, in the writer's own time zone.")
     image: Path | None = None
     audience: str | None = None
     values: dict[str, float] = Field(default_factory=dict, description="Metric name to raw value.")
