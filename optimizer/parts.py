@@ -31,16 +31,17 @@ COMPARABLE = 4
 
 
 def resolve_simulator(simulator: str | Simulator) -> Simulator:
-    """A simulator by name, or the object itself.
+    """A simulator by name, with the user's score cache under it; an object is taken as it is.
 
     Raises:
-        SettingsError: No such simulator.
+        SettingsError: No such simulator, or a wrong setting of the cache.
         CheckpointError: Its weights cannot be loaded.
     """
     if isinstance(simulator, str):
         from lcbm_model.simulator import load_simulator
+        from lcbm_model.simulator.score_cache import with_score_cache
 
-        return load_simulator(simulator)
+        return with_score_cache(load_simulator(simulator))
     return simulator
 
 

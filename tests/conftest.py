@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# No test, and no process that a test starts, reads or writes the user's own scores.
+os.environ["LCBM_SCORE_CACHE"] = "off"
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:

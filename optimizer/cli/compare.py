@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from optimizer.cli.output import Json, Model, only_results_on_stdout, out, plain, print_json, progress
+from optimizer.cli.output import Json, Model, NoCache, only_results_on_stdout, out, plain, print_json, progress
 
 app = typer.Typer()
 
@@ -19,15 +19,16 @@ def compare(
     image: Annotated[Path | None, typer.Option("--image", help="The picture that all of them go with.")] = None,
     channel: Annotated[str, typer.Option("--channel", help="headline, post, email_subject, ...")] = "post",
     model: Model = "embedded",
+    no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
     """Which of several texts does best, with probabilities that sum to one."""
-    from lcbm_model.simulator import load_simulator
     from optimizer.api import compare as ask
     from optimizer.loop.closing import identity_warnings
+    from optimizer.parts import resolve_simulator
 
     with progress("Waking up the audience model"), only_results_on_stdout():
-        simulator = load_simulator(model)
+        simulator = resolve_simulator(model)
         shares = ask(texts, metric, channel=channel, image=image, simulator=simulator)
     warnings = identity_warnings(simulator.identity, metric)
     if as_json:

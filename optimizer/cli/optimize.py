@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from optimizer.cli.output import Json, err, only_results_on_stdout, out, plain, print_json, progress
+from optimizer.cli.output import Json, NoCache, err, only_results_on_stdout, out, plain, print_json, progress
 
 if TYPE_CHECKING:
     from optimizer.events import RunEvent
@@ -44,6 +44,7 @@ def optimize(
     decision: Annotated[
         Literal["continue", "finish"], typer.Option("--decision", help="With --resume: answer of the approval.")
     ] = "continue",
+    no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
     """Write candidates, simulate the audience, learn from past winners, return the best with its honest worth."""

@@ -17,6 +17,20 @@ PIPE_WIDTH = 140
 """Characters a line in a pipe or file, where no terminal says how wide it is."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout and nothing else.")]
+
+
+def _score_anew(context: typer.Context, asked: bool) -> bool:
+    """Switch the score cache off until the command has ended."""
+    if asked:
+        from lcbm_model.simulator.score_cache import scoring_anew
+
+        context.with_resource(scoring_anew())
+    return asked
+
+
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", callback=_score_anew, help="Score anew; neither read nor write the score cache.")
+]
 Model = Annotated[str, typer.Option("--model", help="Simulator: 'embedded', a checkpoint's name or path.")]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optimizer.cli.output import Json, Model, err, only_results_on_stdout, out, plain, print_json, progress
+from optimizer.cli.output import Json, Model, NoCache, err, only_results_on_stdout, out, plain, print_json, progress
 
 if TYPE_CHECKING:
     from lcbm_model.content import Content
@@ -26,19 +26,20 @@ def score(
     metric: Annotated[str, typer.Option("--metric", help="The behaviour to predict: click_rate, shares, ...")],
     channel: Annotated[str, typer.Option("--channel", help="For rows without their own.")] = "post",
     model: Model = "embedded",
+    no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
     """Predicted percentile 0..100 and interval for every row, in the file's order."""
     from lcbm_model.corpus.tables import read_table
     from lcbm_model.metrics import get_metric
-    from lcbm_model.simulator import load_simulator
     from optimizer.loop.closing import identity_warnings
+    from optimizer.parts import resolve_simulator
 
     get_metric(metric)
     table = read_table(file)
     table.column("text")
     with progress("Waking up the audience model") as say, only_results_on_stdout():
-        simulator = load_simulator(model)
+        simulator = resolve_simulator(model)
         rows, contents = _contents(table, channel)
         predictions: list[Prediction] = []
         for start in range(0, len(contents), BATCH):

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cached": ["CachedSimulator"],
-        "settings": ["cache_file", "cached", "scoring_anew"],
+        "settings": ["cache_file", "open_store", "scoring_anew", "with_score_cache"],
         "statistics": ["CacheStatistics", "CheckpointStatistics"],
         "store": ["ScoreStore"],
     },

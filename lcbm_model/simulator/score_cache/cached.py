@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lcbm_model.content import Content
 from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
-from lcbm_model.simulator.base import Context, Simulator
+from lcbm_model.simulator.base import Context, Simulator, StreamingSimulator
+from lcbm_model.simulator.partial import PartialAnswer
 from lcbm_model.simulator.score_cache.keys import Media, keys_of
 from lcbm_model.simulator.score_cache.rows import pack, unpack
 from lcbm_model.simulator.score_cache.store import ScoreStore
+from lcbm_model.simulator.stream import never, predict_stream
+
+_WRITTEN_AT_ONCE = 256
+_WRITTEN_AFTER = 1.0
+"""Seconds: what a killed run may lose."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call, looked up: what is known, and which contents have to be asked."""
+
+    contents: Sequence[Content]
+    metric: Metric
+    context: Context | None
+    identity: SimulatorIdentity
+    keys: list[bytes | None]
+    known: dict[bytes | None, Prediction]
+    places: dict[int, list[int]]
+    """The first of equal contents that are not known -> all of them, in order."""
+
+    @property
+    def asked(self) -> list[Content]:
+        return [self.contents[i] for i in self.places]
+
+    def answers(self, fresh: Sequence[Prediction]) -> list[Prediction]:
+        """One prediction per content from those of `asked`."""
+        found = {i: one for same, one in zip(self.places.values(), fresh, strict=True) for i in same}
+        return [found[i] if i in found else self.known[key] for i, key in enumerate(self.keys)]
 
 
 class CachedSimulator:
@@ -41,19 +72,41 @@ class CachedSimulator:
 
         Raises:
             MetricError: Nobody defined the metric.
-            BackendError: The simulator inside is gone.
+            BackendError: The simulator inside is gone; what it had finished is kept.
             SettingsError: The cache's file belongs to something else.
         """
-        asked, identity = get_metric(metric), self.identity
-        keys = keys_of(contents, asked, context, identity, self._media)
-        known = self._read(keys, asked, identity)
-        # One content for each key; those without a key stand for themselves.
-        missing = {key or i: i for i, key in reversed(list(enumerate(keys))) if key not in known}
-        order = sorted(missing.values())
-        fresh = self.inner.predict([contents[i] for i in order], asked, context) if order else []
-        answers = dict(zip(order, fresh, strict=True))
-        self._keep(contents, keys, answers, asked, context, identity)
-        return [known[key] if key in known else answers[missing[key or i]] for i, key in enumerate(keys)]
+        call = self._look_up(contents, get_metric(metric), context)
+        if not call.places:
+            return [call.known[key] for key in call.keys]
+        if isinstance(self.inner, StreamingSimulator):  # so that an interrupted call keeps what was finished
+            answers = dict(self._stream(call, never))
+            return [answers[i] for i in range(len(contents))]
+        try:
+            fresh = self.inner.predict(call.asked, call.metric, context)
+        except PartialAnswer as error:
+            self._keep(call, dict(zip(call.places, error.predictions, strict=True)))
+            raise PartialAnswer(str(error), call.answers(error.predictions)) from error
+        self._keep(call, dict(zip(call.places, fresh, strict=True)))
+        return call.answers(fresh)
+
+    def predict_stream(
+        self,
+        contents: Sequence[Content],
+        metric: str | Metric,
+        context: Context | None = None,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Iterator[tuple[int, Prediction]]:
+        """Each content's index and prediction, the known ones first; every index once.
+
+        Args:
+            cancelled: Asked between batches; once it says so the iterator ends.
+
+        Raises:
+            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
+            SettingsError: The cache's file belongs to something else.
+        """
+        return self._stream(self._look_up(contents, get_metric(metric), context), cancelled)
 
     def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
         """Those of the simulator inside.
@@ -76,33 +129,56 @@ class CachedSimulator:
         """Write the last counts and let go of the file."""
         self.store.close()
 
-    def _read(
-        self, keys: Sequence[bytes | None], metric: Metric, identity: SimulatorIdentity
-    ) -> dict[bytes | None, Prediction]:
-        rows = self.store.find([key for key in keys if key], identity.model_dump_json())
+    def _look_up(self, contents: Sequence[Content], metric: Metric, context: Context | None) -> _Call:
+        identity = self.identity
+        keys = keys_of(contents, metric, context, identity, self._media)
         known: dict[bytes | None, Prediction] = {}
-        for key, row in rows.items():
-            known[key] = unpack(row, metric.name, identity)
-        return known
+        found = self.store.find([key for key in keys if key], identity.model_dump_json())
+        for found_key, row in found.items():
+            try:
+                known[found_key] = unpack(row, metric.name, identity)
+            except ValueError:  # whole, but not written by `pack`: scored and written anew
+                continue
+        alike: dict[bytes | int, list[int]] = {}
+        if len(known) < len(contents):
+            for i, key in enumerate(keys):
+                if key not in known:
+                    alike.setdefault(key or i, []).append(i)
+        places = {same[0]: same for same in alike.values()}
+        return _Call(contents, metric, context, identity, keys, known, places)
 
-    def _keep(
-        self,
-        contents: Sequence[Content],
-        keys: Sequence[bytes | None],
-        answers: dict[int, Prediction],
-        metric: Metric,
-        context: Context | None,
-        identity: SimulatorIdentity,
-    ) -> None:
-        """Write new answers, except where a picture has changed while the simulator was looking at it."""
-        if not answers:
+    def _stream(self, call: _Call, cancelled: Callable[[], bool]) -> Iterator[tuple[int, Prediction]]:
+        for i, key in enumerate(call.keys):
+            if key in call.known:
+                yield i, call.known[key]
+        if not call.places:
             return
-        after = keys_of([contents[i] for i in answers], metric, context, identity, self._media)
-        rows = {}
-        for key, i in zip(after, answers, strict=True):
-            prediction = answers[i]
-            faithful = prediction.metric == metric.name and prediction.simulator == identity
-            row = pack(prediction) if faithful else None
-            if key and key == keys[i] and row is not None:
+        first = list(call.places)
+        fresh: dict[int, Prediction] = {}
+        written = time.monotonic()
+        answers = predict_stream(self.inner, call.asked, call.metric, call.context, cancelled=cancelled)
+        try:
+            for place, prediction in answers:
+                fresh[first[place]] = prediction
+                if len(fresh) >= _WRITTEN_AT_ONCE or time.monotonic() - written > _WRITTEN_AFTER:
+                    self._keep(call, fresh)
+                    fresh, written = {}, time.monotonic()
+                for i in call.places[first[place]]:
+                    yield i, prediction
+        finally:
+            self._keep(call, fresh)
+
+    def _keep(self, call: _Call, fresh: Mapping[int, Prediction]) -> None:
+        """Write new answers, except where a picture has changed while the simulator was looking at it."""
+        if not fresh:
+            return
+        shown = [i for i in fresh if call.contents[i].media]
+        again = keys_of([call.contents[i] for i in shown], call.metric, call.context, call.identity, self._media)
+        changed = {i for i, key in zip(shown, again, strict=True) if key != call.keys[i]}
+        rows: dict[bytes, bytes] = {}
+        for i, prediction in fresh.items():
+            key, row = call.keys[i], pack(prediction)
+            faithful = prediction.metric == call.metric.name and prediction.simulator == call.identity
+            if key and row and faithful and i not in changed:
                 rows[key] = row
-        self.store.put(rows, identity.model_dump_json(), misses=len(answers))
+        self.store.put(rows, call.identity.model_dump_json(), misses=len(fresh))

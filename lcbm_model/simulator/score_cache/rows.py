@@ -30,9 +30,9 @@ def pack(prediction: Prediction) -> bytes | None:
     mask, numbers = 0, list(prediction.bins)
     for bit, name in enumerate(FLOATS):
         value = getattr(prediction, name)
-        if value is None:
+        if value is None and Prediction.model_fields[name].default is None:
             continue
-        if not isinstance(value, float):  # a field that somebody added and this layout does not know
+        if not isinstance(value, float):  # a field that somebody added and this layout cannot hold
             return None
         mask |= 1 << bit
         numbers.append(value)
@@ -51,9 +51,8 @@ def unpack(row: bytes, metric: str, simulator: SimulatorIdentity) -> Prediction:
         numbers = body.unpack_from(row, _HEAD.size)
     except struct.error as error:
         raise ValueError(f"not a packed prediction: {error}") from error
-    fields: dict[str, Any] = dict.fromkeys(FLOATS)
-    fields.update(zip(names, numbers[n_bins:], strict=True))
-    fields.update(metric=metric, simulator=simulator, bins=numbers[:n_bins])
+    fields: dict[str, Any] = dict(zip(names, numbers[n_bins:]))  # noqa: B905 (as many as the layout says)
+    fields["metric"], fields["simulator"], fields["bins"] = metric, simulator, numbers[:n_bins]
     return _VALIDATE(fields)
 
 

@@ -32,12 +32,12 @@ def cache_file() -> Path | None:
     chosen = os.environ.get("LCBM_SCORE_CACHE", "").strip()
     if _anew.get() or chosen.lower() in {"off", "0", "no", "false"}:
         return None
-    return (Path(chosen).expanduser() if chosen else cache_dir()) / FILE
+    return (Path(chosen).expanduser() if chosen else cache_dir()).absolute() / FILE
 
 
 @contextmanager
 def scoring_anew() -> Iterator[None]:
-    """Inside, `cached` leaves simulators as they are."""
+    """Inside, `with_score_cache` leaves simulators as they are."""
     token = _anew.set(True)
     try:
         yield
@@ -45,7 +45,7 @@ def scoring_anew() -> Iterator[None]:
         _anew.reset(token)
 
 
-def cached(simulator: Simulator) -> Simulator:
+def with_score_cache(simulator: Simulator) -> Simulator:
     """The simulator with the user's score cache under it, where that is on and its scores may be kept.
 
     Raises:
