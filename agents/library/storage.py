@@ -13,7 +13,6 @@ the new one.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from typing import Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agents.library import integrity
 from agents.library.index import VectorIndex
 from agents.library.records import RejectedRow
 from lcbm_model.errors import LibraryError
@@ -124,6 +124,8 @@ def write_library(
             )
             _replace_manifest(folder, manifest)
             _clear(folder, keep={f.name for f in manifest.files.values()})
+            for stored in files.values():
+                integrity.note(folder / stored.name, stored.sha256)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         remedy = "Choose a folder you may write to, with room; what was there before is untouched"
@@ -131,11 +133,12 @@ def write_library(
     return manifest
 
 
-def read_library(folder: Path, *, embedder: EmbedderMark | None) -> Stored:
-    """Read a library, checking every file.
+def read_library(folder: Path, *, embedder: EmbedderMark | None, verify: bool = False) -> Stored:
+    """Read a library, checking every file (`integrity` says how).
 
     Args:
         embedder: The one that will embed queries; None skips that check.
+        verify: Hash every file in full, also those whose stamps say that nobody touched them.
 
     Raises:
         LibraryError: No library, a damaged or missing file (named), or vectors of another embedder.
@@ -145,7 +148,7 @@ def read_library(folder: Path, *, embedder: EmbedderMark | None) -> Stored:
         if embedder is not None:
             _check_embedder(folder, manifest.embedder, embedder)
         try:
-            return _read_files(folder, manifest)
+            return _read_files(folder, manifest, verify)
         except LibraryError:
             # Somebody may have replaced the library between the two reads.
             if attempt == 2 or read_manifest(folder) == manifest:
@@ -174,8 +177,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise LibraryError(str(path), f"is damaged: {field} {first['msg']}".strip(), remedy=_REBUILD) from error
 
 
-def _read_files(folder: Path, manifest: Manifest) -> Stored:
-    paths = {role: _verified(folder, stored) for role, stored in manifest.files.items()}
+def _read_files(folder: Path, manifest: Manifest, verify: bool) -> Stored:
+    paths = {
+        role: integrity.verify(folder / stored.name, stored.sha256, stored.bytes, full=verify)
+        for role, stored in manifest.files.items()
+    }
     missing = {"posts", "vectors", "rejected"} - set(paths)
     if missing:
         raise LibraryError(str(folder / MANIFEST), f"names no file of {sorted(missing)[0]}", remedy=_REBUILD)
@@ -186,17 +192,6 @@ def _read_files(folder: Path, manifest: Manifest) -> Stored:
         raise LibraryError(str(folder), "its posts and its vectors do not belong together", remedy=_REBUILD)
     rejected = tuple(RejectedRow.model_validate_json(line) for line in lines)
     return Stored(manifest=manifest, frame=frame, index=index, rejected=rejected)
-
-
-def _verified(folder: Path, stored: StoredFile) -> Path:
-    path = folder / stored.name
-    try:
-        damaged = path.stat().st_size != stored.bytes or _sha256(path) != stored.sha256
-    except OSError as error:
-        raise LibraryError(str(path), f"cannot be read: {error.strerror}", remedy=_REBUILD) from error
-    if damaged:
-        raise LibraryError(str(path), "is damaged: it is not the file that was written", remedy=_REBUILD)
-    return path
 
 
 def _check_embedder(folder: Path, made: EmbedderMark, given: EmbedderMark) -> None:
@@ -228,7 +223,7 @@ def _store(folder: Path, role: str, ending: str, write: Callable[[Path], object]
     try:
         write(part)
         _flush(part)
-        digest = _sha256(part)
+        digest = integrity.digest(part)
         name = f"{role}-{digest[:16]}.{ending}"
         size = part.stat().st_size
         part.chmod(0o644)
@@ -268,8 +263,3 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
