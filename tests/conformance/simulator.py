@@ -8,6 +8,7 @@ from lcbm_model.behavior import N_BINS, PercentileScale
 from lcbm_model.content import Content
 from lcbm_model.errors import BackendError, MetricError
 from lcbm_model.simulator.base import Context, Known, Simulator
+from lcbm_model.simulator.stream import predict_stream
 
 TEXTS = (
     "Bread that waits for you",
@@ -106,3 +107,21 @@ class SimulatorConformance:
         context = Context(examples=known, scale=PercentileScale.fit([0.01, 0.02, 0.04]))
         answers = simulator.predict(contents, "click_rate", context)
         assert all(p.ok for p in answers)
+
+    def test_stream_gives_every_prediction_once(
+        self, simulator: Simulator, contents: list[Content], unscorable: Content
+    ) -> None:
+        mixed = [*contents, unscorable]
+        streamed = list(predict_stream(simulator, mixed, "click_rate"))
+        assert sorted(index for index, _ in streamed) == list(range(len(mixed)))
+        together = simulator.predict(mixed, "click_rate")
+        for index, prediction in streamed:
+            assert prediction.error == together[index].error
+            assert prediction.bins == pytest.approx(together[index].bins, abs=self.tolerance)
+
+    def test_a_cancelled_stream_ends(self, simulator: Simulator, contents: list[Content]) -> None:
+        assert list(predict_stream(simulator, contents, "click_rate", cancelled=lambda: True)) == []
+
+    def test_stream_of_an_unknown_metric_raises_at_once(self, simulator: Simulator, contents: list[Content]) -> None:
+        with pytest.raises(MetricError, match="clik_rate"):
+            predict_stream(simulator, contents, "clik_rate")

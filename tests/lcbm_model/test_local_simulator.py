@@ -18,7 +18,9 @@ from lcbm_model.errors import SettingsError
 from lcbm_model.metrics import get_metric
 from lcbm_model.simulator.base import Context, Known
 from lcbm_model.simulator.conformal import ConformalCalibration, Entry
+from lcbm_model.simulator.load import load_simulator
 from lcbm_model.simulator.local import LocalSimulator
+from lcbm_model.simulator.pictures import PictureCache
 from lcbm_model.verbalize import behavior_prompt
 from tests.lcbm_model.tiny_model import write_tiny_model
 
@@ -95,6 +97,7 @@ def test_embedded_model_equals_its_plain_forward(embedded: LocalSimulator) -> No
     ("content", "reason"),
     [
         (Content(text=" \n "), "empty"),
+        (Content(text="", title=" \t"), "empty"),
         (Content(text="word " * 600), "too long"),
         (Content(text="w" * 200_000), "too long"),
         (Content(text="x", media=(Media(path=Path("/no/such.png")),)), "/no/such.png"),
@@ -106,6 +109,49 @@ def test_bad_items_carry_their_reason(tiny: Backbone, content: Content, reason: 
     assert good.ok
     assert bad.error is not None
     assert reason in bad.error
+
+
+def test_a_hundred_megapixels_are_refused_before_decoding(tiny: Backbone, tmp_path: Path, picture: Path) -> None:
+    huge = tmp_path / "huge.png"
+    Image.new("1", (10_000, 10_000)).save(huge)
+    contents = [Content(text="loaf", media=(Media(path=path),)) for path in (picture, huge)]
+    good, bad, text = LocalSimulator(tiny).predict([*contents, Content(text="no picture")], CLICKS)
+    assert good.ok
+    assert text.ok
+    assert bad.error is not None
+    assert "10000 x 10000 pixels" in bad.error
+
+
+def test_more_pictures_than_are_kept(tiny: Backbone, tmp_path: Path) -> None:
+    contents = []
+    for i in range(4):
+        path = tmp_path / f"{i}.png"
+        Image.new("RGB", (32, 32), (60 * i, 10, 200 - 60 * i)).save(path)
+        contents.append(Content(text="loaf", media=(Media(path=path),)))
+    simulator = LocalSimulator(tiny)
+    expected = simulator.predict(contents, CLICKS)
+    simulator._scorer.pictures = PictureCache(tiny, kept=2)
+    assert [a.bins for a in simulator.predict(contents, CLICKS)] == [a.bins for a in expected]
+    assert len(simulator._scorer.pictures) == 2
+
+
+def test_a_title_may_speak_for_itself(tiny: Backbone) -> None:
+    titles = [Content(text="", title=title) for title in ("Bread at four", "Tea at ten")]
+    answers = LocalSimulator(tiny).predict(titles, CLICKS)
+    for content, answer in zip(titles, answers, strict=True):
+        assert answer.bins == pytest.approx(plain_bins(tiny, content), abs=1e-4)
+    assert answers[0].bins != answers[1].bins
+
+
+def test_bfloat16_agrees_and_says_so(embedded: LocalSimulator) -> None:
+    name = embedded.backbone.adapter.folder if embedded.backbone.adapter else "embedded-untuned"
+    half = load_simulator(name, device="cpu", dtype="bfloat16")
+    contents = [Content(text=text, channel="headline") for text in ("Tea at ten", "Nine ways to be early for once")]
+    for one, other in zip(embedded.predict(contents, CLICKS), half.predict(contents, CLICKS), strict=True):
+        assert one.bins == pytest.approx(other.bins, abs=2e-2)
+        assert one.bins != other.bins
+    assert half.identity.precision == "bfloat16"
+    assert half.identity != embedded.identity
 
 
 def test_broken_weights_are_reported_not_scored(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lcbm_model.backbone.adapter import AdapterSpec
 from lcbm_model.backbone.loader import load_backbone
 from lcbm_model.backbone.model import Backbone
 from lcbm_model.backbone.runtime import is_out_of_memory
-from lcbm_model.backbone.turns import Turns
 from lcbm_model.simulator.items import Item, Reading, Unread
 from lcbm_model.simulator.packed import PackedEngine, can_pack
 from lcbm_model.simulator.padded import PaddedEngine
 from lcbm_model.simulator.pictures import picture_key
-from lcbm_model.simulator.scoring import Scorer
+from tests.lcbm_model.scored_items import adapted, item, read
 from tests.lcbm_model.tiny_model import write_tiny_model
 
 ENGINES = [PackedEngine, PaddedEngine]
@@ -35,37 +32,6 @@ FIELDS = {"vocab_size": 320, "hidden_size": 32, "intermediate_size": 64, "num_hi
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
     return load_backbone(write_tiny_model(tmp_path_factory.mktemp("passes") / "model", layers=5), device="cpu")
-
-
-def adapted(folder: Path, base: Backbone, *, bins: float = 0.0, cuts: bool = True, **spec: Any) -> Backbone:
-    """The base with random value heads on blocks 1 and 2 (of 5)."""
-    import torch
-    from safetensors.torch import save_file
-
-    folder.mkdir()
-    generator = torch.Generator().manual_seed(4)
-    heads = {"weight": torch.randn(1, 96, generator=generator) / 10, "bias": torch.tensor([0.1]),
-             "bins": torch.tensor([bins])}  # fmt: skip
-    if cuts:
-        heads |= {"slope": torch.tensor([1.5]), "cuts": torch.linspace(-3, 3, 9)[None].clone()}
-    save_file(heads, folder / "heads.safetensors")
-    fields = {"name": "t", "base": base.base, "base_hash": base.base_hash, "metrics": ("click_rate",),
-              "readout": "bins+value", "value_layers": (1, 2), "value_last": (2,)} | spec  # fmt: skip
-    (folder / "lcbm.json").write_text(AdapterSpec(**fields).model_dump_json(), "utf-8")
-    return load_backbone(folder, device="cpu")
-
-
-def item(*parts: str, words: tuple[int, int] = (0, 1)) -> Item:
-    """A prompt of bytes; the last part is its own."""
-    tokens = [tuple(256 if c == "<" else ord(c) % 200 for c in part) for part in parts]
-    return Item(sum(tokens[:-1], ()), tokens[-1], words)
-
-
-def read(backbone: Backbone, items: list[Item], **kwargs: Any) -> dict[Item, Reading | Unread]:
-    found: dict[Item, Reading | Unread] = {}
-    for part in Scorer(backbone, **kwargs).read(items, backbone.value_head("click_rate")):
-        found.update(part)
-    return found
 
 
 def plain_logits(backbone: Backbone, asked: Item) -> list[float]:
@@ -276,72 +242,3 @@ def test_pictures_tell_equal_words_apart_and_broken_ones_fail_alone(
     tiny_passes = read(tiny, [*items, text], engine=engine, pass_tokens=1)
     for asked in (items[0], items[5], text):
         assert log_probabilities(found[asked]) == pytest.approx(log_probabilities(tiny_passes[asked]), abs=1e-4)
-
-
-def test_a_thread_that_waits_gets_its_turn_between_two_passes() -> None:
-    lock, order, waiting, stop = Turns(), [], threading.Event(), threading.Event()
-
-    def greedy() -> None:
-        while not stop.is_set():
-            with lock, lock:
-                order.append("greedy")
-                waiting.wait(5)
-
-    def patient() -> None:
-        with lock:
-            order.append("patient")
-            stop.set()
-
-    first = threading.Thread(target=greedy)
-    first.start()
-    second = threading.Thread(target=patient)
-    second.start()
-    while len(lock._waiting) < 1:
-        pass
-    waiting.set()
-    for thread in (first, second):
-        thread.join(10)
-        assert not thread.is_alive()
-    assert "patient" in order[:3]
-
-
-def in_threads(n: int, work: Callable[[int], None]) -> None:
-    """Runs `work(0)` .. `work(n - 1)` side by side; the first failure is raised."""
-    failures: list[BaseException] = []
-
-    def guarded(number: int) -> None:
-        try:
-            work(number)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(n)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-    if failures:
-        raise failures[0]
-
-
-def test_many_threads_get_what_one_gets(tmp_path: Path, tiny: Backbone) -> None:
-    backbone = adapted(tmp_path / "shared", tiny, bins=0.3, cuts=False)
-    scorer, head = Scorer(backbone, pass_tokens=90), backbone.value_head("click_rate")
-    work = [[item(f"From: page {n % 3}, ", f"Post: loaf {n} {i}") for i in range(25)] for n in range(6)]
-    expected = [read(backbone, items) for items in work]
-    found: list[dict[Item, Reading | Unread]] = [{} for _ in work]
-
-    def score(number: int) -> None:
-        for part in scorer.read(work[number], head):
-            found[number].update(part)
-
-    in_threads(len(work), score)
-    for one, other in zip(found, expected, strict=True):
-        assert one.keys() == other.keys()
-        for asked, reading in one.items():
-            calm = other[asked]
-            assert isinstance(reading, Reading)
-            assert isinstance(calm, Reading)
-            assert reading.utility == pytest.approx(calm.utility, abs=1e-4)
-            assert reading.logits == pytest.approx(calm.logits, abs=1e-4)

@@ -7,7 +7,8 @@ import pytest
 from lcbm_model.content import Content
 from lcbm_model.errors import SettingsError
 from lcbm_model.simulator import EnsembleSimulator, load_simulator
-from lcbm_model.simulator.base import Simulator
+from lcbm_model.simulator.base import Simulator, StreamingSimulator
+from lcbm_model.simulator.stream import AT_ONCE, predict_stream
 from tests.conformance.simulator import SimulatorConformance
 from tests.fakes import FakeSimulator
 from tests.lcbm_model.tiny_model import write_tiny_model
@@ -84,3 +85,24 @@ def test_ensemble_needs_members() -> None:
 def test_unknown_names_raise_and_reach_no_network(name: str) -> None:
     with pytest.raises(SettingsError, match="unknown model"):
         load_simulator(name)
+
+
+def test_an_ensemble_streams_as_soon_as_all_members_have_answered(tiny: Simulator) -> None:
+    contents = [Content(text=f"{'loaf ' * (i % 7)}{i}") for i in range(3 * AT_ONCE)]
+    ensemble = EnsembleSimulator([tiny, FakeSimulator(name="other")])
+    assert isinstance(ensemble, StreamingSimulator)
+    expected = ensemble.predict(contents, "click_rate")
+    seen: dict[int, object] = {}
+    for index, prediction in predict_stream(ensemble, contents, "click_rate", cancelled=lambda: len(seen) >= 10):
+        seen[index] = prediction
+        assert prediction == expected[index]
+    assert 10 <= len(seen) < len(contents)
+
+
+def test_a_simulator_that_does_not_stream_is_asked_in_parts() -> None:
+    fake = FakeSimulator()
+    assert not isinstance(fake, StreamingSimulator)
+    contents = [Content(text="x" * i) for i in range(1, 3 * AT_ONCE)]
+    stream = predict_stream(fake, contents, "click_rate", cancelled=lambda: fake.calls >= 2 * AT_ONCE)
+    assert [index for index, _ in stream] == list(range(2 * AT_ONCE))
+    assert fake.calls == 2 * AT_ONCE
