@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lcbm_model.errors import BackendError, CheckpointError, PictureError, SettingsError
 from lcbm_model.serving.checkpoint import find_checkpoint
+from lcbm_model.serving.command import lora_rank
 from lcbm_model.simulator.vllm_base import Reading, VLLMBase
 from lcbm_model.simulator.vllm_prompts import Item, TokenPrompts, digit_weights
 
@@ -140,11 +141,6 @@ class VLLMSimulator(VLLMBase):
         except (EngineDeadError, EngineGenerateError, RuntimeError, ValueError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BackendError(f"simulator {self.checkpoint.name} on vLLM failed: {first}. Start it again") from error
-
-
-def lora_rank(rank: int) -> int:
-    """The smallest rank vLLM can be set to that holds an adapter's."""
-    return next((r for r in (8, 16, 32, 64, 128, 256, 320) if r >= rank), 512)
 
 
 def _keys(item: Item) -> list[str]:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, Lazy] = {
     "corpus": Lazy("optimizer.cli.corpus", "Build, describe and check the Content Behavior Corpus."),
     "evaluate": Lazy("optimizer.cli.evaluate", "Measure a model against plain baselines on held-out behaviour."),
     "train": Lazy("optimizer.cli.train", "Tune a model on behaviour by a recipe."),
+    "model": Lazy("optimizer.cli.model", "Merge an adapter into plain weights; serve them with vLLM."),
     "cache": Lazy("optimizer.cli.cache", "What the score cache holds; empty it."),
     "results": Lazy("optimizer.cli.results", "Tables and plots of recorded evaluations."),
     "ui": Lazy("optimizer.cli.ui", "The app for content teams, on this machine only."),
