@@ -28,16 +28,19 @@ def allowed_rows(
 
     Args:
         filters: By field. Labels (id, channel, audience) take a value or a list of values; `date`, `exposure` and
-            metrics take a range `(low, high)`, either end None for open. A post without the field does not pass.
+            metrics take a range `(low, high)`, either end None for open; so does `percentile`, the rank of `metric`
+            inside the channel, counted from the better end. A post without the field does not pass.
 
     Raises:
         LibraryError: An unknown field or a condition of the wrong form.
     """
-    conditions = [_one(frame, field, wanted) for field, wanted in (filters or {}).items()]
+    conditions = [_one(frame, metric, field, wanted) for field, wanted in (filters or {}).items()]
     if channel is not None:
         conditions.append(_label("channel", channel))
     if min_percentile is not None:
-        conditions.append(_best(metric, min_percentile))
+        if not 0 <= min_percentile <= 100:
+            raise LibraryError("min_percentile", "must lie in 0..100", value=min_percentile)
+        conditions.append(_range("percentile", _from_better_end(metric), (min_percentile, None)))
     if not conditions:
         return None
     passed: np.ndarray = frame.select(pl.all_horizontal(conditions).fill_null(False).alias("passed"))[
@@ -46,15 +49,22 @@ def allowed_rows(
     return passed
 
 
-def _one(frame: pl.DataFrame, field: str, wanted: Any) -> pl.Expr:
+def measured_rows(frame: pl.DataFrame, metric: str) -> np.ndarray:
+    """(N,) bool of posts with a result of `metric`."""
+    return np.asarray(frame[f"percentile.{metric}"].is_not_null().to_numpy())
+
+
+def _one(frame: pl.DataFrame, metric: str, field: str, wanted: Any) -> pl.Expr:
     if field in LABELS:
         return _label(field, wanted)
     if field in ("date", "exposure"):
-        return _range(field, field, wanted)
+        return _range(field, pl.col(field), wanted)
+    if field == "percentile":
+        return _range(field, _from_better_end(metric), wanted)
     if f"value.{field}" in frame.columns:
-        return _range(field, f"value.{field}", wanted)
+        return _range(field, pl.col(f"value.{field}"), wanted)
     metrics = [c.removeprefix("value.") for c in frame.columns if c.startswith("value.")]
-    remedy = f"Known: {', '.join((*LABELS, 'date', 'exposure', *metrics))}"
+    remedy = f"Known: {', '.join((*LABELS, 'date', 'exposure', 'percentile', *metrics))}"
     raise LibraryError("filters", "no such field in this library", value=field, remedy=remedy)
 
 
@@ -67,15 +77,15 @@ def _label(field: str, wanted: Any) -> pl.Expr:
     return pl.col(field).is_in(list(values))
 
 
-def _range(field: str, column: str, wanted: Any) -> pl.Expr:
+def _range(field: str, column: pl.Expr, wanted: Any) -> pl.Expr:
     if not isinstance(wanted, (list, tuple)) or len(wanted) != 2:
         raise LibraryError(f"filters: {field}", "takes a range (low, high), None for an open end", value=wanted)
     low, high = (_end(field, end) for end in wanted)
-    condition = pl.col(column).is_not_null()
+    condition = column.is_not_null()
     if low is not None:
-        condition &= pl.col(column) >= low
+        condition &= column >= low
     if high is not None:
-        condition &= pl.col(column) <= high
+        condition &= column <= high
     return condition
 
 
@@ -93,8 +103,6 @@ def _end(field: str, end: Any) -> date | float | None:
         raise LibraryError(f"filters: {field}", f"an end of the range is not {kind}", value=end) from error
 
 
-def _best(metric: str, min_percentile: float) -> pl.Expr:
-    if not 0 <= min_percentile <= 100:
-        raise LibraryError("min_percentile", "must lie in 0..100", value=min_percentile)
+def _from_better_end(metric: str) -> pl.Expr:
     rank = pl.col(f"percentile.{metric}")
-    return rank >= min_percentile if get_metric(metric).higher_is_better else rank <= 100 - min_percentile
+    return rank if get_metric(metric).higher_is_better else 100 - rank

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.embedder import Embedder, load_embedder
-from agents.library.records import Hit, Post, RejectedRow
-from lcbm_model.behavior import PercentileScale
+from agents.library.asking import Asking
+from agents.library.records import RejectedRow
 from lcbm_model.corpus.tables import Table
-from lcbm_model.errors import LibraryError, MetricError
+from lcbm_model.errors import LibraryError
 from lcbm_model.metrics import Metric, get_metric, register_metric
 
 if TYPE_CHECKING:
@@ -20,12 +19,13 @@ if TYPE_CHECKING:
     from agents.library.duplicates import Dedupe
     from agents.library.exports import PostsTable
     from agents.library.index import VectorIndex
+    from agents.library.storage import Manifest
 
 Progress = Callable[[int, int], None]
 """Called with the number of posts embedded so far and of all posts."""
 
 
-class Library:
+class Library(Asking):
     """A team's own past posts. Built once from a table, searched often, saved as a folder.
 
     Attributes:
@@ -189,14 +189,18 @@ class Library:
             source=self.source,
             notes=self.notes,
         )
+        self._kept_in(folder)
         return folder
 
     @classmethod
-    def open(cls, folder: str | Path, *, embedder: Embedder | str | Path | None = None) -> Library:
+    def open(
+        cls, folder: str | Path, *, embedder: Embedder | str | Path | None = None, verify: bool = False
+    ) -> Library:
         """Open a saved library.
 
         Args:
             embedder: The one it was built with; the packaged MiniLM by default.
+            verify: Hash large files too, whose stamps say that nobody touched them since they were hashed.
 
         Raises:
             LibraryError: No library, a damaged file (named), or one made by another embedder.
@@ -206,8 +210,8 @@ class Library:
         folder = Path(folder)
         read_manifest(folder)  # a wrong folder is said before a model is loaded
         model = load_embedder(embedder)
-        stored = read_library(folder, embedder=_mark(model))
-        return cls(
+        stored = read_library(folder, embedder=_mark(model), verify=verify)
+        library = cls(
             stored.frame,
             stored.index,
             model,
@@ -216,121 +220,22 @@ class Library:
             notes=stored.manifest.notes,
             source=stored.manifest.source,
         )
+        library.folder = folder
+        return library
 
-    # Asking it ----------------------------------------------------------------------------------------------------
-
-    def search(
-        self,
-        query: str,
-        k: int = 5,
-        *,
-        metric: str | None = None,
-        min_percentile: float | None = None,
-        channel: str | None = None,
-        filters: Mapping[str, Any] | None = None,
-    ) -> list[Hit]:
-        """Up to `k` nearest posts that pass every condition, nearest first; fewer only where fewer pass.
-
-        Args:
-            metric: Whose value and percentile the hits carry; the main one by default.
-            min_percentile: 0..100 from the better end inside the channel; posts without a result do not pass.
-            channel: Only this channel.
-            filters: By field. `id`, `channel`, `audience`: a text or a list of texts. `date`, `exposure` and metrics:
-                a range `(low, high)`, None for an open end: `{"date": ("2024-01-01", None)}`.
+    @staticmethod
+    def check(folder: str | Path) -> Manifest:
+        """Hash every file of a saved library and compare it with what was written.
 
         Raises:
-            MetricError: A metric that no post was measured in.
-            LibraryError: An empty query or a condition that cannot be checked.
+            LibraryError: No library, or a damaged file (named).
         """
-        from agents.library.filters import allowed_rows
+        from agents.library.storage import read_library
 
-        name = self._measured(metric)
-        if not query.strip():
-            raise LibraryError("query", "is empty", value=query, remedy="Say what the posts should be about")
-        if k < 1:
-            raise LibraryError("k", "must be at least 1", value=k)
-        allowed = allowed_rows(self._frame, name, min_percentile=min_percentile, channel=channel, filters=filters)
-        if allowed is not None and not allowed.any():
-            return []
-        vector = self._embedder.embed([query.encode("utf-8", "replace").decode("utf-8")])[0]  # (D,)
-        cosines, rows = self._index.search(vector, k, allowed)
-        posts = [_post(self._frame.row(int(row), named=True)) for row in rows]
-        return [
-            Hit(
-                post=post,
-                similarity=float(cosine),
-                metric=name,
-                value=post.values.get(name),
-                percentile=post.percentiles.get(name),
-            )
-            for post, cosine in zip(posts, cosines, strict=True)
-        ]
-
-    def scale(self, metric: str | None = None, channel: str | None = None) -> PercentileScale | None:
-        """Raw values to percentiles inside a channel (over all for None); None where nothing was measured there.
-
-        For rates the values on the scale are those that were ranked: pulled towards the channel's mean where few
-        people stand behind them.
-
-        Raises:
-            MetricError: A metric that no post was measured in.
-        """
-        from agents.library.ingest import channel_key
-        from agents.library.percentiles import scale_of
-
-        return scale_of(self._frame, self._measured(metric), None if channel is None else channel_key(channel))
-
-    @property
-    def metric(self) -> str:
-        return self.metrics[0]
-
-    @property
-    def embedder(self) -> Embedder:
-        return self._embedder
-
-    @property
-    def channels(self) -> dict[str, int]:
-        """Channel to number of posts, most posts first."""
-        counts: dict[str, int] = dict(self._frame["channel"].value_counts(sort=True).iter_rows())
-        return counts
-
-    @cached_property
-    def posts(self) -> list[Post]:
-        """Every post, in the order of the file."""
-        return [_post(row) for row in self._frame.iter_rows(named=True)]
-
-    def __len__(self) -> int:
-        return int(self._frame.height)
+        return read_library(Path(folder), embedder=None, verify=True).manifest
 
     def __repr__(self) -> str:
         return f"Library({len(self)} posts, {', '.join(self.metrics)}, from {self.source!r})"
-
-    def _measured(self, metric: str | None) -> str:
-        if metric is None:
-            return self.metric
-        name = get_metric(metric).name
-        if name not in self.metrics:
-            remedy = f"Measured there: {', '.join(self.metrics)}"
-            raise MetricError("metric", "no post of this library was measured in it", value=name, remedy=remedy)
-        return name
-
-
-def _post(row: dict[str, Any]) -> Post:
-    def numbers(prefix: str) -> dict[str, float]:
-        return {k.removeprefix(prefix): v for k, v in row.items() if k.startswith(prefix) and v is not None}
-
-    return Post(
-        id=row["id"],
-        text=row["text"],
-        channel=row["channel"],
-        date=row["date"],
-        hour=row.get("hour"),
-        image=Path(row["image"]) if row["image"] else None,
-        audience=row["audience"],
-        values=numbers("value."),
-        exposure=row["exposure"],
-        percentiles=numbers("percentile."),
-    )
 
 
 def _mark(embedder: Embedder) -> Any:

@@ -55,7 +55,7 @@ class Hnsw:
 
     def nearest(self, unit: Floats, k: int, bits: NDArray[np.uint8] | None) -> tuple[Floats, Rows]:
         """See `Kind.nearest`."""
-        parameters = faiss.SearchParametersHNSW()
+        parameters: Any = faiss.SearchParametersHNSW()  # type: ignore[attr-defined]
         parameters.efSearch = max(self.effort, 2 * k)
         if bits is not None:
             selector = selector_of(bits)
