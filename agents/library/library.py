@@ -234,6 +234,11 @@ class Library(Asking):
 
         return read_library(Path(folder), embedder=None, verify=True).manifest
 
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row a post, in the order of the file: fields, `value.*`, `exposure.*`, `ranked.*`, `percentile.*`."""
+        return self._frame
+
     def __repr__(self) -> str:
         return f"Library({len(self)} posts, {', '.join(self.metrics)}, from {self.source!r})"
 

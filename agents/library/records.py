@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date as Date
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +25,26 @@ class Post(BaseModel):
     values: dict[str, float] = Field(default_factory=dict, description="Metric name to raw value.")
     exposure: float | None = Field(default=None, ge=0, description="Impressions, views or sends behind the values.")
     percentiles: dict[str, float] = Field(default_factory=dict, description="Metric to rank 0..100 inside channel.")
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Post:
+        """A row of a library's frame: fields by their names, figures as `value.NAME` and `percentile.NAME`."""
+
+        def figures(prefix: str) -> dict[str, float]:
+            return {k.removeprefix(prefix): v for k, v in row.items() if k.startswith(prefix) and v is not None}
+
+        return cls(
+            id=row["id"],
+            text=row["text"],
+            channel=row["channel"],
+            date=row["date"],
+            hour=row.get("hour"),
+            image=Path(row["image"]) if row["image"] else None,
+            audience=row["audience"],
+            values=figures("value."),
+            exposure=row["exposure"],
+            percentiles=figures("percentile."),
+        )
 
 
 class Hit(BaseModel):

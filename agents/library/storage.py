@@ -105,7 +105,7 @@ def write_library(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _only_writer(folder):
+        with only_writer(folder):
             files: dict[Role, StoredFile] = {
                 "posts": _store(folder, "posts", "parquet", frame.write_parquet),
                 "vectors": _store(folder, "vectors", "faiss", index.write),
@@ -205,11 +205,18 @@ def _check_embedder(folder: Path, made: EmbedderMark, given: EmbedderMark) -> No
 
 
 @contextlib.contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold the folder against other writers. Whoever holds it may take it again, to write what was read under it.
+
+    Raises:
+        LibraryError: Somebody else is writing there, and is not done within half a minute.
+    """
     from filelock import FileLock, Timeout
 
+    # One lock object a path: taken twice in one thread it counts, where two objects would wait for each other.
+    lock = FileLock(folder / _LOCK, is_singleton=True)
     try:
-        with FileLock(folder / _LOCK, timeout=_LOCK_SECONDS):
+        with lock.acquire(timeout=_LOCK_SECONDS):
             yield
     except Timeout as error:
         remedy = "Wait until it is done, or choose another folder"
