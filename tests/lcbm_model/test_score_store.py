@@ -95,11 +95,11 @@ def test_the_least_recently_used_go_first(open_at: Callable[..., ScoreStore], pa
     now = [1000.0]
     store = open_at(max_bytes=2**18, touch_after=5.0, clock=lambda: now[0])
     kept, old, new = ([key(n) for n in part] for part in (range(200), range(200, 600), range(600, 1000)))
-    store.put(dict.fromkeys([*kept, *old], b"x" * 200), WHO)
+    store.put(dict.fromkeys([*kept, *old], b"x" * 250), WHO)
     now[0] += 100
     assert len(store.find(kept, WHO)) == 200
     now[0] += 100
-    store.put(dict.fromkeys(new, b"x" * 200), WHO)  # more than 256 kB by now
+    store.put(dict.fromkeys(new, b"x" * 250), WHO)  # more than 256 kB by now
     assert len(store.find([*kept, *new], WHO)) == 600
     assert len(store.find(old, WHO)) < 200
     for n in range(10_000, 20_000, 500):
