@@ -89,7 +89,7 @@ def weigh(
         high=high,
         level=level,
         strength=total / (total + UNKNOWN),
-        effective_n=total**2 / float(weights @ weights) if total > 0 else 0.0,
+        effective_n=_effective(weights),
         similarity=float(near[0]) if len(near) else None,
         neighbours=tuple(ids),
     )
@@ -109,6 +109,13 @@ def usual_similarity(vectors: NDArray[np.float32], *, sample: int = 500) -> floa
     taken = np.asarray(vectors[rows])
     cosines = (taken @ taken.T)[np.triu_indices(len(rows), 1)]
     return float(np.clip(np.median(cosines), -0.9, 0.9))
+
+
+def _effective(weights: NDArray[np.float64]) -> float:
+    if not weights.any():
+        return 0.0
+    relative = weights / weights.max()  # squares of tiny weights would vanish
+    return float(relative.sum() ** 2 / (relative @ relative))
 
 
 def _quantile(weights: NDArray[np.float64], ranks: NDArray[np.float64], q: float) -> float:

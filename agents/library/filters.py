@@ -97,6 +97,8 @@ def _end(field: str, end: Any) -> date | float | None:
             if isinstance(end, datetime):
                 return end.date()
             return end if isinstance(end, date) else date.fromisoformat(end)
+        if float(end) != float(end):
+            raise ValueError("NaN")
         return float(end)
     except (TypeError, ValueError) as error:
         kind = "a date like 2024-12-31" if field == "date" else "a number"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,16 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from agents import Library, Retriever
+from agents import Hit, Library, Retriever
+from agents.library.contrast import contrast
+from agents.library.fusion import fuse
 from agents.library.index import VectorIndex
-from lcbm_model.errors import LibraryError, MetricError
+from agents.library.mmr import diversify
+from agents.library.pictures import PictureEncoder, PictureHit, PictureShelf
+from lcbm_model.errors import LibraryError, MetricError, PictureError
+from lcbm_model.vision.images import open_picture
 from tests.agents.hashing_embedder import HashingEmbedder
 
 WORDS = ["rain", "pan", "train", "bread", "river", "night", "coat", "lamp"]
@@ -147,6 +155,8 @@ def test_dates_as_text_and_as_times(library: Library) -> None:
         ("a", {"filters": {"mood": "good"}}, LibraryError, "no such field.*'mood'.*Known: id, channel"),
         ("a", {"filters": {"likes": 3}}, LibraryError, r"takes a range \(low, high\)"),
         ("a", {"filters": {"likes": ("few", None)}}, LibraryError, "not a number"),
+        ("a", {"filters": {"likes": (float("nan"), None)}}, LibraryError, "not a number"),
+        ("a", {"filters": {"percentile": 3}}, LibraryError, r"takes a range \(low, high\)"),
         ("a", {"filters": {"date": ("March", None)}}, LibraryError, "not a date"),
         ("a", {"filters": {"audience": 3}}, LibraryError, "takes a text or a list of texts"),
     ],
@@ -187,3 +197,178 @@ def test_vectors_are_brought_to_unit_length() -> None:
     cosines, rows = index.search(np.array([0.0, 2.0], dtype=np.float32), 5)
     assert cosines.tolist() == pytest.approx([1.0, 0.8])
     assert rows.tolist() == [1, 0]
+
+
+# Diversity, contrast, pictures ------------------------------------------------------------------------------------
+
+
+def test_diverse_results_are_less_alike_and_still_pass_every_filter(library: Library) -> None:
+    def likeness(hits: list[Hit]) -> float:
+        vectors = HashingEmbedder().embed([h.post.text for h in hits])
+        return float((vectors @ vectors.T)[np.triu_indices(len(hits), 1)].mean())
+
+    plain = library.search("rain train", 8, channel="post")
+    diverse = library.search("rain train", 8, channel="post", diversity=0.6)
+    assert diverse[0] == plain[0]
+    assert likeness(diverse) < 0.9 * likeness(plain)
+    assert len({h.post.id for h in diverse}) == 8
+    assert {h.post.channel for h in diverse} == {"post"}
+    truth = {h.post.id: h.similarity for h in library.search("rain train", len(library))}
+    assert [h.similarity for h in diverse] == pytest.approx([truth[h.post.id] for h in diverse], abs=1e-5)
+
+
+@pytest.mark.parametrize("diversity", [-0.1, 1.1, float("nan")])
+def test_diversity_out_of_range(library: Library, diversity: float) -> None:
+    with pytest.raises(LibraryError, match=r"diversity: must lie in 0\.\.1"):
+        library.search("rain", diversity=diversity)
+
+
+def test_mmr_by_its_definition() -> None:
+    rng = np.random.default_rng(0)
+    vectors = HashingEmbedder().embed([" ".join(rng.choice(WORDS, 3)) for _ in range(30)])
+    relevance = rng.random(30)
+    chosen = diversify(relevance, vectors, 6, 0.4).tolist()
+    for place in range(1, 6):
+        before = chosen[:place]
+        score = 0.6 * relevance - 0.4 * (vectors @ vectors[before].T).max(axis=1)
+        score[before] = -np.inf
+        assert chosen[place] == int(np.argmax(score))
+    assert diversify(relevance, vectors, 99, 0.0).tolist() == np.argsort(-relevance).tolist()
+
+
+def test_fused_ranks() -> None:
+    rows, scores = fuse([np.array([4, 2, 9]), np.array([2, 7])])
+    assert rows.tolist() == [2, 4, 7, 9]
+    assert scores == pytest.approx([(61 / 62 + 1) / 2, 0.5, 61 / 62 / 2, 61 / 63 / 2])
+    assert fuse([np.array([3]), np.array([3])])[1].tolist() == [1.0]
+
+
+def test_contrast_shows_both_sides(library: Library) -> None:
+    both = library.contrast("rain pan", 4, well=70, badly=30)
+    assert both.complete
+    assert all(h.percentile is not None and h.percentile >= 70 for h in both.well)
+    assert all(h.percentile is not None and h.percentile <= 30 for h in both.badly)
+    assert ids(both.well) == ids(library.search("rain pan", 4, min_percentile=70))
+    bad = {p.id for p in library.posts if p.percentiles.get("likes", 100) <= 30}
+    nearest = [h for h in library.search("rain pan", len(library)) if h.post.id in bad][:4]
+    assert ids(both.badly) == ids(nearest)
+    only = library.contrast("rain", 4, channel="advert", filters={"audience": "nobody"})
+    assert not only.complete
+    for well, badly in ((25, 75), (50, 50), (101, 0), (90, -1)):
+        with pytest.raises(LibraryError, match="cannot do well and badly"):
+            contrast(library, "rain", well=well, badly=badly)
+
+
+def test_badly_is_the_worse_end_where_lower_is_better() -> None:
+    from lcbm_model.metrics import Metric
+
+    metric = Metric(name="test_unsubscribes", title="u", kind="count", unit="u", verb="leave", higher_is_better=False)
+    frame = pl.DataFrame({"text": ["a one", "a two", "a three", "a four"], "test_unsubscribes": [1, 2, 3, 4]})
+    both = Library.from_frame(frame, embedder=HashingEmbedder(), metric=metric).contrast("a", 1)
+    assert ([h.value for h in both.well], [h.value for h in both.badly]) == ([1.0], [4.0])
+
+
+def colour(paths: Sequence[Path]) -> np.ndarray:
+    """A fake tower: the mean colour of a picture."""
+    return np.stack([np.asarray(open_picture(p), dtype=np.float32).mean(axis=(0, 1)) - 100 for p in paths])
+
+
+@pytest.fixture
+def illustrated(tmp_path: Path) -> Library:
+    """Six posts; red pictures with two, blue ones with two, one broken, one without."""
+    colours = {"red.png": (250, 10, 10), "rose.png": (250, 60, 60), "blue.png": (10, 10, 250), "sky.png": (60, 60, 250)}
+    for name, rgb in colours.items():
+        Image.new("RGB", (8, 8), rgb).save(tmp_path / name)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    rows = [("a", "warm coat", "red.png"), ("b", "night train", "rose.png"), ("c", "warm bread", "blue.png"),
+            ("d", "river lamp", "sky.png"), ("e", "warm lamp", "broken.png"), ("f", "warm pan", None)]  # fmt: skip
+    frame = pl.DataFrame(rows, schema=["id", "text", "image"], orient="row").with_columns(likes=pl.Series(range(6)))
+    library = Library.from_frame(frame, embedder=HashingEmbedder(), folder=tmp_path, metric="likes")
+    library.pictures = PictureShelf(PictureEncoder("colour", colour))
+    return library
+
+
+def ids(hits: Sequence[Hit]) -> list[str]:
+    return [h.post.id for h in hits]
+
+
+def test_found_by_picture(illustrated: Library, tmp_path: Path) -> None:
+    hits = illustrated.search(image=tmp_path / "red.png", k=9)
+    assert ids(hits)[:2] == ["a", "b"]
+    assert set(ids(hits)) == {"a", "b", "c", "d"}, "posts without a usable picture are not found by one"
+    assert hits[0].similarity == pytest.approx(1)
+    assert isinstance(hits[0], PictureHit)
+    assert hits[0].picture_similarity == pytest.approx(1)
+    assert list(illustrated.pictures.failed) == [str((tmp_path / "broken.png").resolve())]
+    assert ids(illustrated.search(image=tmp_path / "red.png", k=9, filters={"likes": (2, None)})) == ["c", "d"]
+
+
+def test_found_by_words_and_picture(illustrated: Library, tmp_path: Path) -> None:
+    hits = illustrated.search("warm", 6, image=tmp_path / "red.png")
+    assert ids(hits)[0] == "a", "the only post that is first in both"
+    assert set(ids(hits)) == set("abcdef")
+    by_id = {h.post.id: h for h in hits}
+    last = by_id["f"]
+    assert isinstance(last, PictureHit)
+    assert last.picture_similarity is None
+    truth = {h.post.id: h.similarity for h in illustrated.search("warm", 6)}
+    assert {i: h.similarity for i, h in by_id.items()} == pytest.approx(truth, abs=1e-5)
+
+
+def test_what_was_seen_is_kept_and_looked_at_again_only_when_changed(illustrated: Library, tmp_path: Path) -> None:
+    folder = illustrated.save(tmp_path / "library")
+    illustrated.look_at_pictures()
+    assert (folder / "pictures.safetensors").is_file()
+
+    seen: list[str] = []
+
+    def watching(paths: Sequence[Path]) -> np.ndarray:
+        seen.extend(p.name for p in paths)
+        return colour(paths)
+
+    opened = Library.open(folder, embedder=HashingEmbedder())
+    opened.pictures = PictureShelf.open(folder, PictureEncoder("colour", watching))
+    opened.look_at_pictures()
+    assert seen == ["broken.png"] * 2, "a batch, then one by one; the others are known"
+    Image.new("RGB", (9, 9), (10, 250, 10)).save(tmp_path / "red.png")
+    (tmp_path / "sky.png").unlink()
+    seen.clear()
+    assert opened.look_at_pictures() == 4
+    assert seen == ["red.png"]
+    assert ids(opened.search(image=tmp_path / "rose.png", k=1)) == ["b"]
+    assert "d" in ids(opened.search(image=tmp_path / "rose.png", k=9)), "a picture that is gone keeps its vector"
+    again = PictureShelf.open(folder, PictureEncoder("another tower", colour))
+    assert again.vectors == {}, "vectors of another encoder are not mixed in"
+
+
+@pytest.mark.parametrize("harm", ["cut", "flip"])
+def test_damaged_picture_vectors_are_named(illustrated: Library, tmp_path: Path, harm: str) -> None:
+    folder = illustrated.save(tmp_path / "library")
+    illustrated.look_at_pictures()
+    path = folder / "pictures.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data if harm == "flip" else data[:-9])
+    with pytest.raises(LibraryError, match=r"pictures\.safetensors: is damaged.*Delete it"):
+        PictureShelf.open(folder, PictureEncoder("colour", colour))
+
+
+def test_a_query_that_is_no_picture(illustrated: Library, tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="not a picture"):
+        illustrated.search(image=tmp_path / "broken.png")
+    with pytest.raises(LibraryError, match="query: is empty"):
+        illustrated.search()
+
+
+def test_another_index_kind_is_kept_by_saving(library: Library, tmp_path: Path) -> None:
+    before = library.search("rain pan", 5)
+    library.use_index("hnsw")
+    try:
+        adverts = [h for h in library.search("rain pan", 200) if h.post.channel == "advert"]
+        assert ids(library.search("rain pan", 5, channel="advert")) == ids(adverts)[:5]
+        opened = Library.open(library.save(tmp_path), embedder=HashingEmbedder())
+        assert opened.index.kind == "hnsw"
+    finally:
+        library.use_index("auto")
+    assert library.index.kind == "flat"
+    assert library.search("rain pan", 5) == before
