@@ -8,8 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lcbm_model.errors import CheckpointError
 
 
@@ -56,31 +54,26 @@ def _file_hash(path: Path) -> str:
 
 
 def load_base(folder: Path, expected_hash: str | None = None) -> Any:
-    """The causal language model in a folder, float32, evaluation mode.
+    """The model in a folder, in evaluation mode, of whichever architecture its config.json names.
 
     Args:
         folder: Holds a GGUF file (or its parts), or a saved transformers model.
-        expected_hash: The hash (`hash_of`) that the data was prepared for.
+        expected_hash: The hash (`hash_of`) that the data was prepared for; "" where it was prepared without weights.
 
     Raises:
         CheckpointError: Nothing readable there, or other weights than the data was prepared for.
     """
-    from transformers import AutoModelForCausalLM
-
     from lcbm_model.backbone.runtime import quiet
+    from lcbm_model.training.architectures.registry import architecture_of, read_config
 
     found = hash_of(folder)
-    if expected_hash and found != expected_hash:
+    if expected_hash is not None and found != expected_hash:
         remedy = "Name the base that the recipe names, or prepare the data again"
         problem = "is not the base the data was prepared for"
         raise CheckpointError(str(folder), problem, value=found[:16], remedy=remedy)
-    gguf = join_parts(folder)
-    options = {"gguf_file": gguf.name} if gguf is not None else {"use_safetensors": True}
+    architecture = architecture_of(str(read_config(folder).get("model_type", "")))
     try:
         with quiet():
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=torch.float32, attn_implementation="sdpa", **options
-            )
+            return architecture.load(folder)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(str(folder), f"cannot be loaded: {error}") from error
-    return model.eval()

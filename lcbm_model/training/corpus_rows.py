@@ -8,12 +8,11 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lcbm_model.corpus.record import Record
 from lcbm_model.errors import SettingsError
+from lcbm_model.training.architectures.registry import get_architecture
 from lcbm_model.training.bases import prompt_encoder, resolve_base
 from lcbm_model.training.data import SPLITS, Prepared
 from lcbm_model.training.instructions import SOURCE, instruction_rows
@@ -184,7 +183,7 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
     prepared = pack(
         rows,
         digit_ids=list(prompts.digits),
-        picture_features=lambda paths: tower_features(paths, told=told),
+        see=lambda paths: get_architecture(base.architecture).pictures(base, paths, told),
         vocabulary=len(tokenizer),
         manifest={
             "recipe": recipe.to_dict(),
@@ -219,21 +218,3 @@ def _channels(records: Sequence[Record]) -> dict[str, list[str]]:
     for record in records:
         found.setdefault(record.source, set()).add(record.content.channel)
     return {source: sorted(channels) for source, channels in sorted(found.items())}
-
-
-def tower_features(paths: Sequence[str], batch: int = 16, told: Told = lambda step: None) -> np.ndarray[Any, Any]:
-    """Features (P, 64, 1280) of the frozen EfficientNet-Lite0 tower."""
-    import torch
-
-    from lcbm_model.backbone.packaged import vision_file
-    from lcbm_model.vision.efficientnet import load_tower
-    from lcbm_model.vision.images import open_picture, to_pixels
-
-    told(f"looking at {len(paths)} pictures")
-    tower = load_tower(vision_file())
-    found = []
-    with torch.inference_mode():
-        for start in range(0, len(paths), batch):
-            pixels = np.stack([to_pixels(open_picture(p)) for p in paths[start : start + batch]])
-            found.append(tower(torch.from_numpy(pixels)).last_hidden_state.numpy())
-    return np.concatenate(found)

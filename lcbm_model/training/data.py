@@ -156,13 +156,16 @@ class Prepared:
         if not supervised.any():
             raise SettingsError("data", "no supervised token in the train split", remedy="Add sources or rows")
         per_picture = self.pictures.shape[1] if self.pictures.size else 0
+        # Pictures may differ in how many tokens they take; folders of older versions do not say how many.
+        tokens = np.array(self.manifest.get("picture_tokens") or [per_picture] * max(1, len(self.pictures)))
         shown = rows.picture >= 0
-        cut = shown & (rows.picture_at + per_picture > np.minimum(rows.own_start, rows.lengths))
+        taken = np.where(shown, tokens[np.maximum(rows.picture, 0)], 0)
+        cut = shown & (rows.picture_at + taken > np.minimum(rows.own_start, rows.lengths))
         if cut.any():
             row = int(np.flatnonzero(cut)[0])
             raise SettingsError(
                 f"data: row {self.ids[row]}",
-                f"{per_picture} picture tokens do not fit before the candidate's text ({int(cut.sum())} such rows)",
+                f"{taken[row]} picture tokens do not fit before the candidate's text ({int(cut.sum())} such rows)",
                 remedy="Raise data.max_length",
             )
 

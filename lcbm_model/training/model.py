@@ -2,7 +2,7 @@
 
 The tower is walked block by block, so that states can be pooled in the middle, the blocks below the first adapter
 run without gradients, and nothing above the last block that a loss needs is computed.
-Legend: B rows, T tokens, D width, L pooled layers, M metrics, K = 10 bins, C channels of the vision tower.
+Legend: B rows, T tokens, D width, L pooled layers, M metrics, K = 10 bins or tokens of a picture, N pictures.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from lcbm_model.errors import SettingsError
+from lcbm_model.training.architectures.base import Seen
+from lcbm_model.training.architectures.registry import architecture_of
 from lcbm_model.training.collate import Batch
 from lcbm_model.training.settings import LoraSettings, ReadoutSettings
 from lcbm_model.training.shared_prefix import SharedKeys, mask_behind
-from lcbm_model.vision.connector import untuned_connector
 
 
 @dataclass
@@ -73,23 +76,23 @@ class BehaviorModel(nn.Module):
     ) -> None:
         super().__init__()
         lm.requires_grad_(False)
-        self.lm = _with_lora(lm, lora)
+        self.architecture = architecture_of(lm.config.model_type)
+        self.connector = self.architecture.take_connector(lm, channels)
+        self._summary = self.architecture.summary_width(lm, channels) if readout.picture else 0
+        self.lm = lm
+        add_lora(self.tower, lora)
         self._first = lora.first_layer
         self._pool, self._last = tuple(sorted(set(readout.layers))), tuple(sorted(set(readout.last_layers)))
-        check_layers(readout, len(lm.model.layers))
-        width = lm.config.hidden_size
-        size = float(lm.get_input_embeddings().weight.detach().float().square().mean().sqrt())
-        self.connector = untuned_connector(channels, width, scale=size).train().requires_grad_(True)
+        check_layers(readout, len(self.tower.layers))
         self._pooling = readout.pooling
-        self._with_picture = readout.picture
-        states = width * (len(self._pool) + len(self._last))
-        self.head = ValueHead(states + (channels if readout.picture else 0), metrics)
+        states = self.tower.config.hidden_size * (len(self._pool) + len(self._last))
+        self.head = ValueHead(states + self._summary, metrics)
         self.register_buffer("digit_ids", torch.tensor(list(digit_ids)), persistent=False)
 
     @property
     def tower(self) -> Any:
         """The decoder under the language-model head."""
-        return self.lm.model
+        return self.architecture.tower(self.lm)
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """Name -> parameter of everything that learns."""
@@ -103,59 +106,87 @@ class BehaviorModel(nn.Module):
         """
         layers = self.tower.layers if bins else self.tower.layers[: max((*self._pool, *self._last))]
         pool, ends = self._pool_mask(batch), self._pool_ends(batch)  # (B, T), rows sum to 1; (B,)
+        seen = self._look(batch)
         means: list[Tensor] = []
         lasts: list[Tensor] = []
         hidden = batch.ids  # so that mypy and readers know it is bound
-        for number, hidden, _ in self.walk(batch, layers):
+        for number, hidden, _ in self.walk(batch, layers, seen):
             if number in self._pool:
                 means.append(torch.einsum("bt,btd->bd", pool, hidden.float()))
             if number in self._last:
                 lasts.append(hidden[torch.arange(len(hidden), device=hidden.device), ends].float())
-        features = torch.cat(means + lasts + self._picture_features(batch), dim=-1)
+        features = torch.cat(means + lasts + self._picture_features(batch, seen), dim=-1)
         utility = self.head(features, batch.metric)
         if not bins:
             empty = features.new_zeros((0, 1))
             return Readout(empty, utility, features, empty, batch.ids.new_zeros(0))
         return Readout(self._digits(hidden, batch), utility, features, *self._text(hidden, batch))
 
-    def walk(self, batch: Batch, layers: Sequence[Any]) -> Iterator[tuple[int, Tensor, Tensor | None]]:
-        """Block by block: (number from 1, states (B, T, D), states of the shared part (1, P, D) or None)."""
-        hidden, shared = self._enter(batch)
+    def _look(self, batch: Batch) -> Seen | None:
+        """What is on the batch's pictures; None without any."""
+        if not len(batch.picture_rows):
+            return None
+        return self.architecture.look(self.lm, self.connector, batch.pictures)
+
+    def walk(
+        self, batch: Batch, layers: Sequence[Any], seen: Seen | None = None
+    ) -> Iterator[tuple[int, Tensor, Tensor | None]]:
+        """Block by block: (number from 1, states (B, T, D), states of the shared part (1, P, D) or None).
+
+        Args:
+            seen: What is on the batch's pictures; looked at now where it is not given.
+        """
+        seen = seen if seen is not None else self._look(batch)
+        hidden, shared = self._enter(batch, seen)
         behind = 0 if shared is None else shared.shape[1]
-        position = torch.arange(behind + hidden.shape[1], device=hidden.device)[None]
-        cos, sin = self.tower.rotary_emb(hidden, position_ids=position)
-        own = {"position_ids": position[:, behind:], "position_embeddings": (cos[:, behind:], sin[:, behind:])}
-        first = {"position_ids": position[:, :behind], "position_embeddings": (cos[:, :behind], sin[:, :behind])}
+        own, first = self._positions(batch, hidden, behind, seen)
         mask = mask_behind(behind, hidden.shape[1], hidden.device) if behind else None
         # The connector learns through the frozen blocks too, so gradients are only switched off without pictures.
         frozen = self._first if not len(batch.picture_rows) or batch.cached else 0
         if batch.cached:
             yield batch.cached, hidden, shared
+        again = self.architecture.recompute and self.training and torch.is_grad_enabled()
         for number, layer in enumerate(layers[batch.cached :], start=batch.cached + 1):
             with torch.set_grad_enabled(torch.is_grad_enabled() and number > frozen):
-                keys = None
-                if shared is not None:
-                    keys = SharedKeys()
-                    shared = layer(shared, attention_mask=None, past_key_values=keys, **first)
-                hidden = layer(hidden, attention_mask=mask, past_key_values=keys, **own)
+                step = partial(_block, layer, mask=mask, own=own, first=first)
+                if again:
+                    hidden, shared = checkpoint(step, hidden, shared, use_reentrant=False)
+                else:
+                    hidden, shared = step(hidden, shared)
             yield number, hidden, shared
 
-    def _enter(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def _positions(
+        self, batch: Batch, hidden: Tensor, behind: int, seen: Seen | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Rotary embeddings of the rows' own tokens and of the shared ones, as blocks take them."""
+        at = batch.picture_at[batch.picture_rows] + behind
+        rows, length = len(hidden), behind + hidden.shape[1]
+        position = self.architecture.positions(rows, length, at, batch.picture_rows, seen)
+        cos, sin = self.tower.rotary_emb(hidden, position_ids=position)  # (..., 1 or B, P + T, d)
+        flat = torch.arange(length, device=hidden.device)[None]
+        own = {"position_ids": flat[:, behind:], "position_embeddings": (cos[..., behind:, :], sin[..., behind:, :])}
+        shared = (cos[..., :1, :behind, :], sin[..., :1, :behind, :])  # the same in every row
+        return own, {"position_ids": flat[:, :behind], "position_embeddings": shared}
+
+    def _enter(self, batch: Batch, seen: Seen | None) -> tuple[Tensor, Tensor | None]:
         """States before the first block that is run: (B, T, D), and (1, P, D) of what all rows begin with."""
         if batch.states is not None:
             return batch.states, batch.shared_states
         hidden = self.tower.embed_tokens(batch.ids)  # (B, T, D)
         shared = self.tower.embed_tokens(batch.shared_ids) if batch.shared_ids is not None else None
-        if not len(batch.picture_rows):
+        if seen is None:
             return hidden, shared
         at = batch.picture_at[batch.picture_rows]
         if shared is not None and int(at[0]) < 0:  # the picture belongs to the shared part: the same for all rows
-            tokens = self.connector(batch.pictures[:1]).to(shared.dtype)  # (1, K, D)
+            tokens = seen.tokens[:1, : int(seen.counts[0])].to(shared.dtype)  # (1, K, D)
             start = shared.shape[1] + int(at[0])
             return hidden, torch.cat([shared[:, :start], tokens, shared[:, start + tokens.shape[1] :]], dim=1)
-        tokens = self.connector(batch.pictures).to(hidden.dtype)  # (B', K, D)
-        place = at[:, None] + torch.arange(tokens.shape[1], device=hidden.device)
-        return hidden.index_put((batch.picture_rows[:, None].expand_as(place), place), tokens), shared
+        tokens = seen.tokens.to(hidden.dtype)  # (N, K, D)
+        number = torch.arange(tokens.shape[1], device=hidden.device)
+        real = number < seen.counts[:, None]  # (N, K)
+        place = (at[:, None] + number)[real]
+        row = batch.picture_rows[:, None].expand_as(real)[real]
+        return hidden.index_put((row, place), tokens[real]), shared
 
     def _pool_mask(self, batch: Batch) -> Tensor:
         at = torch.arange(batch.ids.shape[1], device=batch.ids.device)[None]
@@ -167,13 +198,13 @@ class BehaviorModel(nn.Module):
     def _pool_ends(self, batch: Batch) -> Tensor:
         return (batch.words_end if self._pooling == "words" else batch.target_start) - 1
 
-    def _picture_features(self, batch: Batch) -> list[Tensor]:
-        """Mean tower features (B, C), zeros for rows without a picture; an empty list where the head reads none."""
-        if not self._with_picture:
+    def _picture_features(self, batch: Batch, seen: Seen | None) -> list[Tensor]:
+        """Pictures' summaries (B, F), zeros for rows without one; an empty list where the head reads none."""
+        if not self._summary:
             return []
-        found = batch.pictures.new_zeros((len(batch.ids), batch.pictures.shape[-1]))
-        if len(batch.picture_rows):
-            found = found.index_put((batch.picture_rows,), batch.pictures.mean(1))
+        found = torch.zeros((len(batch.ids), self._summary), device=batch.ids.device)
+        if seen is not None:
+            found = found.index_put((batch.picture_rows,), seen.summary.float())
         return [found]
 
     def _digits(self, hidden: Tensor, batch: Batch) -> Tensor:
@@ -219,18 +250,42 @@ def check_layers(readout: ReadoutSettings, layers: int) -> None:
         raise SettingsError("readout.layers", "names no layer of the base", value=wanted, remedy=remedy)
 
 
-def _with_lora(lm: Any, settings: LoraSettings) -> Any:
+def _block(
+    layer: Any, hidden: Tensor, shared: Tensor | None, *, mask: Tensor | None, own: Any, first: Any
+) -> tuple[Tensor, Tensor | None]:
+    """One block over the shared part (1, P, D), where there is one, and over the rows (B, T, D) behind it."""
+    keys = None
+    if shared is not None:
+        keys = SharedKeys()
+        shared = layer(shared, attention_mask=None, past_key_values=keys, **first)
+    return layer(hidden, attention_mask=mask, past_key_values=keys, **own), shared
+
+
+def add_lora(tower: Any, settings: LoraSettings) -> None:
+    """Low-rank adapters in the decoder's blocks and nowhere else, in place."""
     from peft import LoraConfig, inject_adapter_in_model
 
-    last = settings.last_layer if settings.last_layer is not None else len(lm.model.layers)
     if settings.rank <= 0:
-        return lm
+        return
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,  # type: ignore[arg-type]
         lora_dropout=settings.dropout,
-        target_modules=list(settings.targets),
-        layers_to_transform=list(range(settings.first_layer, last)),
-        layers_pattern="layers",
+        target_modules=lora_pattern(settings, len(tower.layers)),
     )
-    return inject_adapter_in_model(config, lm)
+    inject_adapter_in_model(config, tower)
+
+
+def lora_pattern(settings: LoraSettings, layers: int) -> str:
+    """Full names, inside the decoder, of the modules that carry an adapter, as peft reads a pattern.
+
+    Raises:
+        SettingsError: No layer is left to carry one.
+    """
+    last = settings.last_layer if settings.last_layer is not None else layers
+    if not 0 <= settings.first_layer < last <= layers:
+        wanted = (settings.first_layer, settings.last_layer)
+        remedy = f"The base has layers 0 to {layers - 1}"
+        raise SettingsError("lora.first_layer, lora.last_layer", "leave no layer to tune", value=wanted, remedy=remedy)
+    numbers = "|".join(map(str, range(settings.first_layer, last)))
+    return rf"layers\.({numbers})\.(.*\.)?({'|'.join(settings.targets)})"

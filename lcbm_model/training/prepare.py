@@ -18,6 +18,7 @@ from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.simulator.base import Context, Known
 from lcbm_model.tasks.base import TextExample
 from lcbm_model.tasks.registry import get_task
+from lcbm_model.training.architectures.base import Pictures
 from lcbm_model.training.data import SPLITS, TEXT, Prepared, Rows
 from lcbm_model.verbalize import Prompt, behavior_prompt
 
@@ -208,14 +209,14 @@ def pack(
     found: Iterable[PreparedRow],
     *,
     digit_ids: Sequence[int],
-    picture_features: Callable[[Sequence[str]], np.ndarray],
+    see: Callable[[Sequence[str]], Pictures],
     vocabulary: int,
     manifest: dict[str, Any],
 ) -> Prepared:
     """Examples to arrays.
 
     Args:
-        picture_features: Paths to (P, T, C) features, 0..6 (ReLU6 towers).
+        see: Picture files as the base's architecture packs them.
         vocabulary: Token ids lie below it.
 
     Raises:
@@ -229,8 +230,7 @@ def pack(
     paths = sorted({r.picture for r in rows if r.picture is not None})
     shown = {path: number for number, path in enumerate(paths)}
     groups = {name: number for number, name in enumerate(dict.fromkeys(r.pair_group for r in rows))}
-    step = 6 / 255
-    pictures = picture_features(paths) if paths else np.zeros((0, 1, 1), np.float32)
+    pictures = see(paths)
     coded: dict[str, Callable[[PreparedRow], Any]] = {
         "source": lambda r: sources.index(r.source),
         "metric": lambda r: TEXT if r.metric is None else metrics.index(r.metric),
@@ -260,9 +260,9 @@ def pack(
         sources=sources,
         metrics=metrics,
         digit_ids=list(digit_ids),
-        pictures=np.clip(np.rint(pictures / step), 0, 255).astype(np.uint8),
-        picture_step=step,
-        manifest=manifest,
+        pictures=pictures.values,
+        picture_step=pictures.step,
+        manifest={**manifest, "picture_tokens": list(pictures.tokens)},
     )
 
 
