@@ -1,4 +1,4 @@
-"""A chat endpoint on loopback for tests: answers every POST as the test says and keeps what was asked."""
+"""An endpoint on loopback for tests: answers every request as the test says and keeps what was asked."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ Reply = Callable[["Handler"], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Hands every POST to the server's current `reply` and keeps what was asked."""
+    """Hands every request to the server's current `reply` and keeps what was asked."""
 
     server: "Server"
 
@@ -17,6 +17,11 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.request_json = json.loads(body)
         self.server.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}, self.request_json))
+        self.server.reply(self)
+
+    def do_GET(self) -> None:
+        self.request_json = {}
+        self.server.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}, {}))
         self.server.reply(self)
 
     def send(self, status: int, body: bytes, content_type: str = "application/json") -> None:

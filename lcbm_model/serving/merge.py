@@ -11,6 +11,7 @@ our EfficientNet eyes are not: no server knows them.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -95,10 +96,13 @@ def _stamp(backbone: Backbone, dtype: str) -> MergedStamp:
         lost.append("value heads: a server reads the ten digits only, without a utility; behavior/ keeps the heads")
     if backbone.sees and not _own_eyes(backbone):
         lost.append("pictures: no server knows the EfficientNet eyes; picture slots are masked as unknown")
+    digest = backbone.checkpoint_hash
+    if dtype != "float32":  # rounded weights score a little differently: another checkpoint to caches and judges
+        digest = hashlib.sha256(f"{digest}:{dtype}".encode()).hexdigest()
     return MergedStamp(
         name=backbone.name,
         base=backbone.base,
-        checkpoint_hash=backbone.checkpoint_hash,
+        checkpoint_hash=digest,
         tuned=backbone.tuned,
         scores=digits_mean_something(backbone),
         metrics=spec.metrics if spec else (),

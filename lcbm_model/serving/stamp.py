@@ -20,7 +20,9 @@ class MergedStamp(BaseModel):
     format: Literal[1] = 1
     name: str = Field(min_length=1, description="Of the adapter, for people: 'lcbm-smol'.")
     base: str = Field(description="What the adapter was trained on.")
-    checkpoint_hash: str = Field(min_length=64, max_length=64, description="Of base, adapter and heads, as unmerged.")
+    checkpoint_hash: str = Field(
+        min_length=64, max_length=64, description="Of base, adapter and heads, and of rounding."
+    )
     tuned: bool = Field(description="Whether behaviour was in the training.")
     scores: bool = Field(description="False: the digits were never tuned; the weights may write, not score.")
     metrics: tuple[str, ...] = ()

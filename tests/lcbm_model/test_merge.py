@@ -165,6 +165,7 @@ def test_half_precision_is_half_the_size(tmp_path: Path, base: Path, merged: Pat
     out = merge_checkpoint(base, tmp_path / "half", dtype="bfloat16").folder
     small, whole = ((folder / "model.safetensors").stat().st_size for folder in (out, merged))
     assert small < 0.6 * whole
+    assert find_checkpoint(out).checkpoint_hash != find_checkpoint(base).checkpoint_hash
     assert json.loads((out / "config.json").read_text("utf-8"))["dtype"] == "bfloat16"
 
 
