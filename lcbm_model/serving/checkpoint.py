@@ -72,17 +72,15 @@ def find_checkpoint(name: str | Path) -> ServedCheckpoint:
 def _over_base(adapter: Adapter) -> ServedCheckpoint:
     """A LoRA adapter as vLLM takes it: beside the base, not merged."""
     spec = adapter.spec
-    base = find_checkpoint(spec.base)
-    if base.checkpoint_hash != spec.base_hash:
+    base, base_hash = find_checkpoint(spec.base), _base_hash(spec.base)
+    if base_hash != spec.base_hash:
         remedy = f"Install or name the base it was trained on ({spec.base}), or train the adapter again"
-        raise CheckpointError(
-            str(adapter.folder), "was trained on another base", value=base.checkpoint_hash[:16], remedy=remedy
-        )
+        raise CheckpointError(str(adapter.folder), "was trained on another base", value=base_hash[:16], remedy=remedy)
     lora = adapter.folder if (adapter.folder / LORA_FILE).is_file() else None
     return ServedCheckpoint(
         name=spec.name,
         model=base.model,
-        checkpoint_hash=hashlib.sha256(f"{base.checkpoint_hash}:{adapter.digest}".encode()).hexdigest(),
+        checkpoint_hash=hashlib.sha256(f"{base_hash}:{adapter.digest}".encode()).hexdigest(),
         tuned=spec.tuned,
         scores=not any(head.cuts for head in adapter.heads.values()),
         metrics=spec.metrics,
@@ -91,6 +89,20 @@ def _over_base(adapter: Adapter) -> ServedCheckpoint:
         rank=max((value.shape[0] for key, value in adapter.lora.items() if ".lora_A." in key), default=0),
         calibration=_calibration(adapter),
     )
+
+
+def _base_hash(name: str) -> str:
+    """What adapters on a base are tied to: `Backbone.base_hash` without loading it."""
+    from lcbm_model.backbone import packaged
+    from lcbm_model.backbone.loader import UNTUNED, resolve_source, weights_hash
+
+    source = resolve_source(name)
+    if source == UNTUNED:
+        return packaged.converted_language_model()[1].base_hash
+    if isinstance(source, str):
+        return weights_hash(source, _hub_config(source))
+    stamp = packaged.read_stamp(source)
+    return stamp.base_hash if stamp else weights_hash(source, None)
 
 
 def _calibration(adapter: Adapter | None) -> Path | None:

@@ -39,7 +39,7 @@ class VLLMServedSimulator(VLLMBase):
         base_url: For example "http://127.0.0.1:8000/v1".
         model: The server's name for it, where that is neither the checkpoint's name nor its folder.
         api_key: Else LCBM_SIMULATOR_API_KEY.
-        timeout: Seconds for one request.
+        timeout: Seconds for one request: a processor takes minutes for a batch of long prompts.
         max_retries: Tries after the first on broken or refused connections, timeouts, 429 and 5xx.
         batch_size: Prompts a request.
         concurrency: Requests under way at once.
@@ -58,7 +58,7 @@ class VLLMServedSimulator(VLLMBase):
         *,
         model: str | None = None,
         api_key: str | None = None,
-        timeout: float = 120.0,
+        timeout: float = 600.0,
         max_retries: int = 4,
         batch_size: int = 64,
         concurrency: int = 4,
