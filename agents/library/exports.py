@@ -55,6 +55,8 @@ class PostsTable:
     columns: dict[str, str]
     source: Source | None = None
     confidence: float = 1.0
+    parts: tuple[str, ...] = ()
+    """Headings that were put together into the text."""
 
 
 @cache
@@ -150,6 +152,7 @@ def _understand(table: Table, guess: Guess, confidence: float, by_hand: dict[str
         notes.append(f"{guess.header} rows above the headings are left out")
     frame = _without_marks(table.frame)
     columns: dict[str, str] = {}
+    parts: tuple[str, ...] = ()
     for name, headings in known.columns.items():
         there = [found for heading in headings if (found := table.find(heading)) is not None]
         if name == "text":
@@ -157,6 +160,7 @@ def _understand(table: Table, guess: Guess, confidence: float, by_hand: dict[str
             frame, heading = _texts(frame, there, joined=name in known.joined and len(there) > 1)
             if heading:
                 columns[name] = heading
+                parts = tuple(there) if heading not in there else ()
         elif there:
             columns[name] = there[0]
     columns |= by_hand
@@ -167,7 +171,7 @@ def _understand(table: Table, guess: Guess, confidence: float, by_hand: dict[str
     rows = [row for row, out in zip(table.rows, total, strict=True) if not out]
     frame = frame.filter(~total)
     table = replace(table, frame=frame, rows=rows, notes=(*table.notes, *notes))
-    return PostsTable(table, columns, known, confidence)
+    return PostsTable(table, columns, known, confidence, parts)
 
 
 def _without_marks(frame: pl.DataFrame) -> pl.DataFrame:

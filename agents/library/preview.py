@@ -114,6 +114,7 @@ def _seen(
             found[heading] = (*found.get(heading, ()), name)
         used = found
         told.setdefault("notes", table.notes)
+    used = {**dict.fromkeys(understood.parts, ("part of the text",)), **used}
     return Preview(
         source=understood.source.name if understood.source else PLAIN,
         title=understood.source.title if understood.source else "our own column names",
