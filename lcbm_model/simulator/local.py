@@ -144,6 +144,11 @@ class LocalSimulator:
         predictions = self.predict(contents, metric, context)
         return self.win_chances(predictions, channel=contents[0].channel if contents else "")
 
+    def forget_pictures(self) -> None:
+        """Look at every picture anew from now on."""
+        with self.backbone.lock:
+            self._scorer.pictures.clear()
+
     def _prepare(self, content: Content, metric: Metric, context: Context | None) -> Item | Unread:
         """The prompt in tokens, its pictures known by their bytes; or why that cannot be."""
         shown = self.backbone.sees and any(media.kind == "image" for media in content.media)

@@ -1,0 +1,289 @@
+"""How fast candidates are scored: shared prefixes against the plain ways, by size, with pictures, cold and warm.
+
+    python benchmarks/scoring.py                 everything; writes benchmarks/results/scoring.json
+    python benchmarks/scoring.py --quick         small sizes, to see that it runs
+    lcbm results tables                          docs/performance.md from what was written
+
+Run it on an idle machine. `--with NAME` adds further simulators (any name that `--model` of `lcbm` takes) to the
+first table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from measuring import (
+    children_peak_mb,
+    flops,
+    machine,
+    matmul_rate,
+    peak_mb,
+    reset_peak,
+    settle,
+    side_by_side,
+    tokens_run,
+    versions,
+)
+from workload import METRIC, candidates, context, encoded, with_pictures
+
+from lcbm_model.backbone.runtime import choose_device, has_fast_bfloat16
+from lcbm_model.backbone.watch import watching
+from lcbm_model.content import Content
+from lcbm_model.evaluation.performance import RECORDED, Cell, ColdStart, FirstCase, PictureTime, Record, Run, Way
+from lcbm_model.simulator import load_simulator
+from lcbm_model.simulator.base import Context, Simulator
+from lcbm_model.simulator.items import Item
+from lcbm_model.simulator.local import LocalSimulator
+from lcbm_model.simulator.readout import ReadOut
+
+Bins = list[list[float]]
+ANSWER_TOKENS = 4
+"""Room that `generate` gets for its answer: models like to begin with a word or a quotation mark."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    asked = _arguments(arguments)
+    device = choose_device(asked.device)
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    kinds = asked.dtype or ["float32", *(["bfloat16"] if has_fast_bfloat16(device) else [])]
+    cold = None if asked.skip_cold else _cold_start(asked.model)
+    runs = tuple(_run(asked, kind) for kind in kinds)
+    record = Record(
+        measured=datetime.date.today().isoformat(),
+        machine=machine(device),
+        versions=versions(),
+        runs=runs,
+        cold_start=cold,
+    )
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    asked.out.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
+    print(f"written: {asked.out}")
+
+
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--with", dest="others", action="append", default=[], metavar="NAME")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", action="append", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 leaves torch's choice")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--skip-cold", action="store_true")
+    parser.add_argument("--out", type=Path, default=RECORDED / "scoring.json")
+    return parser.parse_args(arguments)
+
+
+def _run(asked: argparse.Namespace, kind: str) -> Run:
+    simulator = load_simulator(asked.model, device=asked.device, dtype=kind)
+    if not isinstance(simulator, LocalSimulator):
+        raise SystemExit(f"{asked.model} is no local model; name it by --with")
+    backbone = simulator.backbone
+    config = backbone.decoder.config
+    rate = matmul_rate(backbone.device, backbone.dtype, width=config.hidden_size, inner=config.intermediate_size)
+    blocks = _blocks(simulator)
+    print(f"{kind}: {rate / 1e9:,.0f} GFLOP/s, {blocks} of {len(backbone.layers)} blocks")
+    sizes, prefixes = ([8, 16], [100]) if asked.quick else ([8, 32, 128, 512, 1024], [100, 400, 1000])
+    case = _first_case(simulator, asked, 4 if asked.quick else 32, 100 if asked.quick else 400)
+    return Run(
+        precision=kind,
+        model=simulator.identity.checkpoint,
+        blocks=f"{blocks} of {len(backbone.layers)}",
+        matmul_gflops=rate / 1e9,
+        first_case=case,
+        scaling=tuple(_cell(simulator, n, p, rate, blocks) for p in prefixes for n in sizes),
+        pictures=_pictures(simulator, 4 if asked.quick else 32) if backbone.sees else (),
+    )
+
+
+def _blocks(simulator: LocalSimulator) -> int:
+    """Blocks that a prediction runs."""
+    head, readout = simulator.backbone.value_head(METRIC), ReadOut(simulator.backbone)
+    return max(readout.blocks(head)) if readout.stops_early(head) else len(simulator.backbone.layers)
+
+
+def _first_case(simulator: LocalSimulator, asked: argparse.Namespace, n: int, prefix: int) -> FirstCase:
+    contents, around = candidates(simulator, n), context(simulator, prefix)
+    items = encoded(simulator, contents, around)
+    reference = _one_by_one(simulator, items)
+    ways: dict[str, Callable[[], object]] = {
+        "shared prefix tree": lambda: simulator.predict(contents, METRIC, around),
+        "one-by-one forward": lambda: _one_by_one(simulator, items),
+        "one padded batch": lambda: _one_batch(simulator, items),
+        "generate and parse": lambda: _generate(simulator, items),
+    }
+    blocks = _blocks(simulator)
+    if blocks < len(simulator.backbone.layers):
+        ways[f"one-by-one forward, {blocks} blocks"] = lambda: _one_by_one_stopped(simulator, items, blocks)
+    others: dict[str, Simulator] = {name: load_simulator(name) for name in asked.others}
+    for name, other in others.items():
+        ways[name] = lambda other=other: other.predict(contents, METRIC, around)
+    seconds = side_by_side(ways, simulator.backbone.device, repeats=asked.repeats)
+    parsed = sum(digit is not None for digit in _generate(simulator, items))
+    notes = {"generate and parse": f"{parsed} of {n} answers held a digit"}
+    differences = {"one padded batch": _difference(_one_batch(simulator, items), reference)}
+    own = _bins(simulator, contents, around)
+    if simulator.backbone.adapter is not None:
+        # With a value head the simulator states more than the digits' probabilities.
+        reference = [_bins(simulator, [content], around)[0] for content in contents]
+        notes["shared prefix tree"] = "difference: from each candidate alone"
+    differences["shared prefix tree"] = _difference(own, reference)
+    for name, other in others.items():
+        differences[name] = _difference(_bins(other, contents, around), own)
+        notes[name] = "difference: from the shared prefix tree"
+    alone = seconds["one-by-one forward"]
+    for name, value in seconds.items():
+        print(f"  {name}: {value:.3f} s, {alone / value:.1f} times")
+    return FirstCase(
+        candidates=n,
+        prefix_tokens=len(items[0].shared),
+        own_tokens=sum(len(item.own) for item in items) / n,
+        word_tokens=sum(item.words[1] - item.words[0] for item in items) / n,
+        ways=tuple(
+            Way(
+                name=name,
+                seconds=value,
+                times_one_by_one=alone / value,
+                difference=differences.get(name),
+                note=notes.get(name, ""),
+            )
+            for name, value in seconds.items()
+        ),
+    )
+
+
+def _bins(simulator: Simulator, contents: list[Content], around: Context) -> Bins:
+    return [list(answer.bins) for answer in simulator.predict(contents, METRIC, around)]
+
+
+def _difference(one: Bins, other: Bins) -> float:
+    return float((torch.tensor(one) - torch.tensor(other)).abs().max())
+
+
+@torch.inference_mode()
+def _one_by_one(simulator: LocalSimulator, items: list[Item]) -> Bins:
+    """transformers' forward pass for every prompt, only the last position's logits computed."""
+    backbone = simulator.backbone
+    digits = list(backbone.encoder.digits)
+    found = []
+    for item in items:
+        ids = torch.tensor([item.shared + item.own], device=backbone.device)
+        logits = backbone.language_model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1, digits]
+        found.append(logits.float().softmax(-1).tolist())
+    return found
+
+
+@torch.inference_mode()
+def _one_by_one_stopped(simulator: LocalSimulator, items: list[Item], blocks: int) -> None:
+    """The same, left behind the last block that the value head reads."""
+    backbone = simulator.backbone
+    for item in items:
+        with watching(backbone.layers, [blocks], stop=True):
+            backbone.decoder(input_ids=torch.tensor([item.shared + item.own], device=backbone.device), use_cache=False)
+
+
+@torch.inference_mode()
+def _one_batch(simulator: LocalSimulator, items: list[Item]) -> Bins:
+    """Whole prompts as one right-padded batch, nothing shared."""
+    backbone = simulator.backbone
+    longest = max(map(len, items))
+    rows = [item.shared + item.own + (item.own[-1],) * (longest - len(item)) for item in items]
+    states = backbone.decoder(input_ids=torch.tensor(rows, device=backbone.device), use_cache=False).last_hidden_state
+    last = states[torch.arange(len(items)), [len(item) - 1 for item in items]]  # (B, D)
+    return backbone.head(last)[:, list(backbone.encoder.digits)].float().softmax(-1).tolist()
+
+
+@torch.inference_mode()
+def _generate(simulator: LocalSimulator, items: list[Item]) -> list[str | None]:
+    """Greedy answers, and the first digit in each."""
+    backbone = simulator.backbone
+    digits: list[str | None] = []
+    for item in items:
+        ids = torch.tensor([item.shared + item.own], device=backbone.device)
+        answer = backbone.language_model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=ANSWER_TOKENS,
+            do_sample=False,
+            pad_token_id=backbone.tokenizer.eos_token_id,
+        )
+        found = re.search(r"\d", backbone.tokenizer.decode(answer[0, ids.shape[1] :]))
+        digits.append(found.group() if found else None)
+    return digits
+
+
+def _cell(simulator: LocalSimulator, n: int, prefix: int, rate: float, blocks: int) -> Cell:
+    contents, around = candidates(simulator, n, seed=n), context(simulator, prefix)
+    items = encoded(simulator, contents, around)
+    device = simulator.backbone.device
+    simulator.predict(contents[:4], METRIC, around)
+    reset_peak(device)
+    settle(device)
+    begin = time.perf_counter()
+    simulator.predict(contents, METRIC, around)
+    settle(device)
+    seconds = time.perf_counter() - begin
+    limit = flops(items, simulator.backbone.decoder, blocks) / rate
+    print(f"  {n} candidates behind {len(items[0].shared)} tokens: {seconds:.2f} s, {100 * limit / seconds:.0f} %")
+    return Cell(
+        candidates=n,
+        prefix_tokens=len(items[0].shared),
+        tokens=tokens_run(items)[0],
+        seconds=seconds,
+        limit_seconds=limit,
+        peak_mb=peak_mb(device),
+    )
+
+
+def _pictures(simulator: LocalSimulator, n: int) -> tuple[PictureTime, ...]:
+    plain = candidates(simulator, n)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        calls = {
+            "no picture": plain,
+            "one picture": with_pictures(plain, Path(folder), distinct=False),
+            f"{n} pictures": with_pictures(plain, Path(folder), distinct=True),
+        }
+        simulator.predict(calls["one picture"][:1], METRIC)  # loads the vision tower
+        for name, contents in calls.items():
+            for state in ("cold", "warm") if contents is not plain else ("",):
+                if state == "cold":
+                    simulator.forget_pictures()
+                settle(simulator.backbone.device)
+                begin = time.perf_counter()
+                simulator.predict(contents, METRIC)
+                settle(simulator.backbone.device)
+                label = f"{n} candidates, {name}" + (f", {state}" if state else "")
+                found.append(PictureTime(name=label, seconds=time.perf_counter() - begin))
+                print(f"  {label}: {found[-1].seconds:.2f} s")
+    return tuple(found)
+
+
+def _cold_start(model: str, *, runs: int = 3) -> ColdStart:
+    """`lcbm score` of one headline, best of several new processes (the first may read the disk)."""
+    code = "from optimizer.cli import main; main()"
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "one.csv"
+        table.write_text("text\nWhy our oven opens at four in the morning\n", "utf-8")
+        command = [sys.executable, "-c", code, "score", str(table), "--metric", METRIC, "--model", model, "--no-cache"]
+        seconds = []
+        for _ in range(runs):
+            begin = time.perf_counter()
+            subprocess.run([*command, "--json"], check=True, stdout=subprocess.DEVNULL)
+            seconds.append(time.perf_counter() - begin)
+    print(f"cold start: {min(seconds):.1f} s, {children_peak_mb():,.0f} MB")
+    return ColdStart(seconds=min(seconds), peak_mb=children_peak_mb())
+
+
+if __name__ == "__main__":
+    main()
