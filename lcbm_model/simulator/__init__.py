@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "local": ["LocalSimulator"],
         "openai_compatible": ["OpenAICompatibleSimulator"],
         "partial": ["PartialAnswer"],
+        "score_cache": ["CachedSimulator"],
+        "shared": ["SharedSimulator"],
         "vllm_offline": ["VLLMSimulator"],
         "vllm_served": ["VLLMServedSimulator"],
         "stream": ["predict_stream"],
