@@ -31,9 +31,8 @@ from lcbm_model.simulator.base import Context, Known
 from lcbm_model.simulator.score_cache import CachedSimulator
 
 METRIC = "click_rate"
-CONTEXT = Context(
-    examples=tuple(Known(text=f"A past post, number {i}, with its result", percentile=i) for i in range(8))
-)
+EXAMPLES = tuple(Known(text=f"A past post, number {i}, with its result", percentile=i) for i in range(8))
+CONTEXT = Context(examples=EXAMPLES)
 RESULTS = Path(__file__).parent / "results" / "score_cache.json"
 REPEATS = 7
 
