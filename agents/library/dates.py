@@ -16,8 +16,8 @@ _DAYS = (
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p", ", %H:%M:%S")
 _FORMATS = tuple(day + time for day, time in product(_DAYS, _TIMES))
-_ZONE = re.compile(r"\s*(?:[+-]\d{2}:?\d{2}|\(?[A-Z]{2,5}\)?)$")
-"""What may stand behind a time. AM and PM are no zones."""
+_ZONE = re.compile(r"(:\d{2}(?:\.\d+)?)\s*(?:[+-]\d{2}:?\d{2}|\(?[A-Z]{2,5}\)?)$")
+"""What may stand behind a time of day. AM and PM are no zones."""
 _SURE = 0.95
 """Share of the readable cells that a format must read; two that do and disagree leave the column in doubt."""
 _SAMPLE = 50
@@ -80,23 +80,29 @@ def _read_odd(texts: set[str], known: Sequence[str]) -> tuple[dict[str, datetime
         time = next((t for form in known if (t := _read(text, form)) is not None), None)
         if time is not None:
             read[text] = time
-    rest = sorted(texts - set(read))
-    sample = rest[:: max(1, len(rest) // _SAMPLE)]
-    formats = [form for form in _FORMATS if any(_read(text, form) is not None for text in sample)]
-    by_format = {form: {text: t for text in rest if (t := _read(text, form)) is not None} for form in formats}
-    groups: dict[str, dict[str, dict[str, datetime]]] = {}  # a shape of text, its formats, what they read
-    for form, found in by_format.items():
-        for text, time in found.items():
-            groups.setdefault(_shape(text), {}).setdefault(form, {})[text] = time
     doubt: set[str] = set()
-    for candidates in groups.values():
-        readable = set().union(*candidates.values())
-        sure = [found for found in candidates.values() if len(found) >= _SURE * len(readable)]
-        if sure and all(_agree(sure[0], other) for other in sure[1:]):
-            read |= sure[0]
-        elif sure:
+    shapes: dict[str, list[str]] = {}
+    for text in sorted(texts - set(read)):
+        shapes.setdefault(_shape(text), []).append(text)
+    for alike in shapes.values():
+        sure, readable = _surely(alike)
+        if sure is None:
             doubt |= readable
+        else:
+            read |= sure
     return read, doubt
+
+
+def _surely(texts: list[str]) -> tuple[dict[str, datetime] | None, set[str]]:
+    """Times of texts written by one hand, None where two formats read them and disagree; and all that can be read."""
+    sample = texts[:: max(1, len(texts) // _SAMPLE)]
+    formats = [form for form in _FORMATS if any(_read(text, form) is not None for text in sample)]
+    found = [{text: time for text in texts if (time := _read(text, form)) is not None} for form in formats]
+    readable: set[str] = set().union(*found)
+    sure = [times for times in found if len(times) >= _SURE * len(readable)]
+    if not sure:
+        return {}, readable
+    return (sure[0] if all(_agree(sure[0], other) for other in sure[1:]) else None), readable
 
 
 def _shape(text: str) -> str:
@@ -119,7 +125,7 @@ def _iso(cell: object) -> tuple[datetime | date | None, str | None]:
         return datetime.fromisoformat(text), None
     except ValueError:
         pass
-    bare = text if text.upper().endswith((" AM", " PM")) else _ZONE.sub("", text)
+    bare = text if text.upper().endswith((" AM", " PM")) else _ZONE.sub(r"\1", text)
     try:
         return datetime.fromisoformat(bare), None
     except ValueError:
