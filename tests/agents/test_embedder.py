@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 from agents import Embedder, Library, load_embedder
+from agents.library.embedding import embed_posts
+from lcbm_model.embedder import SentenceEmbedder, unit_rows
 from lcbm_model.errors import CheckpointError, LibraryError
 from tests.agents.hashing_embedder import HashingEmbedder
 
@@ -55,6 +57,49 @@ def test_the_end_of_a_long_text_counts(minilm: Embedder) -> None:
     plain, ending = minilm.embed([filler, filler + "Penguins dance the tango in Lisbon. " * 40])
     about = minilm.embed(["penguins dancing tango"])[0]
     assert ending @ about > plain @ about + 0.2
+
+
+def test_chunks_weigh_by_their_tokens_and_short_texts_are_left_alone(minilm: Embedder) -> None:
+    words = "tango penguins dancing in Lisbon tonight "
+    whole = minilm.embed([words * 200])[0]
+    assert whole @ minilm.embed([words * 30])[0] > 0.95, "saying it again changes little"
+    tail = minilm.embed([words * 200 + "The invoice is overdue."])[0]
+    assert whole @ tail > 0.95, "four words at the end weigh as four words"
+
+
+def test_vectors_without_direction_are_refused() -> None:
+    good = unit_rows(np.array([[3.0, 4.0], [0.0, 2.0]], dtype=np.float32), "tiny")
+    assert good.tolist() == pytest.approx([[0.6, 0.8], [0.0, 1.0]])
+    for bad in (0.0, np.nan, np.inf):
+        with pytest.raises(CheckpointError, match=r"without direction for text 2 of 2 \(got 'tiny'\)"):
+            unit_rows(np.array([[1.0, 0.0], [bad, bad]], dtype=np.float32), "tiny")
+
+
+def test_posts_embedded_before_are_looked_up(minilm: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCBM_CACHE", str(tmp_path))
+    texts = ["Copper pans", "Soup for four", "Copper pans"]
+    said: list[tuple[int, int]] = []
+    first = embed_posts(minilm, texts, lambda done, total: said.append((done, total)))
+    assert said == [(2, 2)]
+    assert np.array_equal(first[0], first[2])
+    monkeypatch.setattr(SentenceEmbedder, "embed", lambda *_: pytest.fail("embedded again"))
+    assert np.array_equal(embed_posts(minilm, texts[::-1]), first[::-1])
+
+
+def test_a_cache_that_cannot_be_written_costs_the_cache_only(
+    minilm: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("LCBM_CACHE", str(tmp_path / "file"))
+    with pytest.warns(RuntimeWarning, match="embeddings are not kept for the next time"):
+        vectors = embed_posts(minilm, ["Copper pans"])
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    damaged = tmp_path / "cache" / "embeddings"
+    damaged.mkdir(parents=True)
+    (damaged / f"{minilm.hash[:16]}.sqlite").write_bytes(b"no database" * 100)
+    monkeypatch.setenv("LCBM_CACHE", str(tmp_path / "cache"))
+    with pytest.warns(RuntimeWarning, match="not kept"):
+        assert np.allclose(embed_posts(minilm, ["Copper pans"]), vectors)
 
 
 def test_a_library_with_the_packaged_model(minilm: Embedder, tmp_path: Path) -> None:
