@@ -159,6 +159,10 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
         CheckpointError: The base cannot be read.
     """
     settings = recipe.data
+    architecture = get_architecture(recipe.base.architecture)
+    if recipe.optim.cache_states and not architecture.caches:
+        remedy = "Switch it off, or raise lora.first_layer without it"
+        raise SettingsError("optim.cache_states", f"is not made for {architecture.name!r}", value=True, remedy=remedy)
     base = resolve_base(recipe.base)
     prompts = prompt_encoder(base)
     tokenizer = prompts.tokenizer
@@ -183,7 +187,7 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
     prepared = pack(
         rows,
         digit_ids=list(prompts.digits),
-        see=lambda paths: get_architecture(base.architecture).pictures(base, paths, told),
+        see=lambda paths: architecture.pictures(base, paths, told),
         vocabulary=len(tokenizer),
         manifest={
             "recipe": recipe.to_dict(),

@@ -274,6 +274,9 @@ def add_lora(tower: Any, settings: LoraSettings) -> None:
         target_modules=lora_pattern(settings, len(tower.layers)),
     )
     inject_adapter_in_model(config, tower)
+    for parameter in tower.parameters():
+        if parameter.requires_grad:  # adapters take their layer's number type, and half precision cannot add up steps
+            parameter.data = parameter.data.float()
 
 
 def lora_pattern(settings: LoraSettings, layers: int) -> str:

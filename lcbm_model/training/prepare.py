@@ -117,8 +117,10 @@ def behavior_rows(
     """Behaviour simulation, one row per record and metric that has a percentile."""
     for record in records:
         content = record.content.with_text(record.content.text[:LONGEST_TEXT])
-        if content.media and content.text and not _draw(record.context, picture_share):
-            content = content.model_copy(update={"media": ()})
+        shown = [media for media in content.media if media.kind == "image"][:1]
+        if content.text and not _draw(record.context, picture_share):
+            shown = []
+        content = content.model_copy(update={"media": tuple(shown)})
         for seen in record.observations:
             if seen.percentile is None or (metrics and seen.metric not in metrics):
                 continue

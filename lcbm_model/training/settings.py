@@ -23,8 +23,9 @@ class BaseSettings:
 
     model: str = "embedded"
     """`embedded` (SmolLM2-135M + EfficientNet-Lite0), a local folder, or a hub name."""
-    architecture: Literal["smol", "causal"] = "smol"
-    """`smol`: our assembly that sees; `causal`: any text-only model with Llama's layout, pictures are left out."""
+    architecture: Literal["smol", "causal", "llava", "qwen_vl"] = "smol"
+    """`smol`: our assembly that sees; `causal`: any text-only model with Llama's layout, pictures are left out;
+    `llava` (LLaVA 1.5) and `qwen_vl` (Qwen2-VL, Qwen2.5-VL): models with eyes of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,6 +78,8 @@ class Architecture(ABC):
     """Whether blocks run again in the backward pass, to save memory."""
     caches: ClassVar[bool] = True
     """Whether the states of the lower blocks can be kept on disk (`optim.cache_states`)."""
+    own_eyes: ClassVar[bool] = False
+    """Whether vision tower and connector are parts of the model itself."""
 
     @abstractmethod
     def resolve(self, model: str) -> BaseFiles:
