@@ -160,7 +160,7 @@ class TestServed(RealConformance):
 
         threading.Thread(target=kill, daemon=True).start()
         finished = 0
-        with pytest.raises(BackendError, match=r"cannot be reached|broke off"):
+        with pytest.raises(BackendError, match=r"cannot be reached|broke off"):  # noqa: PT012
             for _ in small.predict_stream([Content(text=f"new {i}") for i in range(200)], "shares"):
                 finished += 1
                 seen.set()
