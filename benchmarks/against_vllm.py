@@ -116,9 +116,8 @@ def _case(local: LocalSimulator, other: Simulator, n: int, prefix: int, repeats:
                 ),
             )
     medians = {name: statistics.median(found) for name, found in seconds.items()}
-    print(
-        f"{n} candidates behind {prefix} tokens: {', '.join(f'{k} {v:.2f} s' for k, v in medians.items())}, {apart:.1e} apart"
-    )
+    told = ", ".join(f"{name} {found:.2f} s" for name, found in medians.items())
+    print(f"{n} candidates behind {prefix} tokens: {told}, {apart:.1e} apart")
     return {"candidates": n, "shared_tokens": prefix, "seconds": medians, "largest_difference": apart}
 
 
