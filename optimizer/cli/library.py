@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optimizer.cli.library_insights import check, insights
 from optimizer.cli.output import Json, err, only_results_on_stdout, out, plain, print_json, progress
 from optimizer.cli.reading_options import Dedupe, Embedder, Header, Map, Sheet, Source, mapping
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from agents.library import Change, Library, Preview, RejectedRow
 
 app = typer.Typer(help="Build, keep and search a library of your own past posts.", no_args_is_help=True)
+
+app.command()(insights)
+app.command()(check)
 
 SHOWN = 10
 """Rejected rows shown to people; the JSON has them all."""
