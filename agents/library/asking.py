@@ -164,7 +164,7 @@ class Asking:
         for vector in self._vectors_of(texts):
             cosines, rows = self._index.search(vector, k, allowed)
             near, names = ranks.gather(rows).to_numpy(), ids.gather(rows).to_list()
-            given.append(weigh(cosines, near, names, metric=name, usual=self._usual, level=level or LEVEL))
+            given.append(weigh(cosines, near, names, metric=name, usual=self.usual_similarity, level=level or LEVEL))
         return given
 
     # What winners share -------------------------------------------------------------------------------------------
@@ -273,7 +273,8 @@ class Asking:
         return int(self._frame.height)
 
     @cached_property
-    def _usual(self) -> float:
+    def usual_similarity(self) -> float:
+        """Median cosine of two posts: no nearer than this is no evidence."""
         from agents.library.evidence import usual_similarity
 
         return usual_similarity(self._index.vectors)

@@ -1,8 +1,9 @@
-"""Conditions on posts, evaluated before any vector is looked at."""
+"""Conditions on posts: checked once, then evaluated by whoever holds the posts, before any vector is looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -14,19 +15,41 @@ from lcbm_model.errors import LibraryError
 from lcbm_model.metrics import get_metric
 
 LABELS = ("id", "channel", "audience")
+End = date | float | None
 
 
-def allowed_rows(
-    frame: pl.DataFrame,
+@dataclass(frozen=True)
+class OneOf:
+    """The column is one of these texts."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Between:
+    """The column is known and between the ends, both included; None is an open end."""
+
+    column: str
+    low: End
+    high: End
+
+
+Condition = OneOf | Between
+
+
+def conditions_of(
+    columns: Collection[str],
     metric: str,
     *,
     min_percentile: float | None = None,
     channel: str | None = None,
     filters: Mapping[str, Any] | None = None,
-) -> np.ndarray | None:
-    """(N,) bool of posts that pass every condition; None where there is none to pass.
+) -> list[Condition]:
+    """What a post must meet, all of it.
 
     Args:
+        columns: Of the posts: fields, `value.NAME`, `percentile.NAME`.
         filters: By field. Labels (id, channel, audience) take a value or a list of values; `date`, `exposure` and
             metrics take a range `(low, high)`, either end None for open; so does `percentile`, the rank of `metric`
             inside the channel, counted from the better end. A post without the field does not pass.
@@ -34,19 +57,27 @@ def allowed_rows(
     Raises:
         LibraryError: An unknown field or a condition of the wrong form.
     """
-    conditions = [_one(frame, metric, field, wanted) for field, wanted in (filters or {}).items()]
+    conditions = [_one(columns, metric, field, wanted) for field, wanted in (filters or {}).items()]
     if channel is not None:
-        conditions.append(_label("channel", channel))
+        conditions.append(_labels("channel", channel))
     if min_percentile is not None:
         if not 0 <= min_percentile <= 100:
             raise LibraryError("min_percentile", "must lie in 0..100", value=min_percentile)
-        conditions.append(_range("percentile", _from_better_end(metric), (min_percentile, None)))
+        conditions.append(_ranked(metric, min_percentile, None))
+    return conditions
+
+
+def allowed_rows(frame: pl.DataFrame, metric: str, **wanted: Any) -> np.ndarray | None:
+    """(N,) bool of posts that pass every condition (as `conditions_of`); None where there is none to pass.
+
+    Raises:
+        LibraryError: An unknown field or a condition of the wrong form.
+    """
+    conditions = [_expression(condition) for condition in conditions_of(frame.columns, metric, **wanted)]
     if not conditions:
         return None
-    passed: np.ndarray = frame.select(pl.all_horizontal(conditions).fill_null(False).alias("passed"))[
-        "passed"
-    ].to_numpy()
-    return passed
+    passed = frame.select(pl.all_horizontal(conditions).fill_null(False).alias("passed"))["passed"]
+    return np.asarray(passed.to_numpy())
 
 
 def measured_rows(frame: pl.DataFrame, metric: str) -> np.ndarray:
@@ -54,42 +85,54 @@ def measured_rows(frame: pl.DataFrame, metric: str) -> np.ndarray:
     return np.asarray(frame[f"percentile.{metric}"].is_not_null().to_numpy())
 
 
-def _one(frame: pl.DataFrame, metric: str, field: str, wanted: Any) -> pl.Expr:
+def _expression(condition: Condition) -> pl.Expr:
+    column = pl.col(condition.column)
+    if isinstance(condition, OneOf):
+        return column.is_in(list(condition.values))
+    expression = column.is_not_null()
+    if condition.low is not None:
+        expression &= column >= condition.low
+    if condition.high is not None:
+        expression &= column <= condition.high
+    return expression
+
+
+def _one(columns: Collection[str], metric: str, field: str, wanted: Any) -> Condition:
     if field in LABELS:
-        return _label(field, wanted)
+        return _labels(field, wanted)
     if field in ("date", "exposure"):
-        return _range(field, pl.col(field), wanted)
+        return Between(field, *_ends(field, wanted))
     if field == "percentile":
-        return _range(field, _from_better_end(metric), wanted)
-    if f"value.{field}" in frame.columns:
-        return _range(field, pl.col(f"value.{field}"), wanted)
-    metrics = [c.removeprefix("value.") for c in frame.columns if c.startswith("value.")]
+        low, high = _ends(field, wanted)
+        return _ranked(metric, low, high)
+    if f"value.{field}" in columns:
+        return Between(f"value.{field}", *_ends(field, wanted))
+    metrics = [c.removeprefix("value.") for c in columns if c.startswith("value.")]
     remedy = f"Known: {', '.join((*LABELS, 'date', 'exposure', 'percentile', *metrics))}"
     raise LibraryError("filters", "no such field in this library", value=field, remedy=remedy)
 
 
-def _label(field: str, wanted: Any) -> pl.Expr:
+def _labels(field: str, wanted: Any) -> OneOf:
     values = [wanted] if isinstance(wanted, str) else wanted
     if not isinstance(values, (list, tuple, set, frozenset)) or not all(isinstance(v, str) for v in values):
         raise LibraryError(f"filters: {field}", "takes a text or a list of texts", value=wanted)
-    if field == "channel":
-        values = [channel_key(v) for v in values]
-    return pl.col(field).is_in(list(values))
+    return OneOf(field, tuple(channel_key(v) if field == "channel" else v for v in values))
 
 
-def _range(field: str, column: pl.Expr, wanted: Any) -> pl.Expr:
+def _ranked(metric: str, low: Any, high: Any) -> Between:
+    """Percentiles counted from the better end, which is the lower one where less is better."""
+    if not get_metric(metric).higher_is_better:
+        low, high = (None if end is None else 100 - end for end in (high, low))
+    return Between(f"percentile.{metric}", low, high)
+
+
+def _ends(field: str, wanted: Any) -> tuple[End, End]:
     if not isinstance(wanted, (list, tuple)) or len(wanted) != 2:
         raise LibraryError(f"filters: {field}", "takes a range (low, high), None for an open end", value=wanted)
-    low, high = (_end(field, end) for end in wanted)
-    condition = column.is_not_null()
-    if low is not None:
-        condition &= column >= low
-    if high is not None:
-        condition &= column <= high
-    return condition
+    return _end(field, wanted[0]), _end(field, wanted[1])
 
 
-def _end(field: str, end: Any) -> date | float | None:
+def _end(field: str, end: Any) -> End:
     if end is None:
         return None
     try:
@@ -103,8 +146,3 @@ def _end(field: str, end: Any) -> date | float | None:
     except (TypeError, ValueError) as error:
         kind = "a date like 2024-12-31" if field == "date" else "a number"
         raise LibraryError(f"filters: {field}", f"an end of the range is not {kind}", value=end) from error
-
-
-def _from_better_end(metric: str) -> pl.Expr:
-    rank = pl.col(f"percentile.{metric}")
-    return rank if get_metric(metric).higher_is_better else 100 - rank

@@ -14,7 +14,8 @@ MOST_TOPICS = 20
 WORDS = 4
 """Words in a topic's name."""
 _WORD = r"(?u)\b[^\W\d_][\w'’-]+\b"
-_CLUSTERED_AT_ONCE = 4096
+WHOLE = 20_000
+"""Posts up to which every post is looked at in each step of k-means; beyond, a batch of them."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,19 @@ class Topics:
 
 
 def find_topics(texts: Sequence[str], vectors: NDArray[np.float32], *, topics: int | None = None) -> Topics:
-    """Cluster posts by meaning (mini-batch k-means with a fixed seed, the same every time).
+    """Cluster posts by meaning (k-means with a fixed seed, the same every time).
 
     Args:
         texts: (N,) for the names.
         vectors: (N, D) of unit length.
         topics: How many; by the number of posts where None.
     """
-    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.cluster import KMeans, MiniBatchKMeans
 
     wanted = topics or int(np.clip(len(texts) // POSTS_A_TOPIC, 2, MOST_TOPICS))
     wanted = min(wanted, len(np.unique(vectors[:, :4], axis=0)))
-    model = MiniBatchKMeans(wanted, random_state=0, n_init=5, batch_size=_CLUSTERED_AT_ONCE)
+    kind = KMeans if len(texts) <= WHOLE else MiniBatchKMeans
+    model = kind(wanted, random_state=0, n_init=3)
     _, labels = np.unique(model.fit_predict(np.asarray(vectors)), return_inverse=True)
     labels = labels.astype(np.int64)
     return Topics(labels, _names(texts, labels))
