@@ -10,6 +10,7 @@ import base64
 import io
 import math
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,7 +36,7 @@ class VLLMServedSimulator(VLLMBase):
 
     Args:
         name: The checkpoint that is served, as this machine knows it: its tokenizer and calibration are read here.
-            Empty: the folder or hub name that the server itself says it loaded.
+            Empty: the folder that the server says it loaded, where it is on this machine too.
         base_url: For example "http://127.0.0.1:8000/v1".
         model: The server's name for it, where that is neither the checkpoint's name nor its folder.
         api_key: Else LCBM_SIMULATOR_API_KEY.
@@ -83,6 +84,7 @@ class VLLMServedSimulator(VLLMBase):
         limit = longest if isinstance(longest, int) and longest > 0 else None
         super().__init__(checkpoint, TokenPrompts(checkpoint, max_tokens=limit), calibrated=calibrated)
         self._pictures: OrderedDict[str, str] = OrderedDict()
+        self._encoding = threading.Lock()
 
     def _read(self, items: Sequence[Item], cancelled: Callable[[], bool]) -> Iterator[Mapping[Item, Reading]]:
         plain = [item for item in items if not item.pictures]
@@ -123,6 +125,8 @@ class VLLMServedSimulator(VLLMBase):
 
     def _seen(self, item: Item) -> Reading:
         """The reading of a prompt with pictures."""
+        if self.checkpoint.template == "plain":
+            return "a server puts pictures into its chat template, which this checkpoint was not tuned with"
         try:
             urls = [self._data_url(picture) for picture in item.pictures]
         except PictureError as error:
@@ -158,11 +162,13 @@ class VLLMServedSimulator(VLLMBase):
 
     def _data_url(self, picture: Picture) -> str:
         """A picture as the server takes it, encoded once."""
-        if picture.key not in self._pictures:
-            self._pictures[picture.key] = _png(picture.path)
-            while len(self._pictures) > PICTURES_KEPT:
-                self._pictures.popitem(last=False)
-        return self._pictures[picture.key]
+        with self._encoding:
+            url = self._pictures.get(picture.key)
+            if url is None:
+                url = self._pictures[picture.key] = _png(picture.path)
+                while len(self._pictures) > PICTURES_KEPT:
+                    self._pictures.popitem(last=False)
+            return url
 
 
 def _png(path: Path) -> str:
@@ -184,7 +190,11 @@ def _match(name: str, model: str | None, endpoint: ChatEndpoint) -> tuple[Served
         card = next((c for c in cards if c["id"] == model), None) if model else cards[0] if len(cards) == 1 else None
         if card is None:
             raise SettingsError("model", "say which model of the server", value=model or "", remedy=remedy)
-        return replace(find_checkpoint(str(card.get("root") or card["id"])), name=str(card["id"])), card
+        root = card.get("root")
+        if not (isinstance(root, str) and Path(root).is_dir()):  # a server's word is no reason to ask a hub
+            remedy = "Name it as this machine knows it: vllm:NAME@URL"
+            raise SettingsError("model", "what the server loaded is not on this machine", value=root, remedy=remedy)
+        return replace(find_checkpoint(root), name=str(card["id"])), card
     checkpoint = find_checkpoint(name)
     folder = str(checkpoint.lora or checkpoint.model)
     wanted = {model} if model else {checkpoint.name, folder}

@@ -231,6 +231,9 @@ def test_it_is_loaded_by_name(server: Server, tiny: TinyVLLM, folder: Path) -> N
     assert named.identity.checkpoint_hash == find_checkpoint(folder).checkpoint_hash
     unnamed = load_simulator(f"vllm:@{server.url}")
     assert unnamed.predict(MANY[:1], "likes")[0].bins == named.predict(MANY[:1], "likes")[0].bins
+    tiny.cards[0]["root"] = "someone/else"  # a hub name is not followed on a server's word
+    with pytest.raises(SettingsError, match="not on this machine"):
+        load_simulator(f"vllm:@{server.url}")
 
 
 def test_a_server_of_another_model_is_refused(server: Server, tiny: TinyVLLM, folder: Path) -> None:
