@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from optimizer.cli.output import Json, err, only_results_on_stdout, out, plain, print_json, progress
+from optimizer.cli.output import Json, only_results_on_stdout, out, plain, print_json, progress
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def merge(
     use = "scores and writes" if stamp.scores else "writes; its digits mean nothing, so it cannot score"
     out().print(plain(f"Served, it {use}: lcbm model serve {merged.folder}"))
     for lost in stamp.lost:
-        err().print(plain(f"Left behind: {lost}"))
+        typer.echo(plain(f"Left behind: {lost}"), err=True)
 
 
 @app.command()
@@ -84,7 +84,7 @@ def serve(
     with only_results_on_stdout():
         command = serve_command(model, settings)
     for note in command.notes:
-        err().print(plain(f"Note: {note}"))
+        typer.echo(plain(f"Note: {note}"), err=True)
     if dry_run:
         if as_json:
             print_json(
