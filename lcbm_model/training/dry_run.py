@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lcbm_model.training.architectures.pixels import stored_in_half
+from lcbm_model.training.architectures.registry import architecture_of, get_architecture, read_config
 from lcbm_model.training.data import SPLITS, TEXT, Prepared
 from lcbm_model.training.settings import Recipe
 
@@ -48,41 +50,103 @@ def describe(data: Prepared, recipe: Recipe, base: Path) -> dict[str, Any]:
 
 
 def estimate(data: Prepared, recipe: Recipe, base: Path) -> dict[str, Any]:
-    """Rough memory (GB), disk (GB) and time (minutes) on this machine's processor or GPU."""
+    """Rough memory (GB), disk (GB) and time (minutes): on this machine, and on one large GPU. No weights are loaded."""
     import torch
 
     from lcbm_model.training.state_store import size_on_disk
 
-    config = _config(base)
-    width, layers = int(config["hidden_size"]), int(config["num_hidden_layers"])
-    inner = int(config.get("intermediate_size", 4 * width))
-    block = 4 * width * width + 3 * width * inner  # weights of one block, upper bound for grouped keys
-    gpu = torch.cuda.is_available()
-    speed = FLOPS_ON_GPU if gpu else _speed()
-    read = max((*recipe.readout.layers, *recipe.readout.last_layers), default=layers)
-    heads_only = recipe.heads_only
-    top = read if heads_only else layers
+    sizes = read_sizes(base)
+    architecture = get_architecture(recipe.base.architecture)
+    layers = sizes.layers
+    top = max((*recipe.readout.layers, *recipe.readout.last_layers), default=layers) if recipe.heads_only else layers
     # Rows that are scored once (heads) or at every evaluation, forward only: 2 operations a weight and token.
     scored = int(data.rows.lengths.sum()) * (0.5 if recipe.optim.share_prefix else 1.0)
-    work = 2.0 * block * top * scored
+    work = 2.0 * sizes.block * top * scored
     kept_layers = 0
-    if not heads_only:
+    if not recipe.heads_only:
         kept_layers = layers - recipe.lora.first_layer
         below = 0 if recipe.optim.cache_states else recipe.lora.first_layer
-        per_token = 2.0 * block * (below + 3 * kept_layers)
-        work += per_token * recipe.optim.steps * recipe.optim.tokens_per_step
-    weights = 4.0 * (block * layers + int(config.get("vocab_size", 0)) * width)
-    tokens = min(recipe.optim.micro_tokens, int(data.rows.lengths.sum()))
-    per_number = 2 if recipe.run.precision == "bf16" else 4
-    states = tokens * width * per_number * (BYTES_PER_STATE * kept_layers if kept_layers else 12)
-    pooled = 2.0 * 4 * recipe.readout.probe_rows * width * len((*recipe.readout.layers, *recipe.readout.last_layers))
-    cached = size_on_disk(data, width) if recipe.optim.cache_states and not heads_only else 0
+        passes = 4 if architecture.recompute else 3  # forward, perhaps again, and twice as much backward
+        work += 2.0 * sizes.block * (below + passes * kept_layers) * recipe.optim.steps * recipe.optim.tokens_per_step
+    if architecture.own_eyes and len(data.pictures):
+        looked = _pictures_looked_at(data, recipe)
+        work += 2.0 * sizes.tower * sizes.patches_per_token * looked
+    weights = sizes.bytes_per_weight * (sizes.block * layers + sizes.vocabulary * sizes.width + sizes.tower)
+    memory = weights + _state_bytes(data, recipe, sizes, kept_layers, again=architecture.recompute)
+    memory += data.pictures.nbytes if architecture.own_eyes else 0
+    cached = size_on_disk(data, sizes.width) if recipe.optim.cache_states and not recipe.heads_only else 0
+    gpu = torch.cuda.is_available()
     return {
         "device": "gpu" if gpu else "cpu",
-        "memory_gb": round((weights + states + pooled) / 1e9, 1),
+        "memory_gb": round(memory / 1e9, 1),
         "disk_gb": round(cached / 1e9, 2),
-        "minutes": round(work / speed / 60, 1),
+        "minutes": round(work / (FLOPS_ON_GPU if gpu else _speed()) / 60, 1),
+        "minutes_on_gpu": round(work / FLOPS_ON_GPU / 60, 1),
     }
+
+
+def _pictures_looked_at(data: Prepared, recipe: Recipe) -> float:
+    """Picture tokens that the tower makes: once for every scored row that shows one, and for its share of the steps."""
+    rows = data.rows
+    tokens = np.array(data.manifest.get("picture_tokens") or [0])
+    seen = np.where(rows.picture >= 0, tokens[np.maximum(rows.picture, 0)], 0)
+    share = seen.sum() / max(1, int(rows.lengths.sum()))
+    steps = 0 if recipe.heads_only else recipe.optim.steps * recipe.optim.tokens_per_step
+    return float(seen.sum() + share * steps)
+
+
+def _state_bytes(data: Prepared, recipe: Recipe, sizes: Sizes, kept_layers: int, *, again: bool) -> float:
+    """What the tokens of one forward pass leave behind, and the pooled states behind the probes."""
+    tokens = min(recipe.optim.micro_tokens, int(data.rows.lengths.sum()))
+    per_number = 2 if recipe.run.precision == "bf16" else 4
+    # Blocks that run again in the backward pass leave their input; one of them at a time leaves everything.
+    held = kept_layers + BYTES_PER_STATE if again else BYTES_PER_STATE * kept_layers
+    states = tokens * sizes.width * per_number * (held if kept_layers else 12)
+    read = len((*recipe.readout.layers, *recipe.readout.last_layers))
+    return states + 2.0 * 4 * recipe.readout.probe_rows * sizes.width * read
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large a base is: widths, layers, and weights of one block and of the vision tower."""
+
+    width: int
+    layers: int
+    inner: int
+    vocabulary: int
+    bytes_per_weight: int = 4
+    tower: float = 0.0
+    patches_per_token: float = 1.0
+
+    @property
+    def block(self) -> float:
+        """Weights of one block, upper bound for grouped keys."""
+        return 4.0 * self.width**2 + 3.0 * self.width * self.inner
+
+
+def read_sizes(base: Path) -> Sizes:
+    """Sizes from config.json alone; SmolLM2's for a GGUF file, which brings none.
+
+    Raises:
+        CheckpointError: config.json cannot be read.
+    """
+    raw = read_config(base)
+    if not architecture_of(str(raw.get("model_type", ""))).own_eyes:
+        known = {"hidden_size": 576, "num_hidden_layers": 30, "intermediate_size": 1536, "vocab_size": 49152, **raw}
+        return Sizes(*(int(known[k]) for k in ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")))
+    from transformers import AutoConfig
+
+    config: Any = AutoConfig.from_pretrained(str(base))  # files name only what differs from the kind's own defaults
+    text, vision = config.get_text_config(), config.vision_config
+    width = int(getattr(vision, "embed_dim", None) or vision.hidden_size)
+    depth = int(getattr(vision, "depth", None) or vision.num_hidden_layers)
+    inner = int(getattr(vision, "intermediate_size", None) or width * getattr(vision, "mlp_ratio", 4))
+    return Sizes(
+        int(text.hidden_size), int(text.num_hidden_layers), int(text.intermediate_size), int(text.vocab_size),
+        bytes_per_weight=2 if stored_in_half(raw) else 4,
+        tower=depth * (4.0 * width**2 + 3.0 * width * inner),
+        patches_per_token=float(getattr(vision, "spatial_merge_size", 1) ** 2),
+    )  # fmt: skip
 
 
 def _speed() -> float:
@@ -97,10 +161,3 @@ def _speed() -> float:
         done += 1
     peak = done * 2 * left.shape[0] * left.shape[1] * right.shape[1] / (time.perf_counter() - started)
     return 0.4 * peak  # attention, norms and small batches take the rest
-
-
-def _config(base: Path) -> dict[str, Any]:
-    path = base / "config.json"
-    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    found = found.get("text_config", found)
-    return {"hidden_size": 576, "num_hidden_layers": 30, "intermediate_size": 1536, **found}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save_file
 
+from lcbm_model.training.model import lora_pattern
+
 if TYPE_CHECKING:
     from lcbm_model.training.data import Prepared
     from lcbm_model.training.joint import JointHead
@@ -37,7 +39,7 @@ def export_adapter(
     if half and not recipe.heads_only:
         save_file(half, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         _write_lora_config(model, data, recipe, folder)
-    if data.manifest.get("base", {}).get("vision_hash"):  # without one the base sees nothing
+    if model.architecture.own_eyes or data.manifest.get("base", {}).get("vision_hash"):  # else it sees nothing
         _write_connector(model, folder)
     heads = {n: getattr(joint, n).detach().float().cpu().contiguous() for n in ("weight", "bias", "bins")}
     if joint.cuts is not None:
@@ -76,10 +78,14 @@ def _write_lora_config(model: BehaviorModel, data: Prepared, recipe: Recipe, fol
         "lora_alpha": lora.alpha,
         "lora_dropout": 0.0,
         "bias": "none",
-        "target_modules": list(lora.targets),
-        "layers_to_transform": list(range(lora.first_layer, lora.last_layer or len(model.tower.layers))),
-        "layers_pattern": "layers",
         "inference_mode": True,
         "base_model_name_or_path": data.manifest.get("base", {}).get("name", ""),
     }
+    layers = len(model.tower.layers)
+    if model.architecture.own_eyes:  # a list of names would find the vision tower's layers too
+        config["target_modules"] = rf".*language_model\.{lora_pattern(lora, layers)}"
+    else:
+        config["target_modules"] = list(lora.targets)
+        config["layers_to_transform"] = list(range(lora.first_layer, lora.last_layer or layers))
+        config["layers_pattern"] = "layers"
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=1), "utf-8")

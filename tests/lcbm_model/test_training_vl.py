@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from lcbm_model.errors import BackendError, CheckpointError, SettingsError
 from lcbm_model.training.data import Prepared
 from lcbm_model.training.settings import Recipe
 from tests.lcbm_model import evaluation_data
-from tests.lcbm_model.tiny_model import write_tiny_model
-from tests.lcbm_model.tiny_vl import write_tiny_llava, write_tiny_qwen
-from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
+from tests.lcbm_model.tiny_vl import reload, write_tiny_llava, write_tiny_qwen
+from tests.lcbm_model.training_rows import tiny_recipe
 
 torch = pytest.importorskip("torch")
 
@@ -64,7 +62,7 @@ def recipe_for(kind: str, base: Path, data: Path, /, **groups: dict[str, Any]) -
     architecture = "llava" if kind == "llava" else "qwen_vl"
     mine = {
         "base": {"architecture": architecture},
-        "data": {"sources": ["oasis", "caption_contest"], "picture_share": 1.0, "text_examples": 4},
+        "data": {"sources": ["oasis", "caption_contest"], "picture_share": 1.0, "text_examples": 20},
         "readout": {"layers": [2], "last_layers": [3], "picture": True},
         "run": {"mix": {"oasis": 1.0, "caption_contest": 1.0, "text": 0.5}},
     }
@@ -104,7 +102,7 @@ def own_forward(kind: str, base: Path, data: Prepared, row: int, path: Path | No
     """Hidden states and logits of one row as transformers' own model computes them, from its processor's pixels."""
     model, processor = whole_model(base)
     rows = data.rows
-    ids = torch.tensor([rows.tokens[rows.offsets[row] : rows.offsets[row + 1]].astype(np.int64)])
+    ids = torch.from_numpy(rows.tokens[rows.offsets[row] : rows.offsets[row + 1]].astype(np.int64))[None]
     inputs: dict[str, Any] = {"input_ids": ids}
     if path is not None:
         inputs.update(processor(images=Image.open(path).convert("RGB"), return_tensors="pt"))
@@ -165,7 +163,6 @@ def test_only_adapters_connector_and_heads_learn(
         (out.bins.logsumexp(-1).sum() + out.utility.sum() + out.pooled.sum()).backward()
         return {name: p.grad.clone() for name, p in learned.items() if p.grad is not None}
 
-    model.architecture = model.architecture
     assert model.architecture.recompute
     again = gradients()
     model.architecture = type("Plain", (type(model.architecture),), {"recompute": False})()
@@ -187,3 +184,154 @@ def test_positions_are_those_that_qwen_itself_gives(bases: dict[str, Path]) -> N
     truth, _ = model.model.get_rope_index(ids, (ids == image).int(), image_grid_thw=patches)
     high, wide, start = (torch.tensor([grid[i] for grid in grids])[:, None] for i in range(3))
     assert torch.equal(picture_positions(torch.arange(30)[None], start, high, wide), truth)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reloaded_scores_equal_the_saved_ones(
+    kind: str, bases: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    from lcbm_model.corpus.registry import get_reader
+    from lcbm_model.training.run import train_recipe
+
+    recipe = recipe_for(kind, bases[kind], pictures, optim={"share_prefix": True, "steps": 1})
+    train_recipe(recipe, tmp_path)
+    data = Prepared.load(tmp_path / "prepared")
+    with np.load(tmp_path / "predictions.npz") as arrays:
+        rows, joint = arrays["row"], arrays["joint"]
+    source, valence = data.sources.index("oasis"), data.metrics.index("valence")
+    saved = {
+        data.ids[r]: float(u)
+        for r, u in zip(rows, joint, strict=True)
+        if data.rows.source[r] == source and data.rows.metric[r] == valence
+    }
+    records = list(get_reader("oasis").read(pictures / "oasis_affect.parquet", images=pictures / "oasis_images"))
+    held = [r for r in records if r.id in saved]
+    simulator = reload(tmp_path / "adapter")
+    answers = simulator.predict([r.content for r in held], "valence")
+    assert {r.id: a.utility for r, a in zip(held, answers, strict=True)} == pytest.approx(saved, abs=2e-4)
+    assert len(set(saved.values())) == len(held) > 3
+    spec = json.loads((tmp_path / "adapter" / "lcbm.json").read_text())
+    assert len(spec["base_hash"]) == 64
+    pattern = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["target_modules"]
+    assert pattern.startswith(".*language_model")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    media = held[0].content.media[0].model_copy(update={"path": broken})
+    failed, fine = simulator.predict(
+        [held[0].content.model_copy(update={"media": (media,)}), held[0].content], "valence"
+    )
+    assert failed.error
+    assert not fine.error
+
+
+def test_peft_itself_reads_the_adapter(bases: dict[str, Path], pictures: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText
+
+    data = prepare_recipe(
+        recipe_for("llava", bases["llava"], pictures, data={"sources": ["oasis"]}, run={"mix": {"oasis": 1.0}})
+    )
+    recipe = recipe_for("llava", bases["llava"], pictures, run={"mix": {"oasis": 1.0}}, optim={"steps": 1})
+    run_fit(data, load_base(bases["llava"]), recipe, tmp_path)
+    model = AutoModelForImageTextToText.from_pretrained(bases["llava"])
+    tuned = PeftModel.from_pretrained(model, str(tmp_path / "adapter"))
+    names = [name for name, _ in tuned.named_parameters() if ".lora_" in name]
+    assert len(names) == 3 * 7 * 2
+    assert all("language_model" in name for name in names)
+    assert any(p.abs().sum() > 0 for name, p in tuned.named_parameters() if "lora_B" in name)
+
+
+def test_half_precision_keeps_what_learns_whole(
+    bases: dict[str, Path], prepared: dict[str, Prepared], tmp_path: Path
+) -> None:
+    """A base stored in float16 is tuned in bfloat16, adapters and connector in float32."""
+    base = shutil.copytree(bases["qwen_vl"], tmp_path / "half")
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "dtype": "float16"}))
+    data = prepared["qwen_vl"]
+    model = model_of(data, base, rank=2)
+    assert {p.dtype for p in model.trainable().values()} == {torch.float32}
+    assert {p.dtype for p in model.lm.parameters() if not p.requires_grad} == {torch.bfloat16}
+    batch = Collator(data, "cpu").batch(np.flatnonzero(data.rows.picture >= 0)[:3])
+    for enabled in (True, False):
+        with half_precision(model, "cpu", enabled=enabled):
+            out = model(batch)
+            assert torch.isfinite(out.bins).all()
+            out.utility.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "base", "problem"),
+    [
+        ("llava", "qwen_vl", "Set base.architecture to 'qwen_vl'"),
+        ("qwen_vl", "llava", "Set base.architecture to 'llava'"),
+        ("causal", "llava", "Set base.architecture to 'llava'"),
+        ("smol", "qwen_vl", "Set base.architecture to 'qwen_vl'"),
+        ("llava", "text", "'llava' loads llava"),
+        ("qwen_vl", "qwen3", "'qwen_vl' loads qwen2_vl, qwen2_5_vl"),
+    ],
+)
+def test_another_architecture_is_refused(
+    architecture: str, base: str, problem: str, bases: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    others = {"text": {"model_type": "llama"}, "qwen3": {"model_type": "qwen3_vl", "vision_config": {}}}
+    folder = bases.get(base, tmp_path)
+    if base in others:
+        (folder / "config.json").write_text(json.dumps(others[base]))
+    recipe = recipe_for("llava", folder, pictures, base={"architecture": architecture})
+    with pytest.raises(SettingsError, match=problem):
+        prepare_recipe(recipe)
+
+
+def test_other_weights_and_settings_are_refused(
+    bases: dict[str, Path], prepared: dict[str, Prepared], pictures: Path, tmp_path: Path
+) -> None:
+    other = write_tiny_llava(tmp_path / "other", seed=1)
+    with pytest.raises(CheckpointError, match="not the base the data was prepared for"):
+        load_base(other, prepared["llava"].manifest["base"]["hash"])
+    cached = recipe_for("llava", bases["llava"], pictures, optim={"cache_states": True})
+    with pytest.raises(SettingsError, match=r"optim\.cache_states: is not made for 'llava'"):
+        prepare_recipe(cached)
+    short = recipe_for("qwen_vl", bases["qwen_vl"], pictures, data={"max_length": 60})
+    with pytest.raises(SettingsError, match="picture tokens would be cut"):
+        prepare_recipe(short)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dry_run_needs_no_weights(kind: str, bases: dict[str, Path], pictures: Path, tmp_path: Path) -> None:
+    from lcbm_model.training.dry_run import describe
+
+    light = shutil.copytree(bases[kind], tmp_path / kind, ignore=shutil.ignore_patterns("*.safetensors"))
+    recipe = recipe_for(kind, light, pictures)
+    data = prepare_recipe(recipe)
+    told = describe(data, recipe, light)
+    assert told["examples"]["oasis/valence"]["train"] > 5
+    assert told["tokens"]["longest"] > 100
+    assert told["supervised_tokens"] > 0
+    assert set(told["estimate"]) >= {"memory_gb", "minutes", "minutes_on_gpu", "disk_gb"}
+    with pytest.raises(CheckpointError):
+        load_base(light, data.manifest["base"]["hash"])
+    with pytest.raises(CheckpointError, match="not the base the data was prepared for"):
+        load_base(bases[kind], data.manifest["base"]["hash"])
+
+
+def test_the_estimate_knows_a_7b(tmp_path: Path, prepared: dict[str, Prepared]) -> None:
+    from lcbm_model.training.dry_run import estimate
+
+    hub = {"model_type": "llava", "torch_dtype": "float16", "text_config": {"model_type": "llama", "vocab_size": 32064}}
+    (tmp_path / "config.json").write_text(json.dumps(hub))
+    recipe = recipe_for("llava", tmp_path, tmp_path)
+    told = estimate(prepared["llava"], recipe, tmp_path)
+    assert 13 < told["memory_gb"] < 20
+
+
+def test_memory_that_runs_out_names_the_setting(
+    bases: dict[str, Path], prepared: dict[str, Prepared], pictures: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def full(self: BehaviorModel, *_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(BehaviorModel, "forward", full)
+    with pytest.raises(BackendError, match=r"lower optim\.micro_tokens"):
+        run_fit(prepared["llava"], load_base(bases["llava"]), recipe_for("llava", bases["llava"], pictures), tmp_path)

@@ -98,3 +98,20 @@ def _tokenizer(folder: Path, template: str | None, marks: tuple[str, ...] = ()) 
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<image>", *marks]})
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def reload(adapter: Path) -> Any:
+    """The simulator of an adapter that was trained on a vision-language base."""
+    import torch
+
+    from lcbm_model.backbone.adapter import read_adapter
+    from lcbm_model.backbone.vl_load import load_vision_language
+    from lcbm_model.simulator.local import LocalSimulator
+    from lcbm_model.simulator.scoring import Scorer
+
+    found = read_adapter(adapter)
+    device = torch.device("cpu")
+    backbone = load_vision_language(Path(found.spec.base), device, torch.float32, adapter=found)
+    simulator = LocalSimulator(backbone)
+    simulator._scorer = Scorer(backbone, engine=backbone.engine)
+    return simulator

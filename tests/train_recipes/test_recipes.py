@@ -15,16 +15,17 @@ from lcbm_model.errors import SettingsError
 from lcbm_model.training.settings import Recipe, _build_plain, load_recipe, recipe_from
 from tests.lcbm_model import evaluation_data
 from tests.lcbm_model.tiny_model import write_tiny_model
+from tests.lcbm_model.tiny_vl import write_tiny_llava, write_tiny_qwen
 from tests.lcbm_model.training_rows import words, write_upworthy
 
 RECIPES = Path(__file__).resolve().parents[2] / "train_recipes"
 FOUND = sorted(RECIPES.rglob("*.yaml"))
-DRIVEN = ["blift_mix", "smol_cpu", "smol_gpu", "smol_probe", "smol_smoke"]
+DRIVEN = ["blift_mix", "llava15_7b_lora", "qwen_vl_7b_lora", "smol_cpu", "smol_gpu", "smol_probe", "smol_smoke"]
 
 
 def test_all_recipes_are_found() -> None:
     assert sorted(path.stem for path in FOUND) == sorted(DRIVEN)
-    assert len(FOUND) == 5
+    assert len(FOUND) == 7
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda p: p.stem)
@@ -62,21 +63,42 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("recipes") / "base", layers=3)
 
 
-@pytest.mark.parametrize("path", FOUND, ids=lambda p: p.stem)
-def test_two_steps_on_a_tiny_model(path: Path, everything: Path, base: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def bases(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A tiny random base of every architecture that a recipe names."""
+    folder = tmp_path_factory.mktemp("bases")
+    return {
+        "smol": base,
+        "llava": write_tiny_llava(folder / "llava"),
+        "qwen_vl": write_tiny_qwen(folder / "qwen_vl"),
+    }
+
+
+def simulator_of(adapter: Path, architecture: str) -> Any:
     from lcbm_model.simulator import load_simulator
+    from tests.lcbm_model.tiny_vl import reload
+
+    return load_simulator(adapter, device="cpu") if architecture == "smol" else reload(adapter)
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda p: p.stem)
+def test_two_steps_on_a_tiny_model(path: Path, everything: Path, bases: dict[str, Path], tmp_path: Path) -> None:
     from lcbm_model.training.run import train_recipe
 
     raw = yaml.safe_load(path.read_text("utf-8"))
+    architecture = raw["base"]["architecture"]
     lower = raw.get("lora", {}).get("first_layer", 0) > 0
     changes: dict[str, dict[str, Any]] = {
-        "base": {"model": str(base)},
+        "base": {"model": str(bases[architecture])},
         "data": {"folder": str(everything), "max_length": 1200, "text_examples": min(raw["data"]["text_examples"], 10)},
         "lora": {"first_layer": 1 if lower else 0, "last_layer": None, "rank": min(raw["lora"]["rank"], 2)},
         "readout": {"layers": [2], "last_layers": [3] if raw["readout"].get("last_layers") else []},
         "optim": {"steps": min(raw["optim"]["steps"], 2), "tokens_per_step": 4000, "micro_tokens": 8000},
-        "run": {"precision": "fp32", "eval_every": 2, "threads": 1, "final_rows": 20, "eval_rows": 20},
-    }
+        "run": {
+            "precision": "fp32", "final_precision": "fp32", "eval_every": 2, "threads": 1, "final_rows": 20,
+            "eval_rows": 20,
+        },
+    }  # fmt: skip
     if "instructions" in raw["run"].get("mix", {}):
         asked = tmp_path / "asked.jsonl"
         asked.write_text("".join(json.dumps({"instruction": f"Count to {i}", "answer": "no"}) + "\n" for i in range(9)))
@@ -84,7 +106,7 @@ def test_two_steps_on_a_tiny_model(path: Path, everything: Path, base: Path, tmp
     for group, values in changes.items():
         raw[group] = {**raw.get(group, {}), **values}
     found = train_recipe(recipe_from(raw), tmp_path)
-    simulator = load_simulator(tmp_path / "adapter", device="cpu")
+    simulator = simulator_of(tmp_path / "adapter", architecture)
     assert simulator.identity.tuned
     assert set(simulator.identity.metrics) >= ({"comments"} if path.stem == "blift_mix" else {"click_rate"})
     steps = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

@@ -47,6 +47,12 @@ def read_scale(folder: Path) -> PixelScale:
     return PixelScale(rescale, tuple(found.get("image_mean", CLIP_MEAN)), tuple(found.get("image_std", CLIP_STD)))
 
 
+def stored_in_half(config: dict[str, Any]) -> bool:
+    """Whether a config.json says that weights take 16 bits."""
+    kind = str(config.get("dtype") or config.get("torch_dtype")).removeprefix("torch.")
+    return kind in ("float16", "bfloat16")
+
+
 class PixelArchitecture(Architecture):
     """A transformers model `XForConditionalGeneration` with vision tower, connector and decoder in one."""
 
@@ -72,10 +78,9 @@ class PixelArchitecture(Architecture):
         import torch
         from transformers import AutoModelForImageTextToText
 
-        config = read_config(folder)
-        small = str(config.get("dtype") or config.get("torch_dtype")).removeprefix("torch.") in ("float16", "bfloat16")
+        kind = torch.bfloat16 if stored_in_half(read_config(folder)) else torch.float32
         model: Any = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=torch.bfloat16 if small else torch.float32, attn_implementation="sdpa", use_safetensors=True
+            folder, dtype=kind, attn_implementation="sdpa", use_safetensors=True
         )
         model.pixel_scale = read_scale(folder)
         return model.eval()
