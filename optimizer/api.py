@@ -13,6 +13,7 @@ from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.base import Context, Simulator
 from optimizer.brief import Brief
+from optimizer.defaults import held_out_pair
 from optimizer.events import RunEvent
 from optimizer.loop.context import LoopContext, Searchable, Stopwatch
 from optimizer.loop.folder import RunFolder, RunSettings, new_run_id
@@ -52,8 +53,9 @@ def optimize(
     Args:
         brief: What is to be said, to whom, and how much may be spent.
         library: The team's own past posts: an object, a built folder, or a CSV / JSONL / Parquet file.
-        simulator: Plays the audience: a name ("embedded") or any `Simulator`.
-        judge: A second simulator that the loop never optimises against; None: nobody confirms the gain.
+        simulator: Plays the audience: a name or any `Simulator`.
+        judge: A second simulator that the loop never optimises against. With neither named, one of the shipped twin
+            models plays the audience and the other judges; "none": nobody confirms the gain.
         writers: Who drafts; None: the configured ones.
         seed: Same seed, same parts, same result.
         store: Folder of runs (default `LCBM_RUNS`, else ./runs); the run can be resumed from there.
@@ -115,6 +117,7 @@ def _begin(
     check_picture(brief.content())
     screener_for(brief)
     found = resolve_library(library, brief.metric)
+    simulator, judge = held_out_pair(simulator, judge)
     audience = resolve_simulator(simulator)
     second = resolve_judge(judge, audience)
     hired = resolve_writers(writers)

@@ -1,8 +1,6 @@
-"""What a run uses where its caller names nothing: the configured writers and judge."""
+"""What a run uses where its caller names nothing: the configured writers, and the twin models."""
 
 from __future__ import annotations
-
-import os
 
 from agents.writers.base import Writer
 from lcbm_model.simulator.base import Simulator
@@ -15,15 +13,16 @@ def default_writers(simulator: Simulator | None = None) -> tuple[Writer, ...]:
     return load_writers()
 
 
-def default_judge() -> Simulator | None:
-    """The simulator that `LCBM_JUDGE` names, to judge what the loop never optimises against; None where it is unset.
+TWINS = ("lcbm-smol-a", "lcbm-smol-b")
+"""Shipped checkpoints trained on disjoint halves of the data: what one of them gets wrong by chance, the other does not."""
 
-    Raises:
-        SettingsError, CheckpointError: It names nothing that can be loaded.
-    """
-    name = os.environ.get("LCBM_JUDGE", "").strip()
-    if not name:
-        return None
-    from lcbm_model.simulator import load_simulator
 
-    return load_simulator(name)
+def held_out_pair(
+    simulator: str | Simulator, judge: str | Simulator | None
+) -> tuple[str | Simulator, str | Simulator | None]:
+    """Simulator and judge of a run. A caller who names neither gets the twins: one to optimise against, one to judge."""
+    from lcbm_model.backbone import shipped_checkpoints
+
+    if simulator == "embedded" and judge is None and set(TWINS) <= set(shipped_checkpoints()):
+        return TWINS
+    return simulator, judge

@@ -46,12 +46,12 @@ def resolve_simulator(simulator: str | Simulator) -> Simulator:
 
 
 def resolve_judge(judge: str | Simulator | None, simulator: Simulator) -> Simulator | None:
-    """The held-out judge, which must not be the simulator that the loop optimises against.
+    """The held-out judge, which must not be the simulator that the loop optimises against. None or "none": nobody.
 
     Raises:
         SettingsError: Judge and simulator are the same checkpoint.
     """
-    if judge is None:
+    if judge is None or judge == "none":
         return None
     found = resolve_simulator(judge)
     if found.identity.checkpoint_hash == simulator.identity.checkpoint_hash:

@@ -48,18 +48,23 @@ def real_floors(simulator: str = "embedded", judge: str | None = None) -> Floors
 
     Args:
         simulator: Plays the audience.
-        judge: A second checkpoint that confirms or refutes; None: results say that nobody did.
+        judge: A second checkpoint that confirms or refutes. With neither named, the shipped twin models are used.
     """
+
+    def names() -> tuple[Any, Any]:
+        from optimizer.defaults import held_out_pair
+
+        return held_out_pair(simulator, judge)
 
     def load_simulator() -> Simulator:
         from lcbm_model.simulator import load_simulator
 
-        return load_simulator(simulator)
+        return load_simulator(names()[0])
 
     def load_judge() -> Simulator | None:
         from optimizer.parts import resolve_judge
 
-        return resolve_judge(judge, load_simulator())
+        return resolve_judge(names()[1], load_simulator())
 
     def load_writers(_: Simulator) -> Sequence[Writer]:
         from agents.writers import load_writers

@@ -206,18 +206,23 @@ def _closing_probe(
 
 
 def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:
-    """Rows of a metric behind a probe: whole comparison groups, at most about as many as the recipe states."""
-    rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
+    """Rows of a metric behind a probe: whole comparison groups, at most about as many as the recipe states.
+
+    A half run takes its half of what the whole run would take, so that twins share its frozen states.
+    """
+    run = recipe.run
+    rows = data.select(split="train", fraction=run.fraction)
     rows = rows[data.rows.metric[rows] == metric]
     most = recipe.probe_rows(data.metrics[metric])
-    if len(rows) <= most:
-        return rows
-    groups = data.rows.pair_group[rows]
-    names = np.random.default_rng(recipe.run.seed).permutation(np.unique(groups))
-    per_group = len(rows) / len(names)
-    if per_group < 20:
-        return rows[np.isin(groups, names[: int(most / per_group)])]
-    return np.sort(np.random.default_rng(recipe.run.seed).permutation(rows)[:most])
+    if len(rows) > most:
+        groups = data.rows.pair_group[rows]
+        names = np.random.default_rng(run.seed).permutation(np.unique(groups))
+        per_group = len(rows) / len(names)
+        if per_group < 20:
+            rows = rows[np.isin(groups, names[: int(most / per_group)])]
+        else:
+            rows = np.sort(np.random.default_rng(run.seed).permutation(rows)[:most])
+    return rows[np.isin(rows, data.select(split="train", half=run.half, fraction=run.fraction))]
 
 
 def _thin(rows: Ints, most: int) -> Ints:
