@@ -6,9 +6,9 @@
 Facebook: each page of the split is a team of its own. Its earlier posts are its library, its last quarter (by date) is
 held out. Upworthy: the library is the headlines of the train split, the held-out ones are those of the test split. The
 estimate stands beside a coin and beside the team's mean (the page's, or that of all headlines), which ranks nothing
-inside a page. Rank correlation is averaged over pages, or over tests with three headlines or more, with a bootstrap over
-them. Coverage is the share of held-out ranks inside the 80 % interval. Kernel and constants were settled on the train
-and validation pages. Writes benchmarks/results/evidence.json.
+inside a page. Rank correlation is averaged over pages, or over tests with three headlines or more, and bootstrapped
+over them. Coverage is the share of held-out ranks inside the 80 % interval. Kernel and constants were settled on the
+train and validation pages. Writes benchmarks/results/evidence.json.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -50,11 +51,15 @@ _TYPES: dict[Any, Any] = {pl.String: sa.Text, pl.Date: sa.Date, pl.Float64: sa.D
 
 
 class PostgresLibrary:
-    """A published library. A `Retriever`: the loop takes it as it takes a `Library`."""
+    """A published library. A `Retriever`: the loop takes it as it takes a `Library`.
+
+    Connections are pooled; `close()` closes them, and so does the end of the object.
+    """
 
     def __init__(self, engine: sa.Engine, name: str, manifest: Mapping[str, Any], embedder: Embedder) -> None:
         """Use `open` or `publish`."""
         self._engine, self._embedder, self._manifest = engine, embedder, manifest
+        self.close = weakref.finalize(self, engine.dispose)
         self.name = name
         self.metrics = tuple(register_metric(Metric(**m)).name for m in manifest["metrics"])
         columns = {column: _TYPES[getattr(pl, kind)] for column, kind in manifest["columns"].items()}
@@ -73,7 +78,7 @@ class PostgresLibrary:
             LibraryError: The database has no pgvector extension and the user may not create it.
             BackendError: The database cannot be reached, or refused.
         """
-        engine, frame, embedder = _engine(url), library.frame, library.embedder
+        frame, embedder = library.frame, library.embedder
         kinds = {column: _kind(kind) for column, kind in frame.schema.items()}
         manifest = {
             "embedder": {"name": embedder.name, "hash": embedder.hash, "dimension": embedder.dimension},
@@ -83,7 +88,7 @@ class PostgresLibrary:
             "usual": library.usual_similarity,
         }
         table = _table(_checked(name), {c: _TYPES[getattr(pl, k)] for c, k in kinds.items()}, embedder.dimension)
-        with _speaking(engine), engine.begin() as connection:
+        with _engine(url) as engine, engine.begin() as connection:
             _prepare(connection)
             # Two who publish at once: the second waits until the first is done.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"lcbm {name}"})
@@ -95,7 +100,7 @@ class PostgresLibrary:
                 connection.execute(sa.text(f"CREATE INDEX ON {table.name} USING hnsw (vector vector_ip_ops)"))
             connection.execute(sa.delete(CATALOGUE).where(CATALOGUE.c.name == name))
             connection.execute(sa.insert(CATALOGUE), {"name": name, "manifest": json.dumps(manifest)})
-        return cls(engine, name, manifest, embedder)
+        return cls(engine, name, manifest, embedder)  # the pool connects anew when it is asked
 
     @classmethod
     def open(cls, url: str, name: str, *, embedder: Embedder | str | Path | None = None) -> PostgresLibrary:
@@ -109,11 +114,12 @@ class PostgresLibrary:
             LibraryError: No such library, or one made by another embedder.
             BackendError: The database cannot be reached.
         """
-        engine, model = _engine(url), load_embedder(embedder)
-        with _speaking(engine), engine.connect() as connection:
+        _checked(name)
+        model = load_embedder(embedder)
+        with _engine(url) as engine, engine.connect() as connection:
             found = None
             if sa.inspect(connection).has_table(CATALOGUE.name):
-                found = connection.scalar(sa.select(CATALOGUE.c.manifest).where(CATALOGUE.c.name == _checked(name)))
+                found = connection.scalar(sa.select(CATALOGUE.c.manifest).where(CATALOGUE.c.name == name))
         if found is None:
             raise LibraryError(f"library {name!r}", "is not in this database", remedy="Publish it first")
         manifest = json.loads(found)
@@ -214,7 +220,7 @@ class PostgresLibrary:
         column = self._table.c[condition.column]
         if isinstance(condition, OneOf):
             return column.in_(condition.values)
-        ends = [column.is_not(None)]
+        ends: list[sa.ColumnElement[bool]] = [column.is_not(None)]
         if condition.low is not None:
             ends.append(column >= condition.low)
         if condition.high is not None:
@@ -265,14 +271,21 @@ def _prepare(connection: sa.Connection) -> None:
     _META.create_all(connection)
 
 
-def _engine(url: str) -> sa.Engine:
+@contextmanager
+def _engine(url: str) -> Iterator[sa.Engine]:
+    """An engine whose connections are closed at the end; it stays usable."""
     try:
         address = sa.make_url(url)
     except sa.exc.ArgumentError as error:
         raise SettingsError("database", "is no URL", remedy="Write postgresql://user@host/database") from error
     if address.get_backend_name() != "postgresql":
         raise SettingsError("database", "is no PostgreSQL", value=address.drivername, remedy="Use postgresql://")
-    return sa.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    engine = sa.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    try:
+        with _speaking(engine):
+            yield engine
+    finally:
+        engine.dispose()
 
 
 def _checked(name: str) -> str:

@@ -118,7 +118,7 @@ def test_texts_without_words_still_have_topics() -> None:
 
 def test_features_too_rare_are_named_and_not_tested() -> None:
     frame = posts(100, 5).with_columns(
-        pl.when(pl.int_range(pl.len()) < 4).then('He said: "yes" ' + pl.col("text")).otherwise("text").alias("text")
+        pl.when(pl.int_range(pl.len()) < 4).then('"yes" ' + pl.col("text")).otherwise("text").alias("text")
     )
     found = insights(frame)
     (quotes,) = [u for u in found.untested if u.label == "quote somebody"]

@@ -60,11 +60,9 @@ def shared(url: str, library: Library) -> Iterator[PostgresLibrary]:
 def drop(url: str, name: str) -> None:
     import sqlalchemy as sa
 
-    engine = pgvector._engine(url)
-    with engine.begin() as connection:
+    with pgvector._engine(url) as engine, engine.begin() as connection:
         connection.execute(sa.text(f"DROP TABLE IF EXISTS lcbm_library_{name}"))
         connection.execute(sa.delete(pgvector.CATALOGUE).where(pgvector.CATALOGUE.c.name == name))
-    engine.dispose()
 
 
 def facts(hits: list[Any]) -> list[tuple[Any, ...]]:

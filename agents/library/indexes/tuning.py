@@ -10,11 +10,13 @@ from agents.library.indexes.flat import vectors_of
 
 TARGET = 0.95
 """Share of the true ten nearest that must be found."""
+AIM = 0.98
+"""What is tuned for: the queries that come are never quite those that were tuned on."""
 _K = 10
 _QUERIES = 100
 
 
-def tune(kind: Kind, *, target: float = TARGET) -> float:
+def tune(kind: Kind, *, target: float = AIM) -> float:
     """Set the least effort that reaches `target` recall at 10, the most where none does.
 
     Returns:
