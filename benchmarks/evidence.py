@@ -78,19 +78,22 @@ def facebook(asked: argparse.Namespace, embedder: CachedEmbedder) -> dict[str, A
 
 def _facebook_metric(metric: str, rows: list[Record], pages: Any, teams: list[Any], vectors: Any) -> dict[str, Any]:
     values = np.asarray([_value(r, metric) for r in rows])
-    held, estimates, low, high, truth, means = [], [], [], [], [], []
+    held, estimates, in_raw, low, high, truth, means = [], [], [], [], [], [], []
     for past, new in teams:
         scale = PercentileScale.fit(values[past])
         ranks = np.interp(values[past], scale.values, scale.percentiles)
         seen = _foretell(vectors[past], ranks, vectors[new], metric)
         held.append(new)
         estimates += [e.estimate for e in seen]
+        in_raw += [scale.to_raw(e.estimate) for e in seen]
         low += [e.low for e in seen]
         high += [e.high for e in seen]
         truth += np.interp(values[new], scale.values, scale.percentiles).tolist()
         means += [float(np.mean(values[past]))] * len(new)
     new = np.concatenate(held)
-    figures = _figures(np.asarray(estimates), np.asarray(truth), pages[new], np.asarray(means), values[new])
+    figures = _figures(
+        np.asarray(estimates), np.asarray(truth), pages[new], np.asarray(means), np.asarray(in_raw), values[new]
+    )
     inside = coverage(np.asarray(truth), np.asarray(low), np.asarray(high), pages[new])
     width = float(np.mean(np.subtract(high, low)))
     return {"pages": len(teams), "n": len(new), **figures, "coverage": _told(inside), "mean_width": width}
@@ -115,7 +118,7 @@ def upworthy(asked: argparse.Namespace, embedder: CachedEmbedder) -> dict[str, A
     estimates = np.asarray([e.estimate for e in seen])
     mean = np.full(len(new), float(rates.mean()))
     # Raw rates of the held-out headlines carry the noise of few impressions, so no coverage is stated for them.
-    return {"library": len(past), "n": len(new), **_figures(estimates, truth, arms, mean, truth, minimum=3)}
+    return {"library": len(past), "n": len(new), **_figures(estimates, truth, arms, mean, estimates, truth, minimum=3)}
 
 
 def _foretell(past: np.ndarray, ranks: np.ndarray, new: np.ndarray, metric: str) -> list[Any]:
@@ -127,12 +130,20 @@ def _foretell(past: np.ndarray, ranks: np.ndarray, new: np.ndarray, metric: str)
     return given
 
 
-def _figures(estimates: Any, truth: Any, groups: Any, means: Any, raw: Any, *, minimum: int = 5) -> dict[str, Any]:
-    """Rank correlations inside groups and over all rows, of the estimate, a coin and the mean."""
+def _figures(
+    estimates: Any, truth: Any, groups: Any, means: Any, in_raw: Any, raw: Any, *, minimum: int = 5
+) -> dict[str, Any]:
+    """Rank correlations of the estimate, a coin and the mean: inside groups, and of raw values over all rows.
+
+    Args:
+        in_raw: The estimates on the raw scale of their page.
+        raw: True raw values.
+    """
     coin = np.random.default_rng(0).random(len(truth))
     ways = {"neighbours": estimates, "coin": coin, "mean": means}
     inside = {n: _told(spearman_within(s.astype(float), truth, groups, minimum=minimum)) for n, s in ways.items()}
-    # Over all rows the mean of a page does tell: pages differ in reach. Their raw values are ranked there.
+    # Over all rows the mean of a page does tell: pages differ in reach.
+    ways["neighbours"] = in_raw
     overall = {n: _told(PooledSpearman(s.astype(float), raw.astype(float))) for n, s in ways.items()}
     return {"spearman_within": inside, "spearman_overall_raw": overall}
 
