@@ -252,11 +252,6 @@ class Asking:
         return self._index
 
     @property
-    def frame(self) -> pl.DataFrame:
-        """The posts as rows: fields, and `value.*`, `exposure.*`, `ranked.*`, `percentile.*` of each metric."""
-        return self._frame
-
-    @property
     def channels(self) -> dict[str, int]:
         """Channel to number of posts, most posts first."""
         counts: dict[str, int] = dict(self._frame["channel"].value_counts(sort=True).iter_rows())

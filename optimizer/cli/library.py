@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Build, keep and search a library of your own past posts.", no_args_is_help=True)
 
-app.command()(insights)
-app.command()(check)
-
 SHOWN = 10
 """Rejected rows shown to people; the JSON has them all."""
 WIDE = 60
@@ -255,3 +252,7 @@ def _show_preview(seen: Preview) -> None:
 
 def _cell(text: str) -> str:
     return plain(text) if len(text) <= WIDE else plain(text[: WIDE - 3]) + "..."
+
+
+app.command()(insights)
+app.command()(check)
