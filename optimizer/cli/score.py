@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-BATCH = 32
-"""Contents between two lines of progress."""
-
 
 @app.command()
 def score(
@@ -32,6 +29,7 @@ def score(
     """Predicted percentile 0..100 and interval for every row, in the file's order."""
     from lcbm_model.corpus.tables import read_table
     from lcbm_model.metrics import get_metric
+    from lcbm_model.simulator import predict_stream
     from optimizer.loop.closing import identity_warnings
     from optimizer.parts import resolve_simulator
 
@@ -41,11 +39,12 @@ def score(
     with progress("Waking up the audience model") as say, only_results_on_stdout():
         simulator = resolve_simulator(model)
         rows, contents = _contents(table, channel)
-        predictions: list[Prediction] = []
-        for start in range(0, len(contents), BATCH):
-            say(f"Scored {start} of {len(contents)}")
-            predictions += simulator.predict(contents[start : start + BATCH], metric)
-    for row, prediction in zip((r for r in rows if r["error"] is None), predictions, strict=True):
+        found: dict[int, Prediction] = {}
+        for index, prediction in predict_stream(simulator, contents, metric):
+            found[index] = prediction
+            say(f"Scored {len(found)} of {len(contents)}")
+    for index, row in enumerate(r for r in rows if r["error"] is None):
+        prediction = found[index]
         row |= {key: getattr(prediction, key) for key in ("expected", "low", "high", "error")}
     rows = _in_file_order(rows, table)
     if as_json:
