@@ -372,3 +372,16 @@ def test_another_index_kind_is_kept_by_saving(library: Library, tmp_path: Path) 
         library.use_index("auto")
     assert library.index.kind == "flat"
     assert library.search("rain pan", 5) == before
+
+
+def test_the_packaged_tower_sees_likeness(tmp_path: Path) -> None:
+    """No fake: a turned copy of a picture is nearer to it than noise is."""
+    picture = Path(__file__).resolve().parents[2] / "examples" / "kupfer_pan.png"
+    with Image.open(picture) as pan:
+        pan.convert("RGB").rotate(15).save(tmp_path / "turned.png")
+    Image.effect_noise((256, 256), 80).save(tmp_path / "noise.png")
+    frame = pl.DataFrame({"text": ["noise", "pan"], "image": ["noise.png", "turned.png"], "likes": [2, 1]})
+    library = Library.from_frame(frame, embedder=HashingEmbedder(), folder=tmp_path, metric="likes")
+    first, second = library.search(image=picture, k=2)
+    assert [first.post.text, second.post.text] == ["pan", "noise"]
+    assert first.similarity > 0.7 > 0.4 > second.similarity
