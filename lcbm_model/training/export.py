@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from lcbm_model.training.model import lora_pattern
+from lcbm_model.training.sharding import whole
 
 if TYPE_CHECKING:
     from lcbm_model.training.data import Prepared
@@ -21,26 +22,40 @@ if TYPE_CHECKING:
 def lora_weights(model: BehaviorModel) -> dict[str, torch.Tensor]:
     """LoRA matrices under peft's saved names (`base_model.model.model.layers...lora_A.weight`)."""
     return {
-        "base_model.model." + name.removeprefix("lm.").replace(".default.", "."): p.detach()
+        "base_model.model." + name.removeprefix("lm.").replace(".default.", "."): whole(p.detach())
         for name, p in model.trainable().items()
         if ".lora_" in name
     }
 
 
 def export_adapter(
-    model: BehaviorModel, joint: JointHead, data: Prepared, recipe: Recipe, summary: dict[str, Any], folder: Path
+    model: BehaviorModel,
+    joint: JointHead,
+    data: Prepared,
+    recipe: Recipe,
+    summary: dict[str, Any],
+    folder: Path,
+    *,
+    write: bool = True,
 ) -> None:
     """Write adapter_model.safetensors + adapter_config.json (peft), connector, heads and lcbm.json.
 
     LoRA and connector are stored in bfloat16, the heads in float32.
+
+    Args:
+        write: False hands this process's pieces of the weights over and writes nothing: with weights spread over
+            several processes all of them call this, and one writes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     half = {k: v.to(torch.bfloat16).contiguous().cpu() for k, v in lora_weights(model).items()}
+    connector = {k: whole(v.detach()).to(torch.bfloat16).contiguous().cpu() for k, v in _connector(model).items()}
+    if not write:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
     if half and not recipe.heads_only:
         save_file(half, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         _write_lora_config(model, data, recipe, folder)
     if model.architecture.own_eyes or data.manifest.get("base", {}).get("vision_hash"):  # else it sees nothing
-        _write_connector(model, folder)
+        save_file(connector, folder / "connector.safetensors", metadata={"format": "pt"})
     heads = {n: getattr(joint, n).detach().float().cpu().contiguous() for n in ("weight", "bias", "bins")}
     if joint.cuts is not None:
         heads |= {"slope": joint.slope.float().contiguous(), "cuts": joint.cuts.float().contiguous()}
@@ -64,9 +79,9 @@ def export_adapter(
     (folder / "lcbm.json").write_text(json.dumps(spec, indent=1), "utf-8")
 
 
-def _write_connector(model: BehaviorModel, folder: Path) -> None:
-    half = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in model.connector.state_dict().items()}
-    save_file(half, folder / "connector.safetensors", metadata={"format": "pt"})
+def _connector(model: BehaviorModel) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = model.connector.state_dict()
+    return state
 
 
 def _write_lora_config(model: BehaviorModel, data: Prepared, recipe: Recipe, folder: Path) -> None:

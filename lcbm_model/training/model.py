@@ -22,6 +22,7 @@ from lcbm_model.training.architectures.base import Seen
 from lcbm_model.training.architectures.registry import architecture_of
 from lcbm_model.training.collate import Batch
 from lcbm_model.training.settings import LoraSettings, ReadoutSettings
+from lcbm_model.training.sharding import whole
 from lcbm_model.training.shared_prefix import SharedKeys, mask_behind
 
 
@@ -55,7 +56,7 @@ class ValueHead(nn.Module):
 
     def fold(self) -> tuple[Tensor, Tensor]:
         """Weights (M, F) and biases (M,) that act on raw pooled states."""
-        weight = self.weight / self.scale / self.weight.shape[-1] ** 0.5
+        weight = whole(self.weight) / self.scale / self.weight.shape[-1] ** 0.5
         return weight, -(weight @ self.mean)
 
 
