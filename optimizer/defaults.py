@@ -14,7 +14,7 @@ def default_writers(simulator: Simulator | None = None) -> tuple[Writer, ...]:
 
 
 TWINS = ("lcbm-smol-a", "lcbm-smol-b")
-"""Shipped checkpoints trained on disjoint halves of the data: what one of them gets wrong by chance, the other does not."""
+"""Shipped checkpoints trained on disjoint halves of the data: what one gets wrong by chance, the other does not."""
 
 
 def held_out_pair(
