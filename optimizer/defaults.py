@@ -20,7 +20,7 @@ TWINS = ("lcbm-smol-a", "lcbm-smol-b")
 def held_out_pair(
     simulator: str | Simulator, judge: str | Simulator | None
 ) -> tuple[str | Simulator, str | Simulator | None]:
-    """Simulator and judge of a run. A caller who names neither gets the twins: one to optimise against, one to judge."""
+    """Simulator and judge of a run. Who names neither gets the twins: one to optimise against, one to judge."""
     from lcbm_model.backbone import shipped_checkpoints
 
     if simulator == "embedded" and judge is None and set(TWINS) <= set(shipped_checkpoints()):
