@@ -117,10 +117,12 @@ def behavior_rows(
     """Behaviour simulation, one row per record and metric that has a percentile."""
     for record in records:
         content = record.content.with_text(record.content.text[:LONGEST_TEXT])
-        shown = [media for media in content.media if media.kind == "image"][:1]
-        if content.text and not _draw(record.context, picture_share):
-            shown = []
-        content = content.model_copy(update={"media": tuple(shown)})
+        images = [media for media in content.media if media.kind == "image"]
+        # A row has room for one picture; other media take a masked line each, as the simulator writes them.
+        shown = images[:1] if not content.text or _draw(record.context, picture_share) else []
+        if images:
+            kept = tuple(media for media in content.media if media.kind != "image" or media in shown)
+            content = content.model_copy(update={"media": kept})
         for seen in record.observations:
             if seen.percentile is None or (metrics and seen.metric not in metrics):
                 continue
@@ -144,7 +146,7 @@ def behavior_rows(
                 percentile=seen.percentile,
                 reliability=record.weight,
                 weight=1.0,
-                picture=str(content.media[0].path) if content.media else None,
+                picture=str(shown[0].path) if shown else None,
             )
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from tests.lcbm_model.training_rows import tiny_recipe
 
 torch = pytest.importorskip("torch")
 
+from lcbm_model.backbone.adapter import read_adapter  # noqa: E402
+from lcbm_model.backbone.vl_load import load_vision_language  # noqa: E402
 from lcbm_model.training.architectures.qwen_vl import picture_positions  # noqa: E402
 from lcbm_model.training.base import load_base  # noqa: E402
 from lcbm_model.training.collate import Collator  # noqa: E402
@@ -237,12 +240,15 @@ def test_reloaded_scores_equal_the_saved_ones(
     held = [r for r in records if r.id in saved]
     simulator = reload(tmp_path / "adapter")
     answers = simulator.predict([r.content for r in held], "valence")
-    assert {r.id: a.utility for r, a in zip(held, answers, strict=True)} == pytest.approx(saved, abs=2e-4)
+    assert {r.id: a.utility for r, a in zip(held, answers, strict=True)} == pytest.approx(saved, rel=1e-5, abs=1e-5)
     assert len(set(saved.values())) == len(held) > 3
     spec = json.loads((tmp_path / "adapter" / "lcbm.json").read_text())
     assert len(spec["base_hash"]) == 64
     pattern = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["target_modules"]
     assert pattern.startswith(".*language_model")
+    other = (write_tiny_llava if kind == "llava" else write_tiny_qwen)(tmp_path / "other", seed=1)
+    with pytest.raises(CheckpointError, match="trained on another base"):
+        load_vision_language(other, torch.device("cpu"), torch.float32, adapter=read_adapter(tmp_path / "adapter"))
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     media = held[0].content.media[0].model_copy(update={"path": broken})
@@ -326,6 +332,16 @@ def test_other_weights_and_settings_are_refused(
     short = recipe_for("qwen_vl", bases["qwen_vl"], pictures, data={"max_length": 60})
     with pytest.raises(SettingsError, match="picture tokens would be cut"):
         prepare_recipe(short)
+
+
+def test_pictures_that_do_not_fit_their_rows_are_refused(prepared: dict[str, Prepared]) -> None:
+    data = prepared["qwen_vl"]
+    sizes = data.manifest["picture_tokens"]
+    assert len(set(sizes)) > 3
+    data.check()
+    longer = replace(data, manifest={**data.manifest, "picture_tokens": [10 * size for size in sizes]})
+    with pytest.raises(SettingsError, match="picture tokens do not fit"):
+        longer.check()
 
 
 @pytest.mark.parametrize("kind", KINDS)
