@@ -242,8 +242,6 @@ def test_reloaded_scores_equal_the_saved_ones(
     answers = simulator.predict([r.content for r in held], "valence")
     assert {r.id: a.utility for r, a in zip(held, answers, strict=True)} == pytest.approx(saved, rel=1e-5, abs=1e-5)
     assert len(set(saved.values())) == len(held) > 3
-    spec = json.loads((tmp_path / "adapter" / "lcbm.json").read_text())
-    assert len(spec["base_hash"]) == 64
     pattern = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["target_modules"]
     assert pattern.startswith(".*language_model")
     other = (write_tiny_llava if kind == "llava" else write_tiny_qwen)(tmp_path / "other", seed=1)
@@ -390,8 +388,8 @@ def test_a_model_in_pieces_has_the_gradients_of_a_whole_one(
 ) -> None:
     """Two processes on a CPU, as FSDP2 spreads the model over GPUs."""
     prepared["llava"].save(tmp_path)
-    script = Path(__file__).with_name("sharded_gradients.py")
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    script = str(Path(__file__).with_name("sharded_gradients.py"))
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script]
     root = str(Path(__file__).resolve().parents[2])
     done = subprocess.run(
         [*launch, str(tmp_path), str(bases["llava"])],
