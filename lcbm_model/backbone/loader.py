@@ -106,8 +106,13 @@ def _load_packaged(device: Any, dtype: Any) -> Backbone:
 
 
 def _load_adapter(folder: Path, device: Any, dtype: Any) -> Backbone:
+    from lcbm_model.backbone.vl_load import VISION_LANGUAGE, load_vision_language
+
     adapter = read_adapter(folder)
-    base = _load(resolve_source(adapter.spec.base), device, dtype)
+    source = resolve_source(adapter.spec.base)
+    if isinstance(source, Path) and not is_adapter(source) and _config(source).model_type in VISION_LANGUAGE:
+        return load_vision_language(source, device, dtype, adapter=adapter)
+    base = _load(source, device, dtype)
     if base.base_hash != adapter.spec.base_hash:
         remedy = f"Install or name the base it was trained on ({adapter.spec.base}), or train the adapter again"
         raise CheckpointError(str(folder), "was trained on another base", value=base.base_hash[:16], remedy=remedy)
@@ -128,17 +133,14 @@ def _load_adapter(folder: Path, device: Any, dtype: Any) -> Backbone:
 
 def _load_hugging_face(source: Path | str, device: Any, dtype: Any) -> Backbone:
     """A causal language model, or a LLaVA with its own eyes, by folder or hub name."""
-    from transformers import AutoConfig
+    from lcbm_model.backbone.vl_load import QWEN, VISION_LANGUAGE, load_vision_language
 
     if isinstance(source, Path) and (stamp := packaged.read_stamp(source)) is not None:
         return _assembled(source, stamp.base_hash, f"{stamp.name}-untuned", device, dtype, base=str(source))
-    try:
-        with quiet():
-            config = AutoConfig.from_pretrained(str(source))
-    except (OSError, ValueError) as error:
-        remedy = "Name a folder with config.json and *.safetensors, or a hub name that this machine can reach"
-        raise CheckpointError("model", "cannot be loaded", value=str(source), remedy=remedy) from error
-    if config.model_type == "llava":
+    config = _config(source)
+    if config.model_type in VISION_LANGUAGE:
+        if isinstance(source, Path) and (config.model_type in QWEN or _speaks_in_parts(source)):
+            return load_vision_language(source, device, dtype)
         return _load_llava(source, device, dtype)
     model, tokenizer = _pretrained("AutoModelForCausalLM", source, dtype)
     # A merged checkpoint brings the rest of its adapter along: template, value heads, calibration.
@@ -152,6 +154,28 @@ def _load_hugging_face(source: Path | str, device: Any, dtype: Any) -> Backbone:
         base=str(source),
         adapter=adapter,
     )
+
+
+def _speaks_in_parts(folder: Path) -> bool:
+    """Whether the chat template writes a message's pictures and texts as parts, as published LLaVAs do."""
+    files = (folder / name for name in ("chat_template.jinja", "chat_template.json", "tokenizer_config.json"))
+    return any("['type']" in file.read_text("utf-8") for file in files if file.is_file())
+
+
+def _config(source: Path | str) -> Any:
+    """What config.json of a folder or a hub model says.
+
+    Raises:
+        CheckpointError: It cannot be read.
+    """
+    from transformers import AutoConfig
+
+    try:
+        with quiet():
+            return AutoConfig.from_pretrained(str(source))
+    except (OSError, ValueError) as error:
+        remedy = "Name a folder with config.json and *.safetensors, or a hub name that this machine can reach"
+        raise CheckpointError("model", "cannot be loaded", value=str(source), remedy=remedy) from error
 
 
 def _assembled(folder: Path, base_hash: str, name: str, device: Any, dtype: Any, *, base: str) -> Backbone:

@@ -55,7 +55,7 @@ class LocalSimulator:
                 raise SettingsError(name, "must be at least 1", value=value)
         self.backbone, self.calibration = backbone, calibration
         self.max_tokens = min(max_tokens or backbone.max_length, backbone.max_length)
-        self._scorer = Scorer(backbone, pass_tokens=pass_tokens)
+        self._scorer = Scorer(backbone, pass_tokens=pass_tokens, engine=getattr(backbone, "engine", None))
 
     @property
     def identity(self) -> SimulatorIdentity:

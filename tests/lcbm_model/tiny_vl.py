@@ -102,16 +102,6 @@ def _tokenizer(folder: Path, template: str | None, marks: tuple[str, ...] = ()) 
 
 def reload(adapter: Path) -> Any:
     """The simulator of an adapter that was trained on a vision-language base."""
-    import torch
+    from lcbm_model.simulator import load_simulator
 
-    from lcbm_model.backbone.adapter import read_adapter
-    from lcbm_model.backbone.vl_load import load_vision_language
-    from lcbm_model.simulator.local import LocalSimulator
-    from lcbm_model.simulator.scoring import Scorer
-
-    found = read_adapter(adapter)
-    device = torch.device("cpu")
-    backbone = load_vision_language(Path(found.spec.base), device, torch.float32, adapter=found)
-    simulator = LocalSimulator(backbone)
-    simulator._scorer = Scorer(backbone, engine=backbone.engine)
-    return simulator
+    return load_simulator(adapter, device="cpu", dtype="float32", calibrated=False)
