@@ -81,8 +81,11 @@ def run_fit(
     model.to(device)
     collator = Collator(data, device, share_prefix=recipe.optim.share_prefix)
     size = model.head.weight.shape[-1]
-    collator.frozen = FrozenStates(data, recipe.readout, states or out / "frozen", size=size)
-    told = both(write_log(out / "log.jsonl"), report)
+    kept = states or out / "frozen"
+    if accelerator.num_processes > 1:
+        kept = kept / f"process-{accelerator.process_index}"
+    collator.frozen = FrozenStates(data, recipe.readout, kept, size=size)
+    told = both(write_log(out / "log.jsonl"), report) if accelerator.is_main_process else report
     first, state = None, TrainState()
     with told_memory():
         if not recipe.heads_only:
@@ -108,7 +111,8 @@ def run_fit(
         (out / "summary.json").write_text(json.dumps(summary, indent=1), "utf-8")
         arrays: dict[str, Any] = predictions
         np.savez_compressed(out / "predictions.npz", **arrays)
-        export_adapter(model, joint, data, recipe, summary, out / "adapter")
+    # Every process hands its pieces of the weights over, one writes.
+    export_adapter(model, joint, data, recipe, summary, out / "adapter", write=accelerator.is_main_process)
     return summary
 
 

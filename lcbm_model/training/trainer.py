@@ -110,26 +110,20 @@ class Trainer:
         optim, accelerator = self.recipe.optim, self._accelerator
         # Seeded per step, so that dropout too is the same in a resumed run.
         torch.manual_seed(self.recipe.run.seed * 1_000_003 + number)
-        chunks = self._sampler.step(number)[accelerator.process_index :: accelerator.num_processes]
-        if not chunks:
-            raise SettingsError(
-                "optim.tokens_per_step", "too small for this many processes", value=optim.tokens_per_step
-            )
-        rows_total = sum(len(c) for c in chunks)
+        rows_total = sum(len(chunk) for chunk in self._chunks(number, accelerator.process_index))
         self._model_train()
         scale = self._schedule(number)
         for group in self._optimizer.param_groups:
             group["lr"] = group["base_lr"] * scale
         sums: dict[str, Tensor] = {}
         seen = 0
-        begun = self._collator.beginnings(np.concatenate(chunks))
-        for rows, chunk in micro_batches(chunks, *begun, optim.micro_tokens):
+        for rows, chunk, counts in self._passes(number):
             batch = self._collator.batch(rows, chunk)
             bf16 = self.recipe.run.precision == "bf16"
             with torch.autocast(self._collator.device.type, torch.bfloat16, enabled=bf16):
                 out = self._wrapped(batch, bins=self.recipe.digits or batch.has_text)
             terms = self._losses(out, batch)
-            share = len(rows) / rows_total
+            share = counts * len(rows) / rows_total
             accelerator.backward(sum(terms.values()) * share)
             seen += int(self._collator.lengths[rows].sum())
             for name, value in terms.items():
@@ -148,6 +142,37 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         self._update_average()
         return {name: round(value, 5) for name, value in found.items()}, seen
+
+    def _chunks(self, number: int, process: int) -> list[Ints]:
+        """What one process sees in a step.
+
+        Raises:
+            SettingsError: Nothing.
+        """
+        chunks = self._sampler.step(number)[process :: self._accelerator.num_processes]
+        if not chunks:
+            tokens = self.recipe.optim.tokens_per_step
+            raise SettingsError("optim.tokens_per_step", "too small for this many processes", value=tokens)
+        return chunks
+
+    def _passes(self, number: int) -> Iterator[tuple[Ints, Ints, bool]]:
+        """Forward passes of this process: rows, chunk numbers, and whether they count.
+
+        Processes wait for each other in every pass, so all make as many as the one with most; what is too much of a
+        step is done with a weight of nothing.
+        """
+        own, most = self._accelerator.process_index, 0
+        found: list[tuple[Ints, Ints]] = []
+        for process in range(self._accelerator.num_processes):
+            chunks = self._chunks(number, process)
+            begun = self._collator.beginnings(np.concatenate(chunks))
+            passes = list(micro_batches(chunks, *begun, self.recipe.optim.micro_tokens))
+            most = max(most, len(passes))
+            if process == own:
+                found = passes
+        for place in range(most):
+            rows, chunk = found[min(place, len(found) - 1)]
+            yield rows, chunk, place < len(found)
 
     def _losses(self, out: Readout, batch: Batch) -> dict[str, Tensor]:
         weights = self.recipe.loss
