@@ -1,0 +1,80 @@
+"""The checkpoints in the repository: what they are made of, and that their scores stay what they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lcbm_model.backbone.loader import CHECKPOINTS, shipped_checkpoints
+from lcbm_model.content import Content
+from lcbm_model.prediction import Prediction
+from lcbm_model.simulator import load_simulator
+from optimizer.defaults import TWINS, held_out_pair
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "scores_shipped.json"
+TEXTS = {
+    "click_rate": ("headline", ["Nine bakers tried the same loaf. Only one got it right.", "Bread", "A loaf is baked"]),
+    "shares": ("post", ["Our oven is on again after the flood. Thank you, all of you.", "New opening hours"]),
+    "funniness": ("caption", ["I said sourdough, not so doubtful.", "It is a loaf."]),
+}
+"""Invented texts by metric."""
+ROUNDING = 0.02
+"""Percentile points, and units of utility, by which processors may differ."""
+
+
+def test_the_house_has_three() -> None:
+    assert shipped_checkpoints() == ["lcbm-smol", *TWINS]
+    assert held_out_pair("embedded", None) == TWINS
+    assert held_out_pair("embedded", "none") == ("embedded", "none")
+    assert held_out_pair("lcbm-smol", None) == ("lcbm-smol", None)
+
+
+def test_only_plain_files_and_few_megabytes() -> None:
+    files = [path for path in CHECKPOINTS.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".md"}
+    assert sum(path.stat().st_size for path in files) < 40e6
+
+
+def test_twins_come_from_one_recipe_on_disjoint_halves() -> None:
+    recipes = {name: json.loads((CHECKPOINTS / name / "lcbm.json").read_text())["training"]["recipe"] for name in TWINS}
+    runs = [recipe.pop("run") for recipe in recipes.values()]
+    assert recipes[TWINS[0]] == recipes[TWINS[1]]
+    assert sorted(run["half"] for run in runs) == ["a", "b"]
+
+
+def scored(name: str) -> dict[str, list[Prediction]]:
+    simulator = load_simulator(name, device="cpu", dtype="float32")
+    return {
+        metric: simulator.predict([Content(text=text, channel=channel) for text in texts], metric)
+        for metric, (channel, texts) in TEXTS.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["lcbm-smol", *TWINS])
+def test_golden_scores(name: str) -> None:
+    golden = json.loads(GOLDEN.read_text("utf-8"))[name]
+    found = scored(name)
+    for metric, answers in found.items():
+        told = [[a.utility, a.expected, a.low, a.high] for a in answers]
+        assert told == [pytest.approx(row, abs=ROUNDING) for row in golden[metric]], metric
+        assert all(a.simulator.tuned and a.simulator.calibration_id for a in answers)
+    assert found["click_rate"][0].expected > found["click_rate"][1].expected  # type: ignore[operator]
+
+
+def test_an_unseen_channel_widens_the_interval() -> None:
+    simulator = load_simulator("embedded", device="cpu")
+    known, unseen = simulator.predict(
+        [Content(text="A loaf is baked", channel=channel) for channel in ("headline", "billboard")], "click_rate"
+    )
+    width = [float(p.high or 0) - float(p.low or 0) for p in (known, unseen)]
+    assert width[1] > width[0] + 2
+
+
+if __name__ == "__main__":  # python -m tests.lcbm_model.test_shipped_checkpoints: writes the golden scores anew
+    made = {
+        name: {m: [[a.utility, a.expected, a.low, a.high] for a in answers] for m, answers in scored(name).items()}
+        for name in shipped_checkpoints()
+    }
+    GOLDEN.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
