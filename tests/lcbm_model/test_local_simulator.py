@@ -86,11 +86,13 @@ def test_a_picture_is_looked_at_once_for_equal_bytes(tiny: Backbone, picture: Pa
     assert len(simulator._scorer.pictures) == 1
 
 
-def test_embedded_model_equals_its_plain_forward(embedded: LocalSimulator) -> None:
+def test_embedded_model_equals_its_plain_forward() -> None:
+    untuned = load_simulator("embedded-untuned", device="cpu")
+    assert isinstance(untuned, LocalSimulator)
     context = Context(examples=(Known(text="A slow start", percentile=35),))
     contents = [Content(text=text, channel="headline") for text in ("Tea at ten", "Nine ways to be early for once")]
-    for content, answer in zip(contents, embedded.predict(contents, CLICKS, context), strict=True):
-        assert answer.bins == pytest.approx(plain_bins(embedded.backbone, content, context), abs=1e-4)
+    for content, answer in zip(contents, untuned.predict(contents, CLICKS, context), strict=True):
+        assert answer.bins == pytest.approx(plain_bins(untuned.backbone, content, context), abs=1e-4)
 
 
 @pytest.mark.parametrize(

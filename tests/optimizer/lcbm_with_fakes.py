@@ -14,6 +14,7 @@ from typing import Any
 
 import agents.library.library
 import agents.writers
+import lcbm_model.backbone
 import lcbm_model.simulator
 from agents.writers.base import Writer, WriterResult, WritingTask
 from lcbm_model.errors import SettingsError
@@ -57,6 +58,7 @@ def load_writers(names: Any = None) -> tuple[Writer, ...]:
 def install(replace: Callable[[Any, str, Any], None] = setattr) -> None:
     """Put the fakes where the command line looks for models."""
     replace(lcbm_model.simulator, "load_simulator", load_simulator)
+    replace(lcbm_model.backbone, "shipped_checkpoints", list)  # no twins: one fake plays the audience, nobody judges
     replace(agents.writers, "load_writers", load_writers)
     replace(agents.library.library, "load_embedder", lambda _=None: HashingEmbedder())
 
