@@ -85,6 +85,11 @@ class Content(_Frozen):
         """The channel's own word: "headline", "email subject line"."""
         return CHANNELS.get(self.channel, self.channel.replace("_", " "))
 
+    @property
+    def says_something(self) -> bool:
+        """Whether there are words of any kind: a text, a title or scenes. Pictures speak only to models that see."""
+        return bool(self.text.strip() or (self.title and self.title.strip()) or self.scenes)
+
     def with_text(self, text: str) -> Content:
         """The same setting with other words."""
         return self.model_copy(update={"text": text})

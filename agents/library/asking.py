@@ -260,9 +260,7 @@ class Asking:
     @cached_property
     def posts(self) -> list[Post]:
         """Every post, in the order of the file."""
-        from agents.library.finding import post_of
-
-        return [post_of(row) for row in self._frame.iter_rows(named=True)]
+        return [Post.from_row(row) for row in self._frame.iter_rows(named=True)]
 
     def __len__(self) -> int:
         return int(self._frame.height)

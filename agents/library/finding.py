@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +80,7 @@ def hits_of(frame: pl.DataFrame, found: Found, metric: str) -> list[Hit]:
     """Rows as hits, with the figures of `metric`."""
     hits = []
     for i, row in enumerate(found.rows):
-        post = post_of(frame.row(int(row), named=True))
+        post = Post.from_row(frame.row(int(row), named=True))
         facts: dict[str, Any] = {
             "post": post,
             "similarity": float(found.similarity[i]),
@@ -97,17 +96,6 @@ def hits_of(frame: pl.DataFrame, found: Found, metric: str) -> list[Hit]:
             likeness = float(found.picture[i])
             hits.append(PictureHit(**facts, picture_similarity=None if np.isnan(likeness) else likeness))
     return hits
-
-
-def post_of(row: dict[str, Any]) -> Post:
-    """A row of the frame as a post."""
-
-    def numbers(prefix: str) -> dict[str, float]:
-        return {k.removeprefix(prefix): v for k, v in row.items() if k.startswith(prefix) and v is not None}
-
-    plain = {name: row[name] for name in Post.model_fields if name in row}
-    plain["image"] = Path(row["image"]) if row["image"] else None
-    return Post(**(plain | {"values": numbers("value."), "percentiles": numbers("percentile.")}))
 
 
 def _ranked(similarity: NDArray[np.float64], k: int, allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:

@@ -22,10 +22,9 @@ from pgvector.sqlalchemy import Vector
 
 from agents.embedder import Embedder, load_embedder
 from agents.library.filters import Condition, OneOf, conditions_of
-from agents.library.finding import post_of
 from agents.library.index import normalised
 from agents.library.indexes import FLAT_ROWS
-from agents.library.records import Hit
+from agents.library.records import Hit, Post
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.errors import BackendError, LibraryError, MetricError, SettingsError
 from lcbm_model.metrics import Metric, get_metric, register_metric
@@ -161,7 +160,7 @@ class PostgresLibrary:
         found = self._nearest(vector, k, conditions)
         hits = []
         for row in found:
-            post = post_of(row)
+            post = Post.from_row(row)
             figures = {"value": post.values.get(name), "percentile": post.percentiles.get(name)}
             hits.append(Hit(post=post, similarity=float(row["similarity"]), metric=name, **figures))
         return hits

@@ -11,15 +11,17 @@ import numpy as np
 
 from lcbm_model.content import Content
 from lcbm_model.errors import SettingsError
-from lcbm_model.metrics import Metric, get_metric
+from lcbm_model.metrics import Metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
-from lcbm_model.simulator.calibration import compare_predictions
-from lcbm_model.simulator.stream import never, predict_stream
+from lcbm_model.simulator.stream import predict_stream
+from lcbm_model.simulator.streamed import StreamedSimulator
 
 
-class EnsembleSimulator:
+class EnsembleSimulator(StreamedSimulator):
     """Mean of several simulators. Its members should differ: other seeds, other halves of the data.
+
+    An item that one member cannot score carries that member's error. A call is cancelled as soon as a member notices.
 
     Args:
         members: At least one.
@@ -52,32 +54,11 @@ class EnsembleSimulator:
             precision="+".join(sorted({p.precision for p in parts})),
         )
 
-    def predict(
-        self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
-    ) -> list[Prediction]:
-        """Mean prediction for each content. An item that one member cannot score carries that member's error."""
-        answers = dict(self.predict_stream(contents, metric, context))
-        return [answers[i] for i in range(len(contents))]
-
-    def predict_stream(
-        self,
-        contents: Sequence[Content],
-        metric: str | Metric,
-        context: Context | None = None,
-        *,
-        cancelled: Callable[[], bool] = never,
+    def _stream(
+        self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]
     ) -> Iterator[tuple[int, Prediction]]:
-        """Each content's index and mean prediction, as soon as every member has answered; every index once.
-
-        Args:
-            cancelled: Asked by every member between its batches; once it says so the iterator ends.
-
-        Raises:
-            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
-        """
-        asked = get_metric(metric)
-        streams = [predict_stream(member, contents, asked, context, cancelled=cancelled) for member in self.members]
-        return self._joined(streams, asked.name)
+        streams = [predict_stream(member, contents, metric, context, cancelled=cancelled) for member in self.members]
+        return self._joined(streams, metric.name)
 
     def _joined(
         self, streams: Sequence[Iterator[tuple[int, Prediction]]], metric: str
@@ -94,22 +75,6 @@ class EnsembleSimulator:
                 if len(found[index]) == len(self.members):
                     row = found.pop(index)
                     yield index, _mean([row[i] for i in range(len(self.members))], metric, identity)
-
-    def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
-        """Probability that each mean prediction does best; sums to 1.
-
-        Raises:
-            BackendError: No content could be scored.
-        """
-        return compare_predictions(predictions)
-
-    def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
-        """Probability that each content does best under the mean distributions; sums to 1.
-
-        Raises:
-            BackendError: No content could be scored.
-        """
-        return self.win_chances(self.predict(contents, metric, context))
 
 
 def _mean(row: Sequence[Prediction], metric: str, identity: SimulatorIdentity) -> Prediction:

@@ -11,24 +11,23 @@ import numpy as np
 from lcbm_model.backbone.model import Backbone
 from lcbm_model.content import Content
 from lcbm_model.errors import InputError, SettingsError
-from lcbm_model.metrics import Metric, get_metric
+from lcbm_model.metrics import Metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context
 from lcbm_model.simulator.calibration import Calibration, compare_predictions
 from lcbm_model.simulator.items import Item, Reading, Unread
 from lcbm_model.simulator.pictures import picture_key
 from lcbm_model.simulator.raw_scale import on_raw_scale
+from lcbm_model.simulator.refusals import refusal
 from lcbm_model.simulator.scoring import Scorer
-from lcbm_model.simulator.stream import never
+from lcbm_model.simulator.streamed import StreamedSimulator
 from lcbm_model.verbalize import behavior_prompt
 
 PREPARED_AT_ONCE = 64
 """Contents turned into tokens before other threads get a turn."""
-CHARACTERS_PER_TOKEN = 32
-"""No real text has longer tokens on average; longer texts are refused before they are tokenized."""
 
 
-class LocalSimulator:
+class LocalSimulator(StreamedSimulator):
     """Plays the audience with a `Backbone`. Many threads may share one: they take turns, pass by pass.
 
     Args:
@@ -72,35 +71,6 @@ class LocalSimulator:
             precision=str(self.backbone.dtype).removeprefix("torch."),
         )
 
-    def predict(
-        self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
-    ) -> list[Prediction]:
-        """Predicted behaviour for each content, in order. A content that cannot be scored carries its error.
-
-        Raises:
-            MetricError: Nobody defined the metric.
-        """
-        answers = dict(self.predict_stream(contents, metric, context))
-        return [answers[i] for i in range(len(contents))]
-
-    def predict_stream(
-        self,
-        contents: Sequence[Content],
-        metric: str | Metric,
-        context: Context | None = None,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[tuple[int, Prediction]]:
-        """Each content's index and prediction, pass by pass, what cannot be scored first; every index once.
-
-        Args:
-            cancelled: Asked between passes; once it says so the iterator ends.
-
-        Raises:
-            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
-        """
-        return self._stream(contents, get_metric(metric), context, cancelled)
-
     def _stream(
         self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]
     ) -> Iterator[tuple[int, Prediction]]:
@@ -134,16 +104,6 @@ class LocalSimulator:
             temperature = self.calibration.utility_temperature(predictions[0].metric, channel)
         return compare_predictions(predictions, temperature=temperature)
 
-    def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
-        """Probability that each content does best, in order; sums to 1, failed items get 0.
-
-        Raises:
-            BackendError: No content could be scored.
-            MetricError: Nobody defined the metric.
-        """
-        predictions = self.predict(contents, metric, context)
-        return self.win_chances(predictions, channel=contents[0].channel if contents else "")
-
     def forget_pictures(self) -> None:
         """Look at every picture anew from now on."""
         with self.backbone.lock:
@@ -151,12 +111,8 @@ class LocalSimulator:
 
     def _prepare(self, content: Content, metric: Metric, context: Context | None) -> Item | Unread:
         """The prompt in tokens, its pictures known by their bytes; or why that cannot be."""
-        shown = self.backbone.sees and any(media.kind == "image" for media in content.media)
-        titled = bool(content.title and content.title.strip())
-        if not (content.text.strip() or titled or content.scenes or shown):
-            return Unread("the text is empty" + (", and this model sees no pictures" if content.media else ""))
-        if len(content.text) > self.max_tokens * CHARACTERS_PER_TOKEN:
-            return Unread(f"the text is too long: {len(content.text)} characters. Shorten it")
+        if reason := refusal(content, sees=self.backbone.sees, max_tokens=self.max_tokens):
+            return Unread(reason)
         try:
             encoded = self.backbone.encoder.encode(behavior_prompt(content, metric, context))
         except ValueError as error:

@@ -18,13 +18,12 @@ from lcbm_model.behavior import N_BINS
 from lcbm_model.chat_endpoint import ChatEndpoint
 from lcbm_model.content import Content
 from lcbm_model.errors import InputError, SettingsError
-from lcbm_model.metrics import Metric, get_metric
+from lcbm_model.metrics import Metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context
-from lcbm_model.simulator.calibration import compare_predictions
-from lcbm_model.simulator.partial import ask_each, gather
+from lcbm_model.simulator.partial import ask_each
 from lcbm_model.simulator.raw_scale import on_raw_scale
-from lcbm_model.simulator.stream import never
+from lcbm_model.simulator.streamed import StreamedSimulator
 from lcbm_model.verbalize import IMAGE, Prompt, behavior_prompt
 
 LEAST_MASS = 0.05
@@ -34,7 +33,7 @@ PICTURE_SIDE = 512
 _ENV = "LCBM_SIMULATOR_"
 
 
-class OpenAICompatibleSimulator:
+class OpenAICompatibleSimulator(StreamedSimulator):
     """Plays the audience with a chat endpoint.
 
     Args:
@@ -84,39 +83,6 @@ class OpenAICompatibleSimulator:
             backend="openai_compatible", checkpoint=self.model, checkpoint_hash=digest, tuned=False
         )
 
-    def predict(
-        self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
-    ) -> list[Prediction]:
-        """Predicted behaviour for each content, in order. A content that cannot be scored carries its error.
-
-        Raises:
-            MetricError: Nobody defined the metric.
-            PartialAnswer: The endpoint failed midway; what was finished is in the error.
-            BackendError: The endpoint is gone, or shows no log-probabilities.
-        """
-        asked = get_metric(metric)
-        stream = self._stream(contents, asked, context, never)
-        return gather(stream, len(contents), metric=asked.name, identity=self.identity)
-
-    def predict_stream(
-        self,
-        contents: Sequence[Content],
-        metric: str | Metric,
-        context: Context | None = None,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[tuple[int, Prediction]]:
-        """Each content's index and prediction, as answers come; every index once, in any order.
-
-        Args:
-            cancelled: Asked before each request; once it says so the iterator ends.
-
-        Raises:
-            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
-            BackendError: The endpoint is gone; raised behind what was finished.
-        """
-        return self._stream(contents, get_metric(metric), context, cancelled)
-
     def _stream(
         self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]
     ) -> Iterator[tuple[int, Prediction]]:
@@ -125,21 +91,9 @@ class OpenAICompatibleSimulator:
 
         return ask_each(contents, one, concurrency=self.concurrency, cancelled=cancelled)
 
-    def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
-        """Probability that each of several predictions does best; sums to 1.
-
-        Raises:
-            BackendError: No content could be scored.
-        """
-        return compare_predictions(predictions)
-
-    def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
-        """`predict`, then `win_chances`."""
-        return self.win_chances(self.predict(contents, metric, context))
-
     def _one(self, content: Content, metric: Metric, context: Context | None) -> Prediction:
         identity = self.identity
-        if not (content.text.strip() or content.scenes or content.media):
+        if not (content.says_something or content.media):
             return Prediction.failed(metric.name, identity, "the text is empty")
         try:
             chat = [{"role": "user", "content": _message(behavior_prompt(content, metric, context))}]

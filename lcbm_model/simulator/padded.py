@@ -15,7 +15,7 @@ from transformers import DynamicCache
 
 from lcbm_model.backbone.model import Backbone
 from lcbm_model.backbone.watch import watching
-from lcbm_model.simulator.items import Pictures, Row, States
+from lcbm_model.simulator.items import Item, Pictures, Row, States
 
 MIN_SHARED = 8
 """Tokens. A shorter shared beginning is not worth a pass of its own."""
@@ -64,9 +64,14 @@ class PaddedEngine:
         if self._cache is None or self._cache[0] != name:
             cache = DynamicCache(config=self.backbone.language_model.config.get_text_config())
             embeddings = self.backbone.embed(row.item.shared, _tokens(row, pictures))  # (1, P, D)
-            self.backbone.decoder(inputs_embeds=embeddings, past_key_values=cache, use_cache=True)
+            placed = self._positions([row.item], [0], len(row.item.shared))
+            self.backbone.decoder(inputs_embeds=embeddings, past_key_values=cache, use_cache=True, **placed)
             self._cache = name, cache
         return self._cache[1]
+
+    def _positions(self, items: Sequence[Item], starts: Sequence[int], longest: int) -> dict[str, Tensor]:
+        """The decoder's argument for the positions of `longest` tokens of each item from its start on, where needed."""
+        return {}
 
     def _batch(
         self,
@@ -90,10 +95,11 @@ class PaddedEngine:
         past = copy.deepcopy(cache)
         if past is not None:
             past.batch_repeat_interleave(len(items))
+        placed = self._positions(items, [len(item.shared) if cache is not None else 0 for item in items], longest)
         closing: Tensor | None = None
         with watching(self.backbone.layers, blocks, stop=stop) as caught:
             closing = self.backbone.decoder(
-                inputs_embeds=torch.cat(parts), past_key_values=past, use_cache=past is not None
+                inputs_embeds=torch.cat(parts), past_key_values=past, use_cache=past is not None, **placed
             ).last_hidden_state  # (B, L, D)
         for place, (i, item, sequence) in enumerate(zip(members, items, sequences, strict=True)):
             if closing is not None:

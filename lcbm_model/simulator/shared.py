@@ -17,7 +17,7 @@ from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
 from lcbm_model.simulator.partial import PartialAnswer
-from lcbm_model.simulator.stream import never
+from lcbm_model.simulator.streamed import StreamedSimulator
 
 AT_ONCE = 64
 """Contents of one call of the simulator inside."""
@@ -52,7 +52,7 @@ class _Request:
 Batch = list[tuple[_Request, int]]
 
 
-class SharedSimulator:
+class SharedSimulator(StreamedSimulator):
     """`inner` for any number of threads and async tasks, asked by one thread at a time.
 
     Requests of one metric and context that wait together go into one batch, an equal share of each; requests of other
@@ -113,27 +113,12 @@ class SharedSimulator:
         """`predict` for async callers; cancelling the task drops what is still waiting."""
         return await asyncio.wrap_future(self.submit(contents, metric, context))
 
-    def predict_stream(
-        self,
-        contents: Sequence[Content],
-        metric: str | Metric,
-        context: Context | None = None,
-        *,
-        cancelled: Callable[[], bool] = never,
+    def _stream(
+        self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]
     ) -> Iterator[tuple[int, Prediction]]:
-        """Each content's index and prediction, batch by batch; every index once. In line from this call on.
-
-        Args:
-            cancelled: Asked while waiting; once it says so the iterator ends and the rest is dropped.
-
-        Raises:
-            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
-            BackendError: The simulator inside is gone, or was closed.
-        """
+        """Batch by batch, in line from this call on; what a cancelled caller still waits for is dropped."""
         heard: queue.SimpleQueue[tuple[int, Prediction] | None] = queue.SimpleQueue()
-        request = _Request(
-            list(contents), get_metric(metric), context or Context(), lambda i, answer: heard.put((i, answer))
-        )
+        request = _Request(list(contents), metric, context or Context(), lambda i, answer: heard.put((i, answer)))
         future = self._enqueue(request)
         future.add_done_callback(lambda _: heard.put(None))
         return _listen(heard, future, cancelled)
@@ -145,15 +130,6 @@ class SharedSimulator:
             BackendError: No content could be scored.
         """
         return self.inner.win_chances(predictions, channel=channel)
-
-    def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
-        """`predict`, then `win_chances`.
-
-        Raises:
-            BackendError: No content could be scored.
-        """
-        predictions = self.predict(contents, metric, context)
-        return self.win_chances(predictions, channel=contents[0].channel if contents else "")
 
     def close(self) -> None:
         """Let the running batch end and stop the thread. Who still waits, and who calls later, gets `BackendError`."""

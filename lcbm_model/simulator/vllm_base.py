@@ -9,22 +9,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from lcbm_model.content import Content
 from lcbm_model.errors import BackendError, CheckpointError
-from lcbm_model.metrics import Metric, get_metric
+from lcbm_model.metrics import Metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.serving.checkpoint import ServedCheckpoint
 from lcbm_model.simulator.base import Context
-from lcbm_model.simulator.calibration import Calibration, compare_predictions
-from lcbm_model.simulator.partial import gather
+from lcbm_model.simulator.calibration import Calibration
 from lcbm_model.simulator.raw_scale import on_raw_scale
-from lcbm_model.simulator.stream import never
+from lcbm_model.simulator.streamed import StreamedSimulator
 from lcbm_model.simulator.vllm_prompts import Item, TokenPrompts, in_prefix_order
 
 Reading = list[float] | str
 """(N_BINS,) weights of the digits, or why there are none."""
 
 
-class VLLMBase:
+class VLLMBase(StreamedSimulator):
     """Plays the audience with vLLM; a subclass says how the engine is asked.
+
+    What was finished before an engine failed is not asked again when the same contents are predicted once more.
 
     Args:
         checkpoint: What the engine runs.
@@ -66,40 +67,6 @@ class VLLMBase:
             precision=self.precision,
         )
 
-    def predict(
-        self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
-    ) -> list[Prediction]:
-        """Predicted behaviour for each content, in order. A content that cannot be scored carries its error.
-
-        Raises:
-            MetricError: Nobody defined the metric.
-            PartialAnswer: The engine failed midway; what was finished is in the error, and is not asked again when the
-                same contents are predicted once more.
-            BackendError: The engine is gone.
-        """
-        asked = get_metric(metric)
-        stream = self._stream(contents, asked, context, never)
-        return gather(stream, len(contents), metric=asked.name, identity=self.identity)
-
-    def predict_stream(
-        self,
-        contents: Sequence[Content],
-        metric: str | Metric,
-        context: Context | None = None,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[tuple[int, Prediction]]:
-        """Each content's index and prediction, as batches finish; every index once, in any order.
-
-        Args:
-            cancelled: Asked between batches; once it says so the iterator ends.
-
-        Raises:
-            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
-            BackendError: The engine is gone; raised behind what was finished.
-        """
-        return self._stream(contents, get_metric(metric), context, cancelled)
-
     def _stream(
         self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]
     ) -> Iterator[tuple[int, Prediction]]:
@@ -128,23 +95,6 @@ class VLLMBase:
             self._finished = found
             raise
         self._finished = {}
-
-    def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
-        """Probability that each of several predictions does best, in order; sums to 1, failed items get 0.
-
-        Raises:
-            BackendError: No content could be scored.
-        """
-        return compare_predictions(predictions)
-
-    def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
-        """Probability that each content does best, in order; sums to 1, failed items get 0.
-
-        Raises:
-            BackendError: No content could be scored.
-            MetricError: Nobody defined the metric.
-        """
-        return self.win_chances(self.predict(contents, metric, context))
 
     @abstractmethod
     def _read(self, items: Sequence[Item], cancelled: Callable[[], bool]) -> Iterator[Mapping[Item, Reading]]:

@@ -14,10 +14,8 @@ from lcbm_model.errors import CheckpointError, InputError
 from lcbm_model.metrics import Metric
 from lcbm_model.serving.checkpoint import ServedCheckpoint
 from lcbm_model.simulator.base import Context
+from lcbm_model.simulator.refusals import refusal
 from lcbm_model.verbalize import Prompt, behavior_prompt
-
-CHARACTERS_PER_TOKEN = 32
-"""No real text has longer tokens on average; longer texts are refused before they are tokenized."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,8 @@ class TokenPrompts:
 
     def prepare(self, content: Content, metric: Metric, context: Context | None) -> Item | str:
         """The prompt of a content, or why it cannot be asked."""
-        shown = self.sees and any(media.kind == "image" for media in content.media)
-        titled = bool(content.title and content.title.strip())
-        if not (content.text.strip() or titled or content.scenes or shown):
-            return "the text is empty" + (", and this model sees no pictures" if content.media else "")
-        if len(content.text) > self.max_tokens * CHARACTERS_PER_TOKEN:
-            return f"the text is too long: {len(content.text)} characters. Shorten it"
+        if reason := refusal(content, sees=self.sees, max_tokens=self.max_tokens):
+            return reason
         prompt = behavior_prompt(content, metric, context)
         try:
             encoded = self.encoder.encode(prompt)

@@ -16,6 +16,7 @@ from lcbm_model.simulator.score_cache.keys import Media, keys_of
 from lcbm_model.simulator.score_cache.rows import pack, unpack
 from lcbm_model.simulator.score_cache.store import ScoreStore
 from lcbm_model.simulator.stream import never, predict_stream
+from lcbm_model.simulator.streamed import StreamedSimulator
 
 _WRITTEN_AT_ONCE = 256
 _WRITTEN_AFTER = 1.0
@@ -45,7 +46,7 @@ class _Call:
         return [found[i] if i in found else self.known[key] for i, key in enumerate(self.keys)]
 
 
-class CachedSimulator:
+class CachedSimulator(StreamedSimulator):
     """`inner` with its scores on disk. Answers equal `inner`'s in every field.
 
     Failures are never kept. A content whose media cannot be read, and so has no hash, is handed through each time.
@@ -79,7 +80,7 @@ class CachedSimulator:
         if not call.places:
             return [call.known[key] for key in call.keys]
         if isinstance(self.inner, StreamingSimulator):  # so that an interrupted call keeps what was finished
-            answers = dict(self._stream(call, never))
+            answers = dict(self._answers(call, never))
             return [answers[i] for i in range(len(contents))]
         try:
             fresh = self.inner.predict(call.asked, call.metric, context)
@@ -89,25 +90,6 @@ class CachedSimulator:
         self._keep(call, dict(zip(call.places, fresh, strict=True)))
         return call.answers(fresh)
 
-    def predict_stream(
-        self,
-        contents: Sequence[Content],
-        metric: str | Metric,
-        context: Context | None = None,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[tuple[int, Prediction]]:
-        """Each content's index and prediction, the known ones first; every index once.
-
-        Args:
-            cancelled: Asked between batches; once it says so the iterator ends.
-
-        Raises:
-            MetricError: Nobody defined the metric; raised by this call, not by the first `next`.
-            SettingsError: The cache's file belongs to something else.
-        """
-        return self._stream(self._look_up(contents, get_metric(metric), context), cancelled)
-
     def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
         """Those of the simulator inside.
 
@@ -115,15 +97,6 @@ class CachedSimulator:
             BackendError: No content could be scored.
         """
         return self.inner.win_chances(predictions, channel=channel)
-
-    def compare(self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None) -> list[float]:
-        """`predict` from the cache, then `win_chances` of the simulator inside.
-
-        Raises:
-            BackendError: No content could be scored.
-        """
-        predictions = self.predict(contents, metric, context)
-        return self.win_chances(predictions, channel=contents[0].channel if contents else "")
 
     def close(self) -> None:
         """Write the last counts and let go of the file."""
@@ -147,7 +120,13 @@ class CachedSimulator:
         places = {same[0]: same for same in alike.values()}
         return _Call(contents, metric, context, identity, keys, known, places)
 
-    def _stream(self, call: _Call, cancelled: Callable[[], bool]) -> Iterator[tuple[int, Prediction]]:
+    def _stream(
+        self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[int, Prediction]]:
+        return self._answers(self._look_up(contents, metric, context), cancelled)
+
+    def _answers(self, call: _Call, cancelled: Callable[[], bool]) -> Iterator[tuple[int, Prediction]]:
+        """The known ones first."""
         for i, key in enumerate(call.keys):
             if key in call.known:
                 yield i, call.known[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,9 +70,9 @@ class PixelArchitecture(Architecture):
         found = hash_of(folder) if any(folder.glob("*.safetensors")) else ""
         return BaseFiles(folder, name, found, None, self.largest(folder), self.name)
 
+    @abstractmethod
     def largest(self, folder: Path) -> int:
         """Tokens of the largest picture."""
-        raise NotImplementedError
 
     def load(self, folder: Path) -> Any:
         """As it is stored, but half precision becomes bfloat16: gradients overflow float16."""
