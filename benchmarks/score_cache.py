@@ -130,7 +130,7 @@ def main() -> None:
     if asked.reader:
         reader(Path(asked.reader[0]), int(asked.reader[1]))
         return
-    n = 2_000 if asked.quick else 50_000
+    n = 2_000 if asked.quick else 30_000
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.sqlite"
         print(f"{n} scores")

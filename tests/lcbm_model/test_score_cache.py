@@ -148,6 +148,24 @@ def test_only_what_is_new_is_asked_once_and_in_order(cached: Callable[..., Cache
     assert second.inner.texts == [["ccc"]]
 
 
+def test_what_is_remembered_is_counted_bounded_and_forgotten(
+    cached: Callable[..., CachedSimulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lcbm_model.simulator.score_cache.cached._RECENT_MOST", 3)
+    inner = Recording()
+    simulator = cached(inner)
+    many = [ONE.model_copy(update={"text": f"Loaf number {i}"}) for i in range(8)]
+    first = simulator.predict(many, "click_rate")
+    for _ in range(3):  # from the file, then some from memory
+        assert simulator.predict(many, "click_rate") == first
+    simulator.predict([ONE], "click_rate")
+    hits = sum(c.hits for c in simulator.store.statistics().checkpoints)
+    assert hits == 24
+    simulator.store.clear()
+    assert simulator.predict(many, "click_rate") == first
+    assert [len(texts) for texts in inner.texts] == [8, 1, 8]
+
+
 def test_failures_are_asked_again(cached: Callable[..., CachedSimulator]) -> None:
     simulator = cached()
     for _ in range(2):

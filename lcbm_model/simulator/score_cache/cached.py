@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ from lcbm_model.simulator.streamed import StreamedSimulator
 _WRITTEN_AT_ONCE = 256
 _WRITTEN_AFTER = 1.0
 """Seconds: what a killed run may lose."""
+_RECENT_MOST = 32_768
+"""Answers kept in memory beside the file, two kilobytes each."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ class CachedSimulator(StreamedSimulator):
         self.inner = inner
         self.store = store if isinstance(store, ScoreStore) else ScoreStore(store)
         self._media = Media()
+        self._recent: OrderedDict[bytes, Prediction] = OrderedDict()
+        self._recent_lock = threading.Lock()
+        self._emptied = self.store.emptied
 
     @property
     def identity(self) -> SimulatorIdentity:
@@ -105,13 +112,18 @@ class CachedSimulator(StreamedSimulator):
     def _look_up(self, contents: Sequence[Content], metric: Metric, context: Context | None) -> _Call:
         identity = self.identity
         keys = keys_of(contents, metric, context, identity, self._media)
-        known: dict[bytes | None, Prediction] = {}
-        found = self.store.find([key for key in keys if key], identity.model_dump_json())
-        for found_key, row in found.items():
-            try:
-                known[found_key] = unpack(row, metric.name, identity)
-            except ValueError:  # whole, but not written by `pack`: scored and written anew
-                continue
+        known = self._remembered(keys)
+        if known:
+            self.store.count(identity.model_dump_json(), hits=len(known))
+        if missing := [key for key in keys if key and key not in known]:
+            read: dict[bytes, Prediction] = {}
+            for found, row in self.store.find(missing, identity.model_dump_json()).items():
+                try:
+                    read[found] = unpack(row, metric.name, identity)
+                except ValueError:  # whole, but not written by `pack`: scored and written anew
+                    continue
+            self._remember(read)
+            known |= read
         alike: dict[bytes | int, list[int]] = {}
         if len(known) < len(contents):
             for i, key in enumerate(keys):
@@ -119,6 +131,21 @@ class CachedSimulator(StreamedSimulator):
                     alike.setdefault(key or i, []).append(i)
         places = {same[0]: same for same in alike.values()}
         return _Call(contents, metric, context, identity, keys, known, places)
+
+    def _remembered(self, keys: Sequence[bytes | None]) -> dict[bytes | None, Prediction]:
+        """Answers read from the file a moment ago: unpacking and checking them again would be most of a look-up."""
+        with self._recent_lock:
+            if self._emptied != self.store.emptied:
+                self._recent.clear()
+                self._emptied = self.store.emptied
+            recent = self._recent
+            return {key: recent[key] for key in keys if key and key in recent}
+
+    def _remember(self, read: Mapping[bytes, Prediction]) -> None:
+        with self._recent_lock:
+            self._recent.update(read)
+            while len(self._recent) > _RECENT_MOST:
+                self._recent.popitem(last=False)
 
     def _stream(
         self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]

@@ -72,6 +72,8 @@ class ScoreStore:
         self.touch_after, self.clock = touch_after, clock
         self.out_of_use: str | None = None
         """Why the file is left alone; None while it is used."""
+        self.emptied = 0
+        """How often `clear` was called here: what a caller remembers of the rows is then out of date."""
         self._db: sqlite3.Connection | None = None
         self._opened_by = self._inode = 0
         self._lock = threading.RLock()
@@ -104,9 +106,15 @@ class ScoreStore:
             self._use(lambda db: self._put(db, rows, simulator, misses), None)
             self._flushed = time.monotonic()
 
+    def count(self, simulator: str, *, hits: int) -> None:
+        """Credit a simulator with hits that its caller answered from memory."""
+        with self._lock:
+            self._hits[simulator] += hits
+
     def clear(self) -> int:
         """Drop everything and give the space back. Returns how many scores there were."""
         with self._lock:
+            self.emptied += 1
             self._aside.unlink(missing_ok=True)
             self._hits.clear()
             self._touched.clear()
