@@ -123,7 +123,7 @@ class CachedSimulator(StreamedSimulator):
                 except ValueError:  # whole, but not written by `pack`: scored and written anew
                     continue
             self._remember(read)
-            known |= read
+            known = {**known, **read}
         alike: dict[bytes | int, list[int]] = {}
         if len(known) < len(contents):
             for i, key in enumerate(keys):
