@@ -10,9 +10,7 @@ look-ups, `Content` in and validated `Prediction` out, with the key made of ever
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import os
 import platform
 import sqlite3
 import statistics
@@ -24,7 +22,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from measuring import machine
+
 from lcbm_model.content import Communicator, Content
+from lcbm_model.evaluation.benchmark_record import BenchmarkRecord, Table
 from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity, win_probabilities
 from lcbm_model.simulator.base import Context, Known
@@ -37,7 +39,7 @@ RESULTS = Path(__file__).parent / "results" / "score_cache.json"
 REPEATS = 7
 
 
-class Table:
+class Answers:
     """Answers at once, with every number a calibrated simulator gives."""
 
     identity = SimulatorIdentity(backend="table", checkpoint="table", checkpoint_hash="0" * 64, tuned=True)
@@ -82,13 +84,18 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def in_one_process(path: Path, n: int) -> dict[str, Any]:
-    posts, inner = contents(n), Table()
+Rates = tuple[int, float, float]
+"""Batch, look-ups a second the first time, and again."""
+
+
+def in_one_process(path: Path, n: int) -> tuple[float, float, tuple[Rates, ...]]:
+    """Scores written a second, bytes a score, and the rates of reading."""
+    posts, inner = contents(n), Answers()
     writer = CachedSimulator(inner, path)
-    found: dict[str, Any] = {"write": {"batch": 256, "per_second": n / seconds(lambda: ask(writer, posts, 256))}}
+    written = n / seconds(lambda: ask(writer, posts, 256))
     writer.close()
-    found["bytes_per_score"] = path.stat().st_size / n
-    rows = []
+    size = path.stat().st_size / n
+    rows: list[Rates] = []
     for batch in (32, 256, 1024, n):
         cold, warm = [], []
         for _ in range(REPEATS):
@@ -96,37 +103,36 @@ def in_one_process(path: Path, n: int) -> dict[str, Any]:
             cold.append(seconds(lambda r=reader, b=batch: ask(r, posts, b)))
             warm.append(seconds(lambda r=reader, b=batch: ask(r, posts, b)))
             reader.close()
-        rates = {"cold_per_second": n / statistics.median(cold), "warm_per_second": n / statistics.median(warm)}
-        rows.append({"batch": batch, **rates})
-        print(f"  batches of {batch}: {rates['cold_per_second']:,.0f}/s cold, {rates['warm_per_second']:,.0f}/s warm")
+        rows.append((batch, n / statistics.median(cold), n / statistics.median(warm)))
+        print(f"  batches of {batch}: {rows[-1][1]:,.0f}/s first, {rows[-1][2]:,.0f}/s again")
     assert inner.asked == n, "something was not read from the cache"
-    return {**found, "read": rows}
+    return written, size, tuple(rows)
 
 
-def in_processes(path: Path, n: int, processes: int) -> dict[str, Any]:
+def in_processes(path: Path, n: int, processes: int) -> tuple[int, float]:
     """All read the same scores at once; the rate counts the look-ups of all, over the slowest one's time."""
     command = [sys.executable, __file__, "--reader", str(path), str(n)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
     took = [float(json.loads(p.communicate()[0])["seconds"]) for p in started]
     assert all(p.returncode == 0 for p in started)
     print(f"  {processes} processes: {processes * n / max(took):,.0f}/s")
-    return {"processes": processes, "per_second": processes * n / max(took)}
+    return processes, processes * n / max(took)
 
 
 def reader(path: Path, n: int) -> None:
     """One of several processes: reads everything twice, prints the seconds of the second time."""
-    simulator, posts = CachedSimulator(Table(), path), contents(n)
+    simulator, posts = CachedSimulator(Answers(), path), contents(n)
     ask(simulator, posts, 256)
     print(json.dumps({"seconds": seconds(lambda: ask(simulator, posts, 256))}))
     simulator.close()
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--quick", action="store_true")
-    arguments.add_argument("--out", type=Path, default=RESULTS)
-    arguments.add_argument("--reader", nargs=2, metavar=("FILE", "N"), help=argparse.SUPPRESS)
-    asked = arguments.parse_args()
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--reader", nargs=2, metavar=("FILE", "N"), help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
     if asked.reader:
         reader(Path(asked.reader[0]), int(asked.reader[1]))
         return
@@ -134,19 +140,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.sqlite"
         print(f"{n} scores")
-        one = in_one_process(path, n)
-        several = [in_processes(path, n, processes) for processes in (1, 2, 4)]
-    result = {
-        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": {"processor": platform.processor() or platform.machine(), "processors": os.cpu_count()},
-        "versions": {"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version},
-        "scores": n,
-        **one,
-        "several": several,
-    }
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        written, size, read = in_one_process(path, n)
+        several = tuple(in_processes(path, n, processes) for processes in (1, 2, 4))
+    record(n, written, size, read, several).save(asked.out)
     print(f"wrote {asked.out}")
+
+
+def record(
+    n: int, written: float, size: float, read: tuple[Rates, ...], several: tuple[tuple[int, float], ...]
+) -> BenchmarkRecord:
+    """As it goes into docs/performance.md."""
+    told = (
+        f"{n:,} scores, {size:.0f} bytes each, written at {written:,.0f} a second. What is counted are whole look-ups: "
+        "a content in, a validated prediction out, with the key made of every field. 'First' reads from the file with "
+        "an empty page cache of SQLite's; 'again' asks the same process a second time.",
+    )
+    return BenchmarkRecord(
+        page="performance",
+        title="Score cache",
+        command="python benchmarks/score_cache.py",
+        machine=machine(torch.device("cpu")),
+        versions={"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version},
+        told=told,
+        tables=(
+            Table(title="One process", columns=("batch", "first, look-ups/s", "again, look-ups/s"), rows=read),
+            Table(title="Several processes on one file", columns=("processes", "again, look-ups/s"), rows=several),
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ from workload import METRIC, candidates, context, encoded, with_pictures
 from lcbm_model.backbone.runtime import choose_device, has_fast_bfloat16
 from lcbm_model.backbone.watch import watching
 from lcbm_model.content import Content
-from lcbm_model.evaluation.performance import RECORDED, Cell, ColdStart, FirstCase, PictureTime, Record, Run, Way
+from lcbm_model.evaluation.benchmark_pages import RECORDED
+from lcbm_model.evaluation.performance import Cell, ColdStart, FirstCase, PictureTime, Record, Run, Way
 from lcbm_model.simulator import load_simulator
 from lcbm_model.simulator.base import Context, Simulator
 from lcbm_model.simulator.items import Item

@@ -1,24 +1,20 @@
-"""What `benchmarks/scoring.py` records, and docs/performance.md made of it: same record, same bytes."""
+"""What `benchmarks/scoring.py` records, and its section of docs/performance.md: same record, same bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from lcbm_model.errors import TableError
+from lcbm_model.evaluation.benchmark_record import grid
 
-RECORDED = Path("benchmarks") / "results"
-"""Where the benchmarks write, seen from the checkout."""
+FORMAT = 1
 
-_HEAD = """# Performance
+_HEAD = """## Scoring
 
-Generated from `benchmarks/results/*.json` by `lcbm results tables`; CI checks with `lcbm results tables --check` that
-not a letter differs. `python benchmarks/scoring.py` measures anew. All ways of one table ran side by side in one
-process, in turns; seconds are medians. The share is the arithmetic that cannot be avoided (each shared beginning once)
-over seconds times the matrix-product rate measured in the same run.
+`python benchmarks/scoring.py`. All ways of one table ran side by side in one process, in turns; seconds are medians.
+The share is the arithmetic that cannot be avoided (each shared beginning once) over seconds times the matrix-product
+rate measured in the same run.
 """
 
 
@@ -97,33 +93,19 @@ class Record(_Model):
     cold_start: ColdStart | None = None
 
 
-def performance_files(folder: Path = RECORDED) -> dict[str, str]:
-    """File name under docs/ to its text; empty where nothing was recorded.
-
-    Raises:
-        TableError: A record that cannot be read.
-    """
-    paths = sorted(folder.glob("*.json"))
-    if not paths:
-        return {}
-    parts = [_HEAD]
-    for path in paths:
-        try:
-            record = Record.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise TableError(str(path), "is no benchmark record", remedy="Run benchmarks/scoring.py again") from error
-        parts.append(_machine(record))
-        parts += [_run(run) for run in record.runs]
-        if record.cold_start is not None:
-            peak = f", peak memory {_mb(record.cold_start.peak_mb)}" if record.cold_start.peak_mb else ""
-            parts.append(f"`lcbm score` of one headline in a new process: {record.cold_start.seconds:.1f} s{peak}.\n")
-    return {"performance.md": "\n".join(parts)}
+def section(record: Record) -> str:
+    """The record as markdown."""
+    parts = [_HEAD, _machine(record), *(_run(run) for run in record.runs)]
+    if record.cold_start is not None:
+        peak = f", peak memory {_mb(record.cold_start.peak_mb)}" if record.cold_start.peak_mb else ""
+        parts.append(f"`lcbm score` of one headline in a new process: {record.cold_start.seconds:.1f} s{peak}.\n")
+    return "\n".join(parts)
 
 
 def _machine(record: Record) -> str:
     told = "; ".join(f"{name} {value}" for name, value in record.machine.items())
     versions = ", ".join(f"{name} {value}" for name, value in record.versions.items())
-    return f"## {record.machine.get('processor', 'Machine')}, {record.measured}\n\n{told}. {versions}.\n"
+    return f"{record.measured}. {told}. {versions}.\n"
 
 
 def _run(run: Run) -> str:
@@ -135,7 +117,7 @@ def _run(run: Run) -> str:
         f"{case.candidates} candidates of {case.word_tokens:.0f} tokens ({case.own_tokens:.0f} with the question) "
         f"and a shared prefix of {case.prefix_tokens:,} tokens:"
     )
-    ways = _table(
+    ways = grid(
         ("way", "seconds", "times one-by-one", "largest difference", "note"),
         [
             (
@@ -148,7 +130,7 @@ def _run(run: Run) -> str:
             for way in case.ways
         ],
     )
-    cells = _table(
+    cells = grid(
         ("candidates", "prefix tokens", "tokens run", "seconds", "arithmetic limit", "share", "peak memory"),
         [
             (
@@ -165,13 +147,8 @@ def _run(run: Run) -> str:
     )
     parts = [title, told, ways, "Size of the call:", cells]
     if run.pictures:
-        parts += ["Pictures:", _table(("call", "seconds"), [(p.name, _seconds(p.seconds)) for p in run.pictures])]
+        parts += ["Pictures:", grid(("call", "seconds"), [(p.name, _seconds(p.seconds)) for p in run.pictures])]
     return "\n\n".join(parts) + "\n"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)])
 
 
 def _seconds(value: float) -> str:

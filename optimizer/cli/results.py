@@ -1,4 +1,4 @@
-"""`lcbm results tables`: docs/results.md and its plots, generated from recorded evaluations."""
+"""`lcbm results tables`: docs/results.md, its plots and the pages of benchmarks, from what was recorded."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def tables(
     as_json: Json = False,
 ) -> None:
     """Write the tables and plots, or check that they are what the recorded results say."""
-    from lcbm_model.evaluation.performance import performance_files
+    from lcbm_model.evaluation.benchmark_pages import benchmark_files
     from lcbm_model.evaluation.tables import SHIPPED, differing, generate, write
 
     files = generate(recorded or SHIPPED)
     if recorded is None:
-        files |= performance_files()
+        files |= benchmark_files()
     stale = differing(files, docs) if check else write(files, docs)
     if as_json:
         print_json({"files": sorted(files), "different" if check else "written": stale})
