@@ -1,4 +1,4 @@
-"""The floors below, as the app calls them: five callables. Tests hand in small fakes; `real_floors` the product."""
+"""The floors below, as the app calls them: a few callables. Tests hand in small fakes, `real_floors` the product."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 from agents.library.records import Hit, Post, RejectedRow
 from agents.writers.base import Writer
+from lcbm_model.behavior import PercentileScale
 from lcbm_model.simulator.base import Simulator
+from optimizer.brief import Brief
 from optimizer.events import RunEvent
 
 
@@ -30,6 +32,18 @@ class Searchable(Protocol):
 Stream = Callable[..., Iterator[RunEvent]]
 """`optimizer.stream(brief, *, library, simulator, judge, writers, seed, store, run_id, should_stop)`."""
 
+Resume = Callable[..., Iterator[RunEvent]]
+"""`optimizer.stream_resume(run_id, *, decision, library, simulator, judge, writers, store, should_stop)`.
+
+`decision` has the fields of an `optimizer.Decision`.
+"""
+
+Occlude = Callable[..., Sequence[Any]]
+"""`agents.occlusion.occlusion(simulator, content, metric, context)`: contributions of words, in percentile points."""
+
+Check = Callable[[Brief, str], Sequence[str]]
+"""Why a text breaks the brief's own rules, in words; empty where it keeps them."""
+
 
 @dataclass(frozen=True)
 class Floors:
@@ -41,6 +55,11 @@ class Floors:
     load_library: Callable[[Path, str], Searchable]
     stream: Stream
     report: Callable[[Any, Path], Path]
+    resume: Resume
+    occlude: Occlude
+    check: Check
+    scale: Callable[[Any, Brief], PercentileScale | None]
+    """The team's own scale for a brief's metric and channel, from its library."""
 
 
 def real_floors(simulator: str = "embedded", judge: str | None = None) -> Floors:
@@ -57,9 +76,9 @@ def real_floors(simulator: str = "embedded", judge: str | None = None) -> Floors
         return held_out_pair(simulator, judge)
 
     def load_simulator() -> Simulator:
-        from lcbm_model.simulator import load_simulator
+        from optimizer.parts import resolve_simulator
 
-        return load_simulator(names()[0])
+        return resolve_simulator(names()[0])
 
     def load_judge() -> Simulator | None:
         from optimizer.parts import resolve_judge
@@ -81,7 +100,26 @@ def real_floors(simulator: str = "embedded", judge: str | None = None) -> Floors
 
         return optimizer.stream(brief, **parts)
 
+    def resume(run_id: str, *, decision: Any, **parts: Any) -> Iterator[RunEvent]:
+        from optimizer.api import stream_resume
+        from optimizer.decision import Decision
+
+        return stream_resume(run_id, decision=Decision.of(dict(decision)), **parts)
+
+    def occlude(simulator: Simulator, content: Any, metric: str, context: Any = None) -> Sequence[Any]:
+        from agents.occlusion import occlusion
+
+        return occlusion(simulator, content, metric, context)
+
+    def check(brief: Brief, text: str) -> Sequence[str]:
+        from optimizer.parts import screener_for
+
+        return screener_for(brief).check(text)
+
+    def scale(library: Any, brief: Brief) -> PercentileScale | None:
+        return library.scale(brief.metric, brief.channel)  # type: ignore[no-any-return]
+
     def report(result: Any, path: Path) -> Path:
         return Path(result.save(path))
 
-    return Floors(load_simulator, load_judge, load_writers, load_library, stream, report)
+    return Floors(load_simulator, load_judge, load_writers, load_library, stream, report, resume, occlude, check, scale)

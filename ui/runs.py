@@ -1,4 +1,4 @@
-"""One optimisation in the background: what it last said, whether it should stop, what it came to."""
+"""One optimisation in the background: what it last said, whether it should stop, what a person noted on its drafts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from lcbm_model.errors import LcbmError
+from lcbm_model.simulator.base import Context
 from optimizer.brief import Brief
 from optimizer.events import RunEvent
-from optimizer.result import OptimizationResult
+from optimizer.result import Candidate, OptimizationResult
 
 log = logging.getLogger("lcbm.ui")
+
+Phase = Literal["queued", "going", "waiting", "done"]
+"""Waiting: a round is over and a person is asked; no thread and no slot is held."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,32 @@ class Snapshot:
     stopping: bool
     done: bool
     seconds: float
+    waiting: bool = False
+
+
+@dataclass
+class Marks:
+    """What a person noted on the drafts of one round, by candidate id; "" stands for the whole round."""
+
+    edits: dict[str, str] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    vetoed: set[str] = field(default_factory=set)
+    comments: dict[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.edits or self.kept or self.vetoed or self.comments)
 
 
 @dataclass
 class Run:
-    """Driven by its own thread; watched by any number of viewers."""
+    """Driven by a thread of its own; watched by any number of viewers."""
 
     id: str
     owner: str
     brief: Brief
+    context: Context = field(default_factory=Context)
+    library: Any = None
+    seed: int = 0
     started: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
@@ -46,8 +67,9 @@ class Run:
         self._version = 0
         self._event: RunEvent | None = None
         self._error: str | None = None
-        self._queued = True
+        self._phase: Phase = "queued"
         self._ended: float | None = None
+        self.marks = Marks()
 
     def stop(self) -> None:
         """Ask it to end after the step it is in; the best so far is kept."""
@@ -60,24 +82,59 @@ class Run:
         return self._stop.is_set()
 
     @property
+    def phase(self) -> Phase:
+        return self._phase
+
+    @property
     def done(self) -> bool:
-        return self._ended is not None
+        return self._phase == "done"
+
+    @property
+    def busy(self) -> bool:
+        """Whether it holds, or stands in line for, the model."""
+        return self._phase in ("queued", "going")
 
     @property
     def result(self) -> OptimizationResult | None:
         return self._event.result if self._event else None
 
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        return self._event.candidates if self._event else ()
+
+    def candidate(self, candidate_id: str) -> Candidate | None:
+        """A draft of this run by its id."""
+        return next((c for c in self.candidates if c.id == candidate_id), None)
+
+    def go_on(self) -> Marks:
+        """Leave the waiting state, once; hands out what was noted and begins a fresh sheet.
+
+        Raises:
+            ValueError: It does not wait (somebody pressed twice).
+        """
+        with self._changed:
+            if self._phase != "waiting":
+                raise ValueError("the run does not wait for anybody")
+            self._phase = "queued"
+            noted, self.marks = self.marks, Marks()
+            self._bump()
+            return noted
+
     def drive(self, events: Callable[[], Iterator[Any]], slots: threading.Semaphore) -> None:
-        """Run to the end in the calling thread, once a slot is free."""
+        """Run to the end, or to a wait for approval, in the calling thread, once a slot is free."""
+        after: Phase = "done"
         try:
             while not slots.acquire(timeout=0.2):
                 if self._stop.is_set():
-                    self._error = "Stopped while it waited for its turn; nothing had been tried yet."
+                    if self._event is None:
+                        self._error = "Stopped while it waited for its turn; nothing had been tried yet."
                     return
             try:
-                self._tell(queued=False)
+                self._enter("going")
                 for event in events():
-                    self._tell(event=event)
+                    self._tell(event)
+                if self._event is not None and self._event.kind == "waiting" and not self._stop.is_set():
+                    after = "waiting"
             finally:
                 slots.release()
         except LcbmError as error:
@@ -86,14 +143,17 @@ class Run:
             log.exception("run %s failed", self.id)
             self._error = f"Something went wrong inside the app: {error}"
         finally:
-            with self._changed:
-                self._ended = time.time()
-                self._bump()
+            self._enter(after)
 
-    def _tell(self, *, event: RunEvent | None = None, queued: bool = False) -> None:
+    def _enter(self, phase: Phase) -> None:
         with self._changed:
-            self._queued = queued
-            self._event = event or self._event
+            self._phase = phase
+            self._ended = time.time() if phase in ("done", "waiting") else None
+            self._bump()
+
+    def _tell(self, event: RunEvent) -> None:
+        with self._changed:
+            self._event = event
             self._bump()
 
     def _bump(self) -> None:
@@ -108,21 +168,22 @@ class Run:
                 event=self._event,
                 result=self.result,
                 error=self._error,
-                queued=self._queued and not self.done,
-                stopping=self._stop.is_set() and not self.done,
+                queued=self._phase == "queued",
+                stopping=self._stop.is_set() and self.busy,
                 done=self.done,
                 seconds=(self._ended or time.time()) - self.started,
+                waiting=self._phase == "waiting",
             )
 
     def follow(self, tick: float = 1.0) -> Iterator[Snapshot]:
-        """Snapshots until the end: one at every change, and one at least every `tick` seconds."""
+        """Snapshots until the end or a wait for approval: at every change, and at least every `tick` seconds."""
         seen = -1
         while True:
             self._wait_for_news(seen, tick)
             now = self.snapshot()
             seen = now.version
             yield now
-            if now.done:
+            if now.done or now.waiting:
                 return
 
     def _wait_for_news(self, seen: int, timeout: float) -> None:
@@ -130,6 +191,6 @@ class Run:
             self._changed.wait_for(lambda: self._version != seen, timeout=timeout)
 
     def wait(self, timeout: float) -> bool:
-        """Wait for the end; False where it is still going after `timeout` seconds."""
+        """Wait until it holds nothing any more; False where it is still going after `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.done, timeout=timeout)
+            return self._changed.wait_for(lambda: not self.busy, timeout=timeout)

@@ -3,50 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import secrets
 import shutil
 import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from agents.library.records import Hit
-from agents.writers.base import Writer
 from lcbm_model.content import Content
-from lcbm_model.errors import BackendError, InputError, LcbmError
+from lcbm_model.errors import InputError
 from lcbm_model.prediction import Prediction
-from lcbm_model.simulator.base import Simulator
+from lcbm_model.simulator.base import Context
+from lcbm_model.simulator.stream import never, predict_stream
 from optimizer.brief import Brief
 from optimizer.result import OptimizationResult
 from ui.floors import Floors, Searchable
-from ui.runs import Run
+from ui.loading import Loader, Loading, Models
+from ui.runs import Marks, Run
 
-log = logging.getLogger("lcbm.ui")
-
-Phase = Literal["waiting", "loading", "ready", "failed"]
-
-
-@dataclass(frozen=True)
-class Loading:
-    """Where the models stand. `note` is a sentence for people."""
-
-    phase: Phase
-    note: str
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Models:
-    """What every request shares, loaded once."""
-
-    simulator: Simulator
-    judge: Simulator | None
-    writers: tuple[Writer, ...]
+__all__ = ["Limits", "Loading", "Models", "Services", "save_all"]
 
 
 @dataclass
@@ -54,10 +34,13 @@ class Limits:
     """Bounds of one running app."""
 
     runs_at_once: int = 1
-    kept_runs: int = 64
+    kept_runs: int = 24
     kept_seconds: float = 24 * 3600.0
     libraries: int = 8
-    score_batch: int = 16
+    told_every: float = 0.4
+    """Seconds between two partial tables while many lines are scored."""
+    grace_seconds: float = 60.0
+    """How long the run of a closed tab goes on, so that a lost connection or a reload can find it again."""
 
 
 @dataclass
@@ -67,64 +50,35 @@ class Services:
     Args:
         floors: How each part is made.
         limits: Bounds on what is kept and what runs side by side.
+        store: Folder of the runs; by default inside the app's own temporary folder, which goes when the app ends.
     """
 
     floors: Floors
     limits: Limits = field(default_factory=Limits)
+    store: Path | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._loaded = threading.Event()
-        self._loading = Loading("waiting", "The model has not been asked for yet.")
-        self._began = time.monotonic()
-        self._models: Models | None = None
-        self._failure: LcbmError | None = None
+        self._loader = Loader(self.floors)
         self._libraries: OrderedDict[str, Searchable] = OrderedDict()
         self._library_locks: dict[str, threading.Lock] = {}
         self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._leaving: dict[str, threading.Timer] = {}
         self._slots = threading.BoundedSemaphore(self.limits.runs_at_once)
         self.scratch = Path(tempfile.mkdtemp(prefix="lcbm-ui-"))
+        self._keeps_runs = self.store is not None
+        self.store = self.store or self.scratch / "runs"
 
     # Models -----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin loading in the background; a second call does nothing, after a failure it tries again."""
-        with self._lock:
-            if self._loading.phase in ("loading", "ready"):
-                return
-            self._loading = Loading("loading", "Waking up the audience model. This takes a few seconds.")
-            self._began = time.monotonic()
-            self._loaded.clear()
-        threading.Thread(target=self._load, name="lcbm-ui-load", daemon=True).start()
-
-    def _load(self) -> None:
-        try:
-            simulator = self.floors.load_simulator()
-            models = Models(simulator, self.floors.load_judge(), tuple(self.floors.load_writers(simulator)))
-        except LcbmError as error:
-            self._fail(error)
-        except Exception as error:  # a thread's error would vanish: it is logged and shown as the app's state
-            log.exception("loading the models failed")
-            self._fail(BackendError(f"The model could not be loaded: {error}"))
-        else:
-            with self._lock:
-                self._models, self._failure = models, None
-                took = time.monotonic() - self._began
-                self._loading = Loading("ready", f"Ready: {models.simulator.identity.label}", took)
-        self._loaded.set()
-
-    def _fail(self, error: LcbmError) -> None:
-        with self._lock:
-            self._failure = error
-            self._loading = Loading("failed", str(error), time.monotonic() - self._began)
+        self._loader.start()
 
     @property
     def loading(self) -> Loading:
         """Where the models stand now."""
-        with self._lock:
-            if self._loading.phase == "loading":
-                return Loading("loading", self._loading.note, time.monotonic() - self._began)
-            return self._loading
+        return self._loader.loading
 
     def models(self, timeout: float = 300.0) -> Models:
         """The loaded models; waits for them.
@@ -132,13 +86,7 @@ class Services:
         Raises:
             LcbmError: Loading failed or took longer than `timeout` seconds.
         """
-        self.start()
-        if not self._loaded.wait(timeout):
-            raise BackendError("The model is still loading. Try again in a minute.")
-        with self._lock:
-            if self._models is None:
-                raise self._failure or BackendError("The model could not be loaded.")
-            return self._models
+        return self._loader.models(timeout)
 
     # Libraries --------------------------------------------------------------------------------------------------
 
@@ -170,13 +118,29 @@ class Services:
 
     # Scores -----------------------------------------------------------------------------------------------------
 
-    def score(self, contents: Sequence[Content], metric: str) -> Iterator[list[Prediction]]:
-        """Predictions in order, growing batch by batch."""
-        simulator = self.models().simulator
-        done: list[Prediction] = []
-        for start in range(0, len(contents), self.limits.score_batch):
-            done += simulator.predict(contents[start : start + self.limits.score_batch], metric)
-            yield list(done)
+    def score(
+        self,
+        contents: Sequence[Content],
+        metric: str,
+        context: Context | None = None,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Iterator[list[Prediction | None]]:
+        """Predictions in order, None where not known yet; again and again until all are there."""
+        done: list[Prediction | None] = [None] * len(contents)
+        told = time.monotonic()
+        for index, prediction in predict_stream(
+            self.models().simulator, contents, metric, context, cancelled=cancelled
+        ):
+            done[index] = prediction
+            if time.monotonic() - told > self.limits.told_every:
+                yield list(done)
+                told = time.monotonic()
+        yield list(done)
+
+    def predict(self, contents: Sequence[Content], metric: str, context: Context | None = None) -> list[Prediction]:
+        """Predictions in order, all at once: for a handful."""
+        return self.models().simulator.predict(contents, metric, context)
 
     def compare(self, predictions: Sequence[Prediction], channel: str) -> list[float]:
         """Chance of each scored content to do best among them; sums to 1."""
@@ -190,73 +154,135 @@ class Services:
         Raises:
             LcbmError: This owner's last run is still going, or the models could not be loaded.
         """
-        models = self.models()
-        run = Run(id=secrets.token_hex(16), owner=owner, brief=brief)
+        self.models()
+        context = Context(scale=self.floors.scale(library, brief) if library is not None else None)
+        run = Run(id=secrets.token_hex(16), owner=owner, brief=brief, context=context, library=library, seed=seed)
         with self._lock:
-            if any(r.owner == owner and not r.done for r in self._runs.values()):
+            if any(r.owner == owner and r.busy for r in self._runs.values()):
                 raise InputError("run", "one is already going in this tab", remedy="Stop it first, or wait for its end")
             self._prune()
             self._runs[run.id] = run
+        self._drive(run, self.floors.stream, brief, seed=seed)
+        return run
 
-        def events() -> Iterator[object]:
-            return self.floors.stream(
-                brief,
-                library=library,
+    def go_on(self, run: Run, action: str = "continue", comment: str = "") -> Marks:
+        """Answer a run that waits for approval; what was noted on its drafts goes with the answer.
+
+        Raises:
+            InputError: The run does not wait: it was answered already.
+        """
+        try:
+            noted = run.go_on()
+        except ValueError:
+            raise InputError("run", "does not wait for an answer any more", remedy="Watch it go on") from None
+        if comment.strip():
+            noted.comments[""] = comment.strip()
+        self._drive(run, self.floors.resume, run.id, decision=decision_of(noted, action))
+        return noted
+
+    def _drive(self, run: Run, stream: Callable[..., Iterator[Any]], first: Any, **more: Any) -> None:
+        models = self.models()
+        named = {} if stream is self.floors.resume else {"run_id": run.id}
+
+        def events() -> Iterator[Any]:
+            return stream(
+                first,
+                library=run.library,
                 simulator=models.simulator,
                 judge=models.judge,
                 writers=models.writers,
-                seed=seed,
-                store=self.scratch / "runs",
-                run_id=run.id,
+                store=self.store,
                 should_stop=run.should_stop,
+                **named,
+                **more,
             )
 
         threading.Thread(target=run.drive, args=(events, self._slots), name=f"lcbm-run-{run.id[:8]}").start()
-        return run
 
     def run(self, run_id: str | None) -> Run | None:
         """A run by its id, or None where it was never known or has been cleared away."""
         with self._lock:
             return self._runs.get(run_id or "")
 
+    def arrive(self, owner: str, run_id: str | None) -> Run | None:
+        """A tab that comes back (reload, back button, lost connection) takes over the run it was watching."""
+        run = self.run(run_id)
+        if run is None:
+            return None
+        with self._lock:
+            timer = self._leaving.pop(run.owner, None)
+        if timer is not None:
+            timer.cancel()
+        run.owner = owner
+        return run
+
+    def leave(self, owner: str) -> None:
+        """A tab was closed or lost: its runs stop after a while, unless it comes back."""
+        with self._lock:
+            if not any(r.owner == owner and r.busy for r in self._runs.values()):
+                return
+            timer = threading.Timer(self.limits.grace_seconds, self.stop_owner, (owner,))
+            timer.daemon = True
+            self._leaving[owner] = timer
+            timer.start()
+
     def stop_owner(self, owner: str) -> int:
         """Ask every run of a closed tab to stop; returns how many were still going."""
         with self._lock:
-            going = [r for r in self._runs.values() if r.owner == owner and not r.done]
+            self._leaving.pop(owner, None)
+            going = [r for r in self._runs.values() if r.owner == owner and r.busy]
         for run in going:
             run.stop()
         return len(going)
 
     def _prune(self) -> None:
-        """Forget finished runs that are old or too many, with their files (the lock is held)."""
+        """Forget idle runs that are old or too many, with their files (the lock is held)."""
         now = time.time()
-        finished = [r for r in self._runs.values() if r.done]
+        idle = [r for r in self._runs.values() if not r.busy]
         surplus = len(self._runs) + 1 - self.limits.kept_runs
-        for index, run in enumerate(finished):
+        for index, run in enumerate(idle):
             if index < surplus or now - run.started > self.limits.kept_seconds:
                 del self._runs[run.id]
-                for folder in (self.scratch / run.id, self.scratch / "runs" / run.id):
-                    shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(self.scratch / run.id, ignore_errors=True)
+                if not self._keeps_runs and self.store is not None:
+                    shutil.rmtree(self.store / run.id, ignore_errors=True)
 
     def downloads(self, run: Run) -> dict[str, Path]:
-        """The finished run's files: result.json, candidates.csv, report.html (made once).
+        """The run's files as it stands: result.json, candidates.csv, report.html.
 
         Raises:
             LcbmError: The run has no result yet, or the files cannot be written.
         """
         if run.result is None:
             raise InputError("download", "this run has nothing to save yet", remedy="Wait for its end or stop it")
-        return save_all(run.result, self.scratch / run.id, self.floors.report)
+        rounds = len(run.result.rounds)
+        return save_all(run.result, self.scratch / run.id / f"{run.result.status}-{rounds}", self.floors.report)
 
     def close(self) -> None:
         """Stop every run and remove the app's own files."""
         with self._lock:
             runs = list(self._runs.values())
+            timers = list(self._leaving.values())
+        for timer in timers:
+            timer.cancel()
         for run in runs:
             run.stop()
         for run in runs:
             run.wait(30.0)
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def decision_of(noted: Marks, action: str) -> Mapping[str, Any]:
+    """The fields of an `optimizer.Decision`: approval of a draft is a comment that writers understand."""
+    comments = dict(noted.comments)
+    for kept in sorted(noted.kept):
+        comments[kept] = f"Approved: go on in this direction. {comments.get(kept, '')}".strip()
+    return {
+        "action": action,
+        "edits": dict(noted.edits),
+        "vetoed": tuple(sorted(noted.vetoed)),
+        "comments": comments,
+    }
 
 
 def save_all(

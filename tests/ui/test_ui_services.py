@@ -18,8 +18,9 @@ from tests.ui.floors_fake import fake_floors
 from ui.auth import check_exposure, hash_password, read_auth_file
 from ui.floors import Floors
 from ui.forms import MAX_LINES, BriefForm, channel_choices, metric_choices, texts_from
+from ui.runs import Marks
 from ui.sample import load_sample, sample_folder
-from ui.services import Limits, Services
+from ui.services import Limits, Services, decision_of
 from ui.uploads import checked_picture, checked_table
 
 BRIEF = Brief(message="A pan", draft="A pan", budget=Budget(rounds=2, candidates=3))
@@ -157,13 +158,100 @@ def test_old_runs_and_their_files_are_forgotten(services: Services) -> None:
     assert services.run(runs[-1].id) is runs[-1]
 
 
-def test_scores_grow_batch_by_batch_in_order(services: Services) -> None:
+def test_scores_grow_bit_by_bit_and_end_in_order() -> None:
+    services = Services(fake_floors(each=0.005), Limits(told_every=0.02))
     contents = [Content(text="x" * i) for i in range(1, 41)]
-    sizes = []
-    for so_far in services.score(contents, "shares"):
-        sizes.append(len(so_far))
-    assert sizes == [16, 32, 40]
-    assert so_far == FakeSimulator(spread=11.0).predict(contents, "shares")
+    *before, last = list(services.score(contents, "shares"))
+    counts = [sum(p is not None for p in so_far) for so_far in before]
+    assert counts == sorted(counts)
+    assert len(set(counts)) > 1
+    assert last == FakeSimulator(spread=11.0).predict(contents, "shares")
+    services.close()
+
+
+def test_a_long_job_does_not_keep_others_waiting() -> None:
+    services = Services(fake_floors(each=0.01))
+    services.models(10)
+    long = services.score([Content(text=f"{'x' * i} one") for i in range(400)], "shares")  # four seconds of work
+    worker = threading.Thread(target=lambda: list(long))
+    worker.start()
+    time.sleep(0.2)
+    began = time.monotonic()
+    [answer] = services.predict([Content(text="a short question")], "click_rate")
+    assert time.monotonic() - began < 1.0
+    assert answer.ok
+    assert worker.is_alive()
+    worker.join(20)
+    services.close()
+
+
+def test_a_cancelled_job_ends_early() -> None:
+    services = Services(fake_floors(each=0.01), Limits(told_every=0.0))
+    gone = threading.Event()
+    seen = 0
+    for so_far in services.score([Content(text="x" * i) for i in range(1, 200)], "shares", cancelled=gone.is_set):
+        seen = sum(p is not None for p in so_far)
+        gone.set()
+    assert 0 < seen < 199
+    services.close()
+
+
+def test_a_person_is_asked_after_each_round_and_heard() -> None:
+    services = Services(fake_floors())
+    brief = BRIEF.model_copy(update={"approval": True, "budget": Budget(rounds=3, candidates=3)})
+    run = services.start_run(brief, library=None, owner="tab")
+    assert run.wait(10)
+    assert run.phase == "waiting"
+    assert list(run.follow())[-1].waiting
+    first, second, third = [c.id for c in run.candidates if c.round == 1]
+    run.marks.edits[first] = "A pan in my own words, and rather a long line at that"
+    run.marks.vetoed.add(second)
+    run.marks.kept.add(third)
+    noted = services.go_on(run, comment="shorter")
+    assert noted.comments == {"": "shorter"}
+    with pytest.raises(InputError, match="does not wait"):
+        services.go_on(run)
+    assert run.wait(10)
+    assert not run.marks
+    mine = next(c for c in run.candidates if c.writer == "human" and c.round == 2)
+    assert mine.text.startswith("A pan in my own words")
+    assert mine.parent == first
+    services.go_on(run, "finish")
+    assert run.wait(10)
+    assert run.done
+    assert run.result is not None
+    assert run.result.status == "finished"
+    assert len(run.result.rounds) == 2
+    services.close()
+
+
+def test_notes_become_a_decision_the_loop_understands() -> None:
+    from optimizer.decision import Decision
+
+    noted = Marks(edits={"r1-00": "mine"}, kept={"r1-01"}, vetoed={"r1-02"}, comments={"r1-01": "warmer", "": "short"})
+    made = Decision.of(dict(decision_of(noted, "continue")))
+    assert made.edits == {"r1-00": "mine"}
+    assert made.vetoed == ("r1-02",)
+    assert made.comments["r1-01"] == "Approved: go on in this direction. warmer"
+    assert made.comments[""] == "short"
+
+
+def test_a_tab_that_comes_back_finds_its_run_and_one_that_does_not_frees_it() -> None:
+    services = Services(fake_floors(pace=0.05), Limits(grace_seconds=0.3, runs_at_once=2))
+    long = BRIEF.model_copy(update={"budget": Budget(rounds=50, candidates=2)})
+    kept = services.start_run(long, library=None, owner="one")
+    services.leave("one")
+    assert services.arrive("one again", kept.id) is kept
+    lost = services.start_run(long, library=None, owner="two")
+    services.leave("two")
+    assert lost.wait(10)
+    assert lost.result is not None
+    assert lost.result.status == "stopped"
+    assert kept.busy
+    assert services.arrive("three", "never heard of") is None
+    kept.stop()
+    assert kept.wait(10)
+    services.close()
 
 
 def test_the_same_file_is_built_once(tmp_path: Path) -> None:
