@@ -64,7 +64,7 @@ class CachedSimulator(StreamedSimulator):
         self.inner = inner
         self.store = store if isinstance(store, ScoreStore) else ScoreStore(store)
         self._media = Media()
-        self._recent: OrderedDict[bytes, Prediction] = OrderedDict()
+        self._recent: OrderedDict[bytes | None, Prediction] = OrderedDict()
         self._recent_lock = threading.Lock()
         self._emptied = self.store.emptied
 
@@ -116,14 +116,14 @@ class CachedSimulator(StreamedSimulator):
         if known:
             self.store.count(identity.model_dump_json(), hits=len(known))
         if missing := [key for key in keys if key and key not in known]:
-            read: dict[bytes, Prediction] = {}
+            read: dict[bytes | None, Prediction] = {}
             for found, row in self.store.find(missing, identity.model_dump_json()).items():
                 try:
                     read[found] = unpack(row, metric.name, identity)
                 except ValueError:  # whole, but not written by `pack`: scored and written anew
                     continue
             self._remember(read)
-            known = {**known, **read}
+            known |= read
         alike: dict[bytes | int, list[int]] = {}
         if len(known) < len(contents):
             for i, key in enumerate(keys):
@@ -141,7 +141,7 @@ class CachedSimulator(StreamedSimulator):
             recent = self._recent
             return {key: recent[key] for key in keys if key and key in recent}
 
-    def _remember(self, read: Mapping[bytes, Prediction]) -> None:
+    def _remember(self, read: Mapping[bytes | None, Prediction]) -> None:
         with self._recent_lock:
             self._recent.update(read)
             while len(self._recent) > _RECENT_MOST:
