@@ -16,6 +16,8 @@ COMMANDS: dict[str, Lazy] = {
     "score": Lazy("optimizer.cli.score", "Predicted behaviour for every text of a file."),
     "compare": Lazy("optimizer.cli.compare", "Which of several texts does best, with probabilities."),
     "library": Lazy("optimizer.cli.library", "Build and search a library of your own past posts."),
+    "campaign": Lazy("optimizer.cli.campaign", "Runs by name: list, show, compare, resume."),
+    "outcomes": Lazy("optimizer.cli.outcomes", "What was published and what came of it; calibrate, teach the library."),
     "corpus": Lazy("optimizer.cli.corpus", "Build, describe and check the Content Behavior Corpus."),
     "evaluate": Lazy("optimizer.cli.evaluate", "Measure a model against plain baselines on held-out behaviour."),
     "train": Lazy("optimizer.cli.train", "Tune a model on behaviour by a recipe."),

@@ -1,0 +1,144 @@
+"""From what a person knows ("this one got 3.4 % of 12,000") to an outcome with its prediction and its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date as Date
+from pathlib import Path
+
+from lcbm_model.behavior import PercentileScale
+from lcbm_model.errors import InputError, SettingsError
+from lcbm_model.metrics import get_metric
+from lcbm_model.prediction import Prediction
+from optimizer.campaigns import find_candidate, list_campaigns, read_run
+from optimizer.outcomes.record import Outcome, checked, ranked, rate_of
+
+
+def note_candidate(
+    run_id: str,
+    candidate_id: str | None = None,
+    *,
+    value: float | None = None,
+    count: float | None = None,
+    exposure: float | None = None,
+    published: Date | None = None,
+    noted_by: str | None = None,
+    store: str | Path | None = None,
+    scale: PercentileScale | None = None,
+) -> Outcome:
+    """What a run's candidate reached. Nothing is kept yet: hand it to `OutcomeStore.add`.
+
+    Args:
+        candidate_id: The run's best by default.
+        value: On the metric's own scale; or `count` with `exposure` for a rate, `count` alone for a count.
+        exposure: Impressions, views, sends.
+        store: Folder of runs.
+        scale: The team's past posts; that of the run by default.
+
+    Raises:
+        SettingsError: No such run, or it has no result.
+        InputError: No such candidate, or figures that the metric cannot take.
+    """
+    settings, result = read_run(run_id, store)
+    if result is None:
+        raise SettingsError("run_id", "has no result yet", value=run_id, remedy="Resume the run first")
+    candidate = find_candidate(result, candidate_id) if candidate_id else result.best
+    if candidate is None:
+        raise InputError("candidate", f"run {run_id} found no best text", remedy="Name the candidate you published")
+    brief = settings.brief
+    outcome = Outcome(
+        text=candidate.text,
+        metric=brief.metric,
+        value=measured(brief.metric, value=value, count=count, exposure=exposure),
+        exposure=_exposure(exposure),
+        channel=brief.channel,
+        run_id=run_id,
+        candidate_id=candidate.id,
+        predicted=candidate.prediction,
+        published=published,
+        noted_by=noted_by,
+    )
+    return checked(ranked(outcome, scale or settings.scale), where=f"run {run_id}")
+
+
+def note_text(
+    text: str,
+    metric: str,
+    *,
+    value: float | None = None,
+    count: float | None = None,
+    exposure: float | None = None,
+    channel: str = "post",
+    published: Date | None = None,
+    noted_by: str | None = None,
+    predicted: Prediction | None = None,
+    scale: PercentileScale | None = None,
+) -> Outcome:
+    """What a text reached that no run is known for.
+
+    Raises:
+        MetricError, InputError: As `note_candidate`.
+    """
+    if not text.strip():
+        raise InputError("text", "is empty", value=text, remedy="Give the words as published")
+    outcome = Outcome(
+        text=text.strip(),
+        metric=get_metric(metric).name,
+        value=measured(metric, value=value, count=count, exposure=exposure),
+        exposure=_exposure(exposure),
+        channel=channel,
+        predicted=predicted,
+        published=published,
+        noted_by=noted_by,
+    )
+    return checked(ranked(outcome, scale))
+
+
+def measured(
+    metric: str, *, value: float | None = None, count: float | None = None, exposure: float | None = None
+) -> float:
+    """The metric's value from what was given.
+
+    Raises:
+        InputError: Nothing, or not enough, was given.
+    """
+    known = get_metric(metric)
+    if value is not None:
+        return value
+    if count is not None and known.kind != "rate":
+        return count
+    if count is not None and exposure is not None:
+        return rate_of(count, exposure, where=f"{known.count_column} and {known.exposure_column}")
+    ways = f"{known.count_column} and {known.exposure_column}, or the rate" if known.kind == "rate" else known.unit
+    raise InputError("value", "is missing", remedy=f"Give {ways}")
+
+
+def _exposure(exposure: float | None) -> float | None:
+    if exposure is None:
+        return None
+    if not 0 < exposure < float("inf"):
+        raise InputError("exposure", "must be above 0", value=exposure, remedy="Give the impressions, or leave it out")
+    return exposure
+
+
+class KnownTexts:
+    """Candidates of all runs by their words, so that a platform's export finds what had been predicted."""
+
+    def __init__(self, store: str | Path | None = None) -> None:
+        self._where: dict[str, tuple[str, str]] = {}
+        self._store = store
+        campaigns, self.problems = list_campaigns(store, limit=10_000)
+        for campaign in reversed(campaigns):  # the latest run that wrote a text is the one it came from
+            if campaign.status == "unfinished":
+                continue
+            _, result = read_run(campaign.run_id, store)
+            for candidate in result.ranked if result else ():
+                self._where[_folded(candidate.text)] = (campaign.run_id, candidate.id)
+
+    def find(self, texts: Iterable[str]) -> list[tuple[str, str] | None]:
+        """Run and candidate of each text; None where nobody here wrote it."""
+        return [self._where.get(_folded(text)) for text in texts]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).casefold()

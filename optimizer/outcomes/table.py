@@ -1,0 +1,190 @@
+"""Outcomes from a file: a platform's export, or a list of runs with what they reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from datetime import date as Date
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from agents.library.records import RejectedRow
+from lcbm_model.behavior import PercentileScale
+from lcbm_model.corpus.tables import Table, as_strings, parse_number, read_table
+from lcbm_model.errors import InputError, LcbmError, TableError
+from lcbm_model.metrics import Metric, get_metric
+from optimizer.outcomes.noting import KnownTexts, note_candidate, note_text
+from optimizer.outcomes.record import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RUN, CANDIDATE, TEXT = "run", "candidate", "text"
+_MOST = 100_000
+"""Rows of one file."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a file held.
+
+    Attributes:
+        outcomes: Its good rows.
+        matched: Of them, those that a run had predicted.
+        rejected: Rows put aside, with the reason.
+        notes: How the file was read.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    matched: int
+    rejected: tuple[RejectedRow, ...]
+    notes: tuple[str, ...]
+
+
+def import_outcomes(
+    path: str | Path,
+    *,
+    metric: str | None = None,
+    store: str | Path | None = None,
+    noted_by: str | None = None,
+    scale_of: Callable[[str, str], PercentileScale | None] | None = None,
+) -> Imported:
+    """Read outcomes from CSV, Excel, JSONL or Parquet. Nothing is kept yet: hand them to `OutcomeStore.add`.
+
+    Columns: `run` (with `candidate`, else the run's best) or `text`; the metric by its name, by `value`, or a rate by
+    its count and exposure (`clicks`, `impressions`); optionally `metric`, `channel`, `date`, and the exposure. A text
+    that a run wrote is matched with that run.
+
+    Args:
+        metric: The metric of every row, where no column says.
+        store: Folder of runs.
+        scale_of: The team's past posts by metric and channel; those of each run by default.
+
+    Raises:
+        TableError: The file cannot be read, names neither runs nor texts, or has too many rows.
+        MetricError: Nobody defined the metric.
+    """
+    table = read_table(path)
+    heading = {name: table.find(name) for name in (RUN, CANDIDATE, TEXT, "metric", "channel", "date", "value")}
+    heading[RUN] = heading[RUN] or table.find("run_id")
+    heading[CANDIDATE] = heading[CANDIDATE] or table.find("candidate_id")
+    if not (heading[RUN] or heading[TEXT]):
+        remedy = "Name a column `text` (as published) or `run`"
+        raise TableError(str(path), "names neither runs nor texts", value=table.frame.columns[:8], remedy=remedy)
+    if metric is None and heading["metric"] is None:
+        raise TableError(str(path), "does not say the metric", remedy="Add --metric NAME, or a column `metric`")
+    if table.frame.height > _MOST:
+        raise TableError(str(path), f"has more than {_MOST} rows", value=table.frame.height, remedy="Cut it in parts")
+    if metric is not None:
+        get_metric(metric)
+    rows = _Rows(table, heading)
+    known = KnownTexts(store) if heading[TEXT] else None
+    places = known.find(rows.texts) if known else [None] * len(rows.texts)
+    outcomes: list[Outcome] = []
+    rejected = [RejectedRow(row=p.row, column=p.column, value=p.value, problem=p.problem) for p in table.problems]
+    for i, place in enumerate(places):
+        try:
+            outcomes.append(rows.outcome(i, metric, place, store, noted_by, scale_of))
+        except LcbmError as error:
+            where, value = (error.where, error.value) if isinstance(error, InputError) else ("run", None)
+            problem = error.problem if isinstance(error, InputError) else str(error)
+            shown = "" if value is None else str(value)[:120]
+            rejected.append(RejectedRow(row=table.rows[i], column=where, value=shown, problem=problem))
+    notes = [*table.notes, *(known.problems if known else ())]
+    matched = sum(o.run_id is not None for o in outcomes)
+    return Imported(tuple(outcomes), matched, tuple(sorted(rejected, key=lambda r: r.row)), tuple(notes))
+
+
+class _Figures(TypedDict):
+    value: float | None
+    count: float | None
+    exposure: float | None
+
+
+class _Rows:
+    """Cells of a table by our names."""
+
+    def __init__(self, table: Table, heading: Mapping[str, str | None]) -> None:
+        self._table = table
+        self._cells = {name: self._column(found) for name, found in heading.items()}
+        self.texts = [text or "" for text in self._cells[TEXT]]
+
+    def _column(self, heading: str | None) -> list[str | None]:
+        if heading is None:
+            return [None] * self._table.frame.height
+        return [cell or None for cell in as_strings(self._table.frame[heading]).to_list()]
+
+    def _number(self, name: str | None, i: int) -> float | None:
+        """A cell as a number; None where there is no such column or it is empty."""
+        heading = self._table.find(name) if name else None
+        if heading is None:
+            return None
+        if name not in self._cells:
+            self._cells[str(name)] = self._column(heading)
+        cell = self._cells[str(name)][i]
+        if cell is None:
+            return None
+        try:
+            number = parse_number(cell)
+        except ValueError as error:
+            raise InputError(heading, str(error), value=cell) from error
+        return None if number != number else number
+
+    def outcome(
+        self,
+        i: int,
+        metric_name: str | None,
+        place: tuple[str, str] | None,
+        store: str | Path | None,
+        noted_by: str | None,
+        scale_of: Callable[[str, str], PercentileScale | None] | None,
+    ) -> Outcome:
+        """Row `i`.
+
+        Raises:
+            LcbmError: Whatever is wrong with it.
+        """
+        own = self._cells["metric"][i]
+        metric = get_metric(own or metric_name or "", where="metric")
+        figures = self._figures(i, metric)
+        run, channel = self._cells[RUN][i], self._cells["channel"][i]
+        published = _day(self._cells["date"][i])
+        if run is not None:
+            place = (run, self._cells[CANDIDATE][i] or "")
+        if place is not None:
+            made = note_candidate(
+                place[0], place[1] or None, **figures, published=published, noted_by=noted_by, store=store
+            )
+            if made.metric == metric.name:
+                return made
+            # Another metric than the run pursued: true all the same, but nothing had been predicted of it.
+            self.texts[i] = made.text
+        scale = scale_of(metric.name, channel or "post") if scale_of else None
+        return note_text(
+            self.texts[i],
+            metric.name,
+            **figures,
+            channel=channel or "post",
+            published=published,
+            noted_by=noted_by,
+            scale=scale,
+        )
+
+    def _figures(self, i: int, metric: Metric) -> _Figures:
+        value = self._number("value", i)
+        if value is None:
+            value = self._number(metric.name, i)
+        exposure = self._number(metric.exposure_column, i)
+        if exposure is None:
+            exposure = self._number("exposure", i)
+        return {"value": value, "count": self._number(metric.count_column, i), "exposure": exposure}
+
+
+def _day(cell: str | None) -> Date | None:
+    if cell is None:
+        return None
+    try:
+        return datetime.fromisoformat(cell.strip()[:10]).replace(tzinfo=UTC).date()
+    except ValueError as error:
+        raise InputError("date", "is no day", value=cell, remedy="Write it as 2026-03-31") from error

@@ -1,0 +1,63 @@
+"""Outcomes as posts of the team's library: the next brief finds what the last one reached."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lcbm_model.errors import LibraryError
+from lcbm_model.metrics import get_metric
+from optimizer.outcomes.record import Outcome
+
+if TYPE_CHECKING:
+    from agents.embedder import Embedder
+    from agents.library import Change
+
+
+def teach_library(
+    folder: str | Path, outcomes: Sequence[Outcome], *, embedder: Embedder | str | Path | None = None
+) -> Change:
+    """Add outcomes to a built library; what is there already gets its newer figures.
+
+    Raises:
+        LibraryError: No outcomes, no library, or one that cannot be changed.
+    """
+    from agents.library import add_posts
+
+    if not outcomes:
+        raise LibraryError("outcomes", "there are none to add", remedy="Note what came of a published text first")
+    with tempfile.TemporaryDirectory(prefix="lcbm-outcomes-") as scratch:
+        file = Path(scratch) / "outcomes.jsonl"
+        write_posts(file, outcomes)
+        return add_posts(folder, file, source="plain", embedder=embedder)
+
+
+def write_posts(file: Path, outcomes: Sequence[Outcome]) -> Path:
+    """Outcomes as a table of posts in our own columns (JSONL), one line a published text.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for outcome in sorted(outcomes, key=lambda o: o.noted_at):
+        row = rows.setdefault((outcome.channel, outcome.text), _row(outcome))
+        row |= _figures(outcome)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows.values()), encoding="utf-8")
+    return file
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    name = f"{outcome.run_id}-{outcome.candidate_id}" if outcome.run_id else f"o-{outcome.key[:16]}"
+    row = {"id": name, "text": outcome.text, "channel": outcome.channel}
+    return row | ({"date": outcome.published.isoformat()} if outcome.published else {})
+
+
+def _figures(outcome: Outcome) -> dict[str, Any]:
+    metric = get_metric(outcome.metric)
+    figures: dict[str, Any] = {metric.name: repr(outcome.value)}
+    if outcome.exposure is not None and metric.exposure_column:
+        figures[metric.exposure_column] = f"{outcome.exposure:.0f}"
+    return figures
