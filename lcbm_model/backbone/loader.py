@@ -50,13 +50,8 @@ def load_backbone(
     kind = choose_dtype(dtype, where)
     source = resolve_source(name)
     if fresh:
-        return _load(source, where, kind)
-    stamp = str((source / "lcbm.json").stat().st_mtime_ns) if isinstance(source, Path) and is_adapter(source) else ""
-    key = (str(source), str(where), str(kind), stamp)
-    with _LOADING:
-        if key not in _LOADED:
-            _LOADED[key] = _load(source, where, kind)
-        return _LOADED[key]
+        return _load(source, where, kind, fresh=True)
+    return _shared(source, where, kind)
 
 
 def release_backbones() -> None:
@@ -91,10 +86,19 @@ def resolve_source(name: str | Path) -> Path | str:
     raise SettingsError("model", "unknown model", value=text, remedy=remedy)
 
 
-def _load(source: Path | str, device: Any, dtype: Any) -> Backbone:
+def _shared(source: Path | str, device: Any, dtype: Any) -> Backbone:
+    stamp = str((source / "lcbm.json").stat().st_mtime_ns) if isinstance(source, Path) and is_adapter(source) else ""
+    key = (str(source), str(device), str(dtype), stamp)
+    with _LOADING:
+        if key not in _LOADED:
+            _LOADED[key] = _load(source, device, dtype)
+        return _LOADED[key]
+
+
+def _load(source: Path | str, device: Any, dtype: Any, *, fresh: bool = False) -> Backbone:
     limit_threads()
     if isinstance(source, Path) and is_adapter(source):
-        return _load_adapter(source, device, dtype)
+        return _load_adapter(source, device, dtype, fresh=fresh)
     if source == UNTUNED:
         return _load_packaged(device, dtype)
     return _load_hugging_face(source, device, dtype)
@@ -105,14 +109,16 @@ def _load_packaged(device: Any, dtype: Any) -> Backbone:
     return _assembled(folder, stamp.base_hash, f"{stamp.name}-untuned", device, dtype, base=stamp.name)
 
 
-def _load_adapter(folder: Path, device: Any, dtype: Any) -> Backbone:
+def _load_adapter(folder: Path, device: Any, dtype: Any, *, fresh: bool) -> Backbone:
     from lcbm_model.backbone.vl_load import VISION_LANGUAGE, load_vision_language
 
     adapter = read_adapter(folder)
     source = resolve_source(adapter.spec.base)
     if isinstance(source, Path) and not is_adapter(source) and _config(source).model_type in VISION_LANGUAGE:
         return load_vision_language(source, device, dtype, adapter=adapter)
-    base = _load(source, device, dtype)
+    # An adapter of heads leaves the base as it is: all of them, and the base itself, share one copy of the weights.
+    shared = not (adapter.lora or fresh)
+    base = _shared(source, device, dtype) if shared else _load(source, device, dtype, fresh=True)
     if base.base_hash != adapter.spec.base_hash:
         remedy = f"Install or name the base it was trained on ({adapter.spec.base}), or train the adapter again"
         raise CheckpointError(str(folder), "was trained on another base", value=base.base_hash[:16], remedy=remedy)
@@ -128,6 +134,7 @@ def _load_adapter(folder: Path, device: Any, dtype: Any) -> Backbone:
         make_eyes=_tower_eyes if sees else None,
         image_token=base.tokenizer.convert_tokens_to_ids(packaged.IMAGE_TOKEN),
         tokens_per_picture=TOKENS_PER_PICTURE,
+        lock=base.lock if shared else None,
     )
 
 

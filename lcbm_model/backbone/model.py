@@ -29,7 +29,8 @@ class Backbone:
         base_hash: SHA-256 that adapters are tied to.
         adapter: What was merged in, or None.
         lock: Held by whoever runs the model: tokenizers and hooks are not made for two threads at once. Handed on in
-            the order it was asked for; long work gives it back between passes.
+            the order it was asked for; long work gives it back between passes. Backbones that share their weights
+            share it.
     """
 
     def __init__(
@@ -44,13 +45,14 @@ class Backbone:
         make_eyes: Callable[[Backbone], Eyes] | None = None,
         image_token: int | None = None,
         tokens_per_picture: int = 0,
+        lock: Turns | None = None,
     ) -> None:
         self.name, self.language_model, self.tokenizer = name, language_model, tokenizer
         self.base_hash, self.base, self.adapter = base_hash, base, adapter
         self._make_eyes = make_eyes
         self.image_token = image_token if make_eyes else None
         self.tokens_per_picture = tokens_per_picture if make_eyes else 0
-        self.lock = Turns()
+        self.lock = lock or Turns()
         if adapter is not None:
             _check_heads(adapter, layers=len(self.layers), width=language_model.get_input_embeddings().weight.shape[1])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lcbm_model.backbone.loader import CHECKPOINTS, shipped_checkpoints
+from lcbm_model.backbone.loader import CHECKPOINTS, load_backbone, shipped_checkpoints
 from lcbm_model.content import Content
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator import load_simulator
@@ -78,3 +78,13 @@ if __name__ == "__main__":  # python -m tests.lcbm_model.test_shipped_checkpoint
         for name in shipped_checkpoints()
     }
     GOLDEN.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+
+
+def test_shipped_checkpoints_share_one_copy_of_the_base() -> None:
+    """They are heads on it: three simulators and a writer take the memory of one model, and each other's turns."""
+    first, *others = (load_backbone(name, device="cpu") for name in ("lcbm-smol", *TWINS, "embedded-untuned"))
+    for other in others:
+        assert other.language_model is first.language_model
+        assert other.lock is first.lock
+    own = load_backbone("lcbm-smol", device="cpu", fresh=True)
+    assert own.language_model is not first.language_model
