@@ -131,33 +131,9 @@ def test_a_part_that_cannot_be_scored_is_left_out_and_a_whole_that_cannot_is_an_
         occlusion(Fails(HEADLINE), Content(text=HEADLINE), "click_rate")
 
 
-SENTENCES = st.lists(
-    st.lists(
-        st.sampled_from(
-            (
-                "copper",
-                "minutes",
-                "Kupferhain",
-                "why",
-                "cm",
-                "onions",
-                "in",
-                "with",
-                "9",
-                "and,",
-                "so;",
-                "pan:",
-                "-",
-                "–",
-            )
-            + ("4.5", "(dry)", "“so”")
-        ),
-        min_size=1,
-        max_size=9,
-    ).map(" ".join),
-    min_size=1,
-    max_size=4,
-)
+PLAIN = ("copper", "minutes", "Kupferhain", "why", "cm", "onions", "in", "with", "9", "and,", "so;", "pan:", "-", "4.5")
+WORDS = st.sampled_from([*PLAIN, "–", "(dry)", "“so”"])
+SENTENCES = st.lists(st.lists(WORDS, min_size=1, max_size=9).map(" ".join), min_size=1, max_size=4)
 
 
 @given(SENTENCES, st.sampled_from([". ", "! ", "? ", "\n", "… "]))
