@@ -1,10 +1,13 @@
-"""`lcbm evaluate SUITE --data FILE --split NAME`: a model beside plain baselines on the same rows."""
+"""`lcbm evaluate SUITE --data FILE --split NAME`: a model beside plain baselines on the same rows.
+
+`lcbm evaluate replay` lets the whole loop choose among arms that were really run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,13 +15,16 @@ from optimizer.cli.output import Json, err, only_results_on_stdout, out, plain, 
 
 if TYPE_CHECKING:
     from lcbm_model.evaluation import EvaluationResult
+    from lcbm_model.evaluation.answers import Progress
 
 app = typer.Typer()
 
 
 @app.command()
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="upworthy, caption-contest, facebook, reddit, oasis or lambda.")],
+    suite: Annotated[
+        str, typer.Argument(help="upworthy, caption-contest, facebook, reddit, oasis or lambda; or replay.")
+    ],
     data: Annotated[Path, typer.Option("--data", help="Table with the columns of that source's data.")],
     split: Annotated[str, typer.Option("--split", help="Which rows: the value of the file's column 'split'.")] = "test",
     images: Annotated[Path | None, typer.Option("--images", help="Folder of pictures.")] = None,
@@ -38,33 +44,70 @@ def evaluate(
     controls: Annotated[
         bool, typer.Option("--controls", help="Also with shuffled pictures and settings; each takes a pass.")
     ] = False,
+    of_replay: Annotated[
+        str, typer.Option("--suite", help="With replay: upworthy or caption-contest, whose arms are chosen among.")
+    ] = "upworthy",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="With replay: of the order of the arms.")] = 0,
+    per_round: Annotated[
+        int, typer.Option("--per-round", min=1, help="With replay: arms the loop meets in one round.")
+    ] = 1,
     out_file: Annotated[Path | None, typer.Option("--out", help="Also write the result to this JSON file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a model against plain baselines on held-out behaviour, with 95 % intervals."""
+    """Measure a model against plain baselines on held-out behaviour, with 95 % intervals.
+
+    `replay` measures the whole loop: it chooses among arms that were really run, so its picks have true outcomes.
+    """
     from lcbm_model.errors import SettingsError
-    from lcbm_model.evaluation import evaluate as run
 
     if out_file is not None and out_file.is_dir():
         raise SettingsError("--out", "is a folder", value=str(out_file), remedy="Give a file: results/NAME.json")
     with progress(f"Evaluating {suite}") as say, only_results_on_stdout():
-        result = run(
-            suite,
-            data,
-            split,
-            model=model,
-            images=images,
-            limit=limit,
-            baselines=baselines,
-            controls=controls,
-            progress=lambda what, done, of: say(f"{suite}: {what} {done} of {of}"),
-        )
+
+        def told(what: str, done: int, of: int) -> None:
+            say(f"{suite}: {what} {done} of {of}")
+
+        if suite == "replay":
+            if controls or baselines == "all":
+                raise SettingsError("replay", "knows neither --controls nor --baselines all", remedy="Leave them out")
+            result = _replay(
+                data,
+                split,
+                suite=of_replay,
+                model=model,
+                images=images,
+                limit=limit,
+                seed=seed,
+                per_round=per_round,
+                baselines=baselines != "none",
+                progress=told,
+            )
+        else:
+            from lcbm_model.evaluation import evaluate as run
+
+            result = run(
+                suite,
+                data,
+                split,
+                model=model,
+                images=images,
+                limit=limit,
+                baselines=baselines,
+                controls=controls,
+                progress=told,
+            )
         if out_file is not None:
             _save(result, out_file)
     if as_json:
         print_json(result.model_dump(mode="json"))
         return
     _print(result)
+
+
+def _replay(data: Path, split: str, *, progress: Progress, **settings: Any) -> EvaluationResult:
+    from optimizer.replay.runner import replay
+
+    return replay(data, split, progress=progress, **settings)
 
 
 def _save(result: EvaluationResult, path: Path) -> None:
