@@ -18,8 +18,12 @@ _HEAD = """# Results
 
 Generated from the recorded evaluations in `lcbm_model/evaluation/results/` by `lcbm results tables`; CI checks with
 `lcbm results tables --check` that not a letter differs. Brackets are 95 % intervals of a bootstrap over whole groups
-(stories, pages, contests). [research.md](research.md) says how each figure is defined and how to add one.
+(stories, pages, contests). [research.md](research.md) says how each figure is defined and how to add one;
+[replay.md](replay.md) does so for the choices of the whole loop.
 """
+
+OF_CHOICES: Mapping[str, float] = {"lift_over_mean": 1.0, "share_of_possible": 0.0}
+"""What a coin reaches in results that no suite of this package made: replayed choices among arms that were run."""
 
 Line = tuple[str, Figures, Intervals]
 """One model's name, figures and intervals."""
@@ -37,7 +41,7 @@ def generate(folder: Path) -> dict[str, str]:
     results = [EvaluationResult.load(path) for path in paths]
     files: dict[str, str] = {}
     sections = [_HEAD]
-    for suite in suite_names():
+    for suite in dict.fromkeys([*suite_names(), *sorted(r.suite for r in results)]):
         own = [r for r in results if r.suite == suite]
         # Figures on other rows are other figures: they never share a table.
         for rows in sorted({(r.split, r.n) for r in own}, key=lambda rows: (rows[0], -rows[1])):
@@ -87,7 +91,7 @@ def _section(results: Sequence[EvaluationResult]) -> tuple[str, dict[str, str]]:
     lines = _lines(results)
     keys = list(dict.fromkeys(key for r in results for key in r.metrics))
     name = f"results-{first.suite}-{first.split}-{first.n}.svg"
-    chance = get_suite(first.suite).chance
+    chance = get_suite(first.suite).chance if first.suite in suite_names() else OF_CHOICES
     text = [
         f"## {first.suite}, {first.split} split, {first.n:,} rows in {first.groups:,} groups",
         "",
@@ -108,7 +112,7 @@ def _lines(results: Sequence[EvaluationResult]) -> list[Line]:
     lines: list[Line] = []
     beside: dict[str, Line] = {}
     for r in results:
-        label = r.identity.label if r.identity is not None else r.model
+        label = _label(r)
         if any(known == label for known, _, _ in lines):
             raise TableError(
                 f"{r.suite}, {r.split}", "two results of one model", value=label, remedy="Keep one of them"
@@ -119,6 +123,11 @@ def _lines(results: Sequence[EvaluationResult]) -> list[Line]:
             beside[name] = (name, figures | known, r.baseline_intervals[name] | ends)
     shown = {label for label, _, _ in lines}
     return lines + [line for name, line in beside.items() if name not in shown]
+
+
+def _label(result: EvaluationResult) -> str:
+    name = result.identity.label if result.identity is not None else result.model
+    return name if result.suite in suite_names() else f"the loop, {name}"
 
 
 def _remarks(results: Sequence[EvaluationResult]) -> list[str]:

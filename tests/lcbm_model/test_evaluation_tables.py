@@ -73,6 +73,19 @@ def test_other_rows_have_a_table_and_a_plot_of_their_own(tmp_path: Path) -> None
     assert differing(fewer, docs) == []
 
 
+def test_replayed_choices_come_after_the_suites(tmp_path: Path) -> None:
+    result("alpha").save(tmp_path / "a.json")
+    key = "lift_over_mean"
+    figures = {"metrics": {key: 1.2}, "intervals": {key: (1.1, 1.3)}, "baselines": {"random_arm": {key: 1.01}}}
+    ends = {"baseline_intervals": {"random_arm": {key: (0.9, 1.1)}}}
+    result("alpha", suite="replay-upworthy", **figures, **ends).save(tmp_path / "b.json")
+    files = generate(tmp_path)
+    assert files["results.md"].index("## reddit, test") < files["results.md"].index("## replay-upworthy, test")
+    assert "| the loop, alpha (fake, tuned, uncalibrated) | 1.200 [1.100, 1.300] |" in files["results.md"]
+    assert "| random_arm | 1.010 [0.900, 1.100] |" in files["results.md"]
+    assert key in files["figures/results-replay-upworthy-test-90.svg"]
+
+
 def test_hostile_notes_stay_words(tmp_path: Path) -> None:
     result("alpha", notes=("got '| x |\n# <script>'",)).save(tmp_path / "a.json")
     page = generate(tmp_path)["results.md"]
