@@ -48,6 +48,7 @@ class BriefForm:
     max_length: float = 280
     rounds: float = 3
     candidates: float = 8
+    approval: bool = False
 
     @classmethod
     def names(cls) -> list[str]:
@@ -72,6 +73,7 @@ class BriefForm:
             max_length=brief.max_length,
             rounds=brief.budget.rounds,
             candidates=brief.budget.candidates,
+            approval=brief.approval,
         )
 
     def brief(self, picture: Path | None = None) -> Brief:
@@ -96,6 +98,7 @@ class BriefForm:
             "banned_words": [w for line in split_lines(self.banned_words) for w in split_commas(line)],
             "rules": split_lines(self.rules),
             "max_length": int(self.max_length),
+            "approval": bool(self.approval),
             "budget": {"rounds": int(self.rounds), "candidates": int(self.candidates)},
         }
         if self.brand.strip() or self.brand_about.strip():

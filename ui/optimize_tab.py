@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from lcbm_model.errors import LcbmError
-from ui import plots, render
+from ui import render
+from ui.desk import Desk
 from ui.forms import BriefForm, channel_choices, metric_choices
 from ui.notify import plain, told
-from ui.runs import Run, Snapshot
+from ui.run_view import Board, RunView, Updates
 from ui.sample import load_sample
 from ui.services import Services
 from ui.uploads import TABLES, checked_picture, checked_table
 
+ASSETS = Path(__file__).parent / "assets"
 EMPTY = render.empty(
     "Better words, before you publish",
     "Describe what you want to say. The app writes versions, predicts how your audience would respond, "
     "keeps what works, and tells you how sure it is.",
     (
-        ("Fill in the brief", "or press “Try the sample brand” to see an invented one."),
+        ("Fill in the brief", "or let an invented brand show you how."),
         ("Press “Improve it”", "and watch each round. You can stop at any time and keep the best."),
-        ("Choose", "among the candidates. Every number says what it means when you point at it."),
+        ("Choose, and make it yours", "Edit a draft and its score follows. Every number explains itself."),
     ),
+    ("Show me with a sample brand", "try-sample"),
 )
-NO_HITS = "Add a file of your past posts, and the nearest ones appear here with what they really reached."
+# The browser's tab remembers its run, so that a reload, the back button or a lost connection finds it again.
+REMEMBERED = "() => [sessionStorage.getItem('lcbm-run') || '']"
+PRESS = """
+element.addEventListener('click', (event) => {
+  const pressed = event.target.closest('[data-press]');
+  if (pressed) document.getElementById(pressed.dataset.press)?.click();
+});
+window.addEventListener('online', () => setTimeout(() => document.getElementById('run-rejoin')?.click(), 500));
+"""
 
 
 class OptimizeTab:
@@ -34,12 +46,13 @@ class OptimizeTab:
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self.desk = Desk(services)
         self.fields: dict[str, Any] = {}
         with gr.Row(elem_classes="lc-columns", equal_height=False):
             with gr.Column(scale=5, min_width=320, elem_classes="lc-form"):
                 self._form()
-            with gr.Column(scale=8, min_width=320, elem_classes="lc-results"):
-                self._results()
+            with gr.Column(scale=10, min_width=320, elem_classes="lc-results"):
+                self.board = self._results()
         self._wire()
 
     def _form(self) -> None:
@@ -61,7 +74,7 @@ class OptimizeTab:
             max_length=4000,
             elem_id="f-draft",
         )
-        with gr.Row():
+        with gr.Row(elem_classes="lc-pair"):
             f["metric"] = gr.Dropdown(
                 metric_choices(), value="click_rate", label="Goal", info="What should go up", elem_id="f-metric"
             )
@@ -69,25 +82,17 @@ class OptimizeTab:
                 channel_choices(),
                 value="post",
                 label="Where it appears",
-                info="Choose, or type your own",
+                info="Choose or type",
                 allow_custom_value=True,
                 elem_id="f-channel",
             )
-        with gr.Row():
+        with gr.Row(elem_classes="lc-pair"):
             f["audience"] = gr.Textbox(
-                label="Audience", placeholder="Who reads it", max_length=500, elem_id="f-audience"
+                label="Audience", placeholder="Who reads it", max_length=400, elem_id="f-audience"
             )
             f["tone"] = gr.Textbox(label="Tone", placeholder="warm, dry, urgent ...", max_length=200, elem_id="f-tone")
         with gr.Accordion("Brand and rules", open=False, elem_id="acc-rules"):
-            with gr.Row():
-                f["brand"] = gr.Textbox(label="Brand", placeholder="Who speaks", max_length=120)
-                f["brand_about"] = gr.Textbox(label="About the brand", placeholder="in a few words", max_length=300)
-            f["must_keep"] = gr.Textbox(
-                label="Facts that must stay", info="One per line, to the letter: prices, names, dates", lines=2
-            )
-            f["banned_words"] = gr.Textbox(label="Words to avoid", info="Separated by commas or lines", lines=2)
-            f["rules"] = gr.Textbox(label="House rules", info="One per line, in plain words", lines=2)
-            f["max_length"] = gr.Slider(20, 1000, value=280, step=1, label="Longest text (characters)")
+            self._rules()
         with gr.Accordion("Picture and past posts", open=False, elem_id="acc-files") as self.files_fold:
             self.picture = gr.Image(
                 label="Picture it goes with (JPEG, PNG, WebP, GIF)",
@@ -107,50 +112,103 @@ class OptimizeTab:
         with gr.Accordion("How much effort", open=False, elem_id="acc-effort"):
             f["rounds"] = gr.Slider(1, 10, value=3, step=1, label="Rounds", info="Each round learns from the last")
             f["candidates"] = gr.Slider(2, 32, value=8, step=1, label="Drafts in each round")
+        f["approval"] = gr.Checkbox(
+            label="Ask me after each round",
+            info="Keep, reject, comment and hand in your own wording before the next one",
+            elem_id="f-approval",
+        )
         with gr.Row(elem_classes="lc-actions"):
-            self.go = gr.Button("Improve it", variant="primary", elem_id="run-go")
-            self.stop = gr.Button("Stop, keep the best", variant="stop", interactive=False, elem_id="run-stop")
+            self.go = gr.Button("Improve it", variant="primary", elem_id="run-go", min_width=120)
+            self.stop = gr.Button(
+                "Stop, keep the best", variant="stop", interactive=False, elem_id="run-stop", min_width=120
+            )
 
-    def _results(self) -> None:
-        self.run_id = gr.State(None)
-        self.panel = gr.HTML(EMPTY, elem_id="run-panel")
-        self.plot = gr.Plot(visible=False, show_label=False, elem_id="run-plot", elem_classes="lc-plot", buttons=[])
-        with gr.Row(visible=False, elem_classes="lc-downloads", elem_id="run-downloads") as self.downloads:
-            self.files = [
-                gr.DownloadButton("Report (HTML)", size="sm", elem_id="dl-html"),
-                gr.DownloadButton("Candidates (CSV)", size="sm", elem_id="dl-csv"),
-                gr.DownloadButton("Everything (JSON)", size="sm", elem_id="dl-json"),
+    def _rules(self) -> None:
+        f = self.fields
+        with gr.Row(elem_classes="lc-pair"):
+            f["brand"] = gr.Textbox(label="Brand", placeholder="Who speaks", max_length=120)
+            f["brand_about"] = gr.Textbox(label="About the brand", placeholder="in a few words", max_length=300)
+        f["must_keep"] = gr.Textbox(
+            label="Facts that must stay", info="One per line, to the letter: prices, names, dates", lines=2
+        )
+        f["banned_words"] = gr.Textbox(label="Words to avoid", info="Separated by commas or lines", lines=2)
+        f["rules"] = gr.Textbox(label="House rules", info="One per line, in plain words", lines=2)
+        f["max_length"] = gr.Slider(20, 1000, value=280, step=1, label="Longest text (characters)")
+
+    def _results(self) -> Board:
+        run_id = gr.State(None)
+        self.ticket = gr.Textbox(visible=False)
+        self.rejoin = gr.Button("Watch my run again", visible="hidden", elem_id="run-rejoin")
+        panel = gr.HTML(EMPTY, elem_id="run-panel", js_on_load=PRESS)
+        with gr.Group(visible=False, elem_classes="lc-asked", elem_id="run-asked") as asked:
+            note = gr.Textbox(
+                label="Anything for the next round?",
+                info="Your marks on the drafts below go with it",
+                placeholder="less about the price, more about the smell of onions",
+                lines=2,
+                max_length=4000,
+                elem_id="round-note",
+            )
+            with gr.Row():
+                self.next = gr.Button("Next round", variant="primary", elem_id="run-next", min_width=120)
+                self.finish = gr.Button("Finish with the best", elem_id="run-finish", min_width=120)
+        plot = gr.Plot(visible=False, show_label=False, elem_id="run-plot", elem_classes="lc-plot", buttons=[])
+        with gr.Row(visible=False, elem_classes="lc-downloads", elem_id="run-downloads") as downloads:
+            files = [
+                gr.DownloadButton("Report (HTML)", size="sm", elem_id="dl-html", min_width=90),
+                gr.DownloadButton("Candidates (CSV)", size="sm", elem_id="dl-csv", min_width=90),
+                gr.DownloadButton("Everything (JSON)", size="sm", elem_id="dl-json", min_width=90),
             ]
-        self.cards = gr.HTML(elem_id="run-cards", js_on_load=COPY_JS)
-        self.hits = gr.HTML(elem_id="run-hits")
+        with gr.Row(equal_height=False, elem_classes="lc-drafts"):
+            with gr.Column(scale=7, min_width=300):
+                cards = gr.HTML(
+                    "",
+                    elem_id="run-cards",
+                    html_template=(ASSETS / "cards.frame.html").read_text(encoding="utf-8"),
+                    js_on_load=(ASSETS / "cards.js").read_text(encoding="utf-8"),
+                    server_functions=[self._answers()],
+                )
+            with gr.Column(scale=3, min_width=220):
+                hits = gr.HTML(elem_id="run-hits")
+        return Board(run_id, panel, plot, downloads, files, cards, hits, self.go, self.stop, asked, note)
+
+    def _answers(self) -> Any:
+        """The function that the cards' script calls; Gradio marks it, so it must be a function of its own."""
+
+        def desk(message: Any) -> dict[str, Any]:
+            return self.desk.answer(message)
+
+        return desk
 
     def _wire(self) -> None:
         form = [self.fields[name] for name in BriefForm.names()]
-        self.sample.click(
-            self._sample,
-            None,
-            [*form, self.picture, self.library, self.files_fold],
-            api_visibility="private",
-            show_progress="hidden",
-        )
-        outputs = [self.run_id, self.panel, self.plot, self.downloads, *self.files, self.cards, self.hits]
-        self.go.click(
-            self._run,
-            [*form, self.picture, self.library],
-            [*outputs, self.go, self.stop],
+        quick: dict[str, Any] = {
+            "api_visibility": "private",
+            "concurrency_id": "light",
+            "concurrency_limit": 32,
+            "show_progress": "hidden",
+        }
+        watching: dict[str, Any] = {**quick, "concurrency_id": "run", "concurrency_limit": 64}
+        once: dict[str, Any] = {**watching, "trigger_mode": "once"}
+        b = self.board
+        self.sample.click(self._sample, None, [*form, self.picture, self.library, self.files_fold], **quick)
+        self.go.click(self._run, [*form, self.picture, self.library], b.all, **once)
+        self.stop.click(self._stop, [b.run_id], [self.stop], **quick)
+        self.next.click(self._next, [b.run_id, b.note], b.all, **once)
+        self.finish.click(self._finish, [b.run_id, b.note], b.all, **once)
+        self.rejoin.click(self._rejoin, [self.ticket], [*form, *b.all], js=REMEMBERED, **watching)
+
+    def welcome(self, page: gr.Blocks) -> None:
+        """Whoever opens or reloads `page` gets back the run that the browser's tab remembers."""
+        form = [self.fields[name] for name in BriefForm.names()]
+        page.load(
+            self._rejoin,
+            [self.ticket],
+            [*form, *self.board.all],
+            js=REMEMBERED,
             api_visibility="private",
             concurrency_id="run",
-            concurrency_limit=16,
-            show_progress="hidden",
-            trigger_mode="once",
-        )
-        self.stop.click(
-            self._stop,
-            [self.run_id],
-            [self.stop],
-            api_visibility="private",
-            concurrency_id="light",
-            concurrency_limit=32,
+            concurrency_limit=64,
             show_progress="hidden",
         )
 
@@ -173,9 +231,9 @@ class OptimizeTab:
         run.stop()
         return gr.update(interactive=False, value="Stopping...")
 
-    def _run(self, request: gr.Request, *values: Any) -> Iterator[list[Any]]:
+    def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
         *form, picture, library = values
-        view = RunView(self.services)
+        view = RunView(self.services, self.board)
         try:
             yield view.opening("Reading your brief.")
             brief = BriefForm(*form).brief(checked_picture(picture, self.services.scratch) if picture else None)
@@ -191,104 +249,33 @@ class OptimizeTab:
             gr.Warning(plain(error), title="Please check", duration=12)
             yield view.failed(str(error))
             return
-        for snapshot in run.follow():
-            yield view.update(run, snapshot)
+        yield from view.follow(run)
 
+    def _next(self, run_id: str | None, note: str) -> Iterator[Updates]:
+        yield from self._answer(run_id, "continue", note)
 
-class RunView:
-    """What changed on the right-hand side since the last look; unchanged parts are not sent again."""
+    def _finish(self, run_id: str | None, note: str) -> Iterator[Updates]:
+        yield from self._answer(run_id, "finish", note)
 
-    def __init__(self, services: Services) -> None:
-        self.services = services
-        self.rounds_drawn: tuple[int, int] | None = None
-        self.cards_drawn: tuple[Any, ...] | None = None
-        self.hits_drawn = False
+    def _answer(self, run_id: str | None, action: str, note: str) -> Iterator[Updates]:
+        run = self.services.run(run_id)
+        view = RunView(self.services, self.board)
+        if run is None:
+            gr.Warning("This run is no longer known. Start it again.", title="Too late")
+            yield view.failed("The app does not know this run any more.")
+            return
+        try:
+            self.services.go_on(run, action, note)
+        except LcbmError as error:
+            gr.Info(plain(error), title="Already on its way")
+        yield {self.board.note: "", **view.update(run, run.snapshot())}
+        yield from view.follow(run)
 
-    def opening(self, line: str) -> list[Any]:
-        """Before the loop begins: an empty board with one line."""
-        panel = render.render("opening", line=line)
-        files = [gr.update() for _ in range(3)]
-        return [None, panel, gr.update(visible=False), gr.update(visible=False), *files, "", "", *buttons(going=True)]
-
-    def failed(self, message: str) -> list[Any]:
-        """Nothing could be started; says why where the results would stand."""
-        panel = render.notice([message], "error", "This brief could not be started")
-        files = [gr.update() for _ in range(3)]
-        return [None, panel, gr.update(visible=False), gr.update(visible=False), *files, "", "", *buttons(going=False)]
-
-    def update(self, run: Run, snapshot: Snapshot) -> list[Any]:
-        """The board as it stands."""
-        wanted = run.brief.budget.rounds
-        files: list[Any] = [gr.update() for _ in range(3)]
-        downloads = gr.update()
-        if snapshot.done and snapshot.result is not None:
-            try:
-                made = self.services.downloads(run)
-                files = [gr.update(value=str(made[kind])) for kind in ("html", "csv", "json")]
-                downloads = gr.update(visible=True)
-            except LcbmError as error:
-                gr.Warning(plain(error), title="The files could not be written", duration=12)
-        buttons_now = buttons(going=not snapshot.done, stopping=snapshot.stopping)
-        return [
-            run.id,
-            render.run_panel(snapshot, wanted),
-            self._plot(snapshot, wanted),
-            downloads,
-            *files,
-            self._cards(snapshot),
-            self._hits(snapshot),
-            *buttons_now,
-        ]
-
-    def _plot(self, snapshot: Snapshot, wanted: int) -> Any:
-        event = snapshot.event
-        if event is None or not any(c.score is not None for c in event.candidates):
-            return gr.skip()
-        drawn = (len(event.rounds), sum(c.score is not None for c in event.candidates))
-        if drawn == self.rounds_drawn:
-            return gr.skip()
-        self.rounds_drawn = drawn
-        return gr.update(value=plots.rounds_plot(event.rounds, event.candidates, wanted), visible=True)
-
-    def _cards(self, snapshot: Snapshot) -> Any:
-        event = snapshot.event
-        if event is None or not event.candidates:
-            return gr.skip()
-        best = snapshot.result.best_id if snapshot.result else (event.rounds[-1].best_id if event.rounds else None)
-        drawn = (event.candidates, best)
-        if drawn == self.cards_drawn:
-            return gr.skip()
-        self.cards_drawn = drawn
-        return render.cards(event.candidates, best)
-
-    def _hits(self, snapshot: Snapshot) -> Any:
-        event = snapshot.event
-        if event is None or self.hits_drawn or not (event.hits or snapshot.done):
-            return gr.skip()
-        self.hits_drawn = True
-        return render.hits(
-            event.hits,
-            title="Nearest winners of your own",
-            note="what really happened, shown to the writers as examples",
-            none_text=NO_HITS,
-        )
-
-
-def buttons(*, going: bool, stopping: bool = False) -> list[Any]:
-    """The two buttons in the state that fits."""
-    return [
-        gr.update(interactive=not going, value="Working..." if going else "Improve it"),
-        gr.update(interactive=going and not stopping, value="Stopping..." if stopping else "Stop, keep the best"),
-    ]
-
-
-COPY_JS = """
-element.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-copy]');
-  if (!button) return;
-  navigator.clipboard.writeText(button.dataset.copy).then(
-    () => { button.textContent = 'Copied'; },
-    () => { button.textContent = 'Select it by hand'; });
-  setTimeout(() => { button.textContent = 'Copy'; }, 1600);
-});
-"""
+    def _rejoin(self, ticket: str, request: gr.Request) -> Iterator[Updates]:
+        run = self.services.arrive(request.session_hash or "", ticket)
+        if run is None:
+            yield {self.board.stop: gr.skip()}
+            return
+        form = BriefForm.from_brief(run.brief)
+        yield {self.fields[name]: getattr(form, name) for name in BriefForm.names()}
+        yield from RunView(self.services, self.board).follow(run)

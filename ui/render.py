@@ -12,8 +12,8 @@ from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from optimizer.result import Candidate, OptimizationResult
 from ui import words
-from ui.runs import Snapshot
-from ui.services import Loading
+from ui.loading import Loading
+from ui.runs import Marks, Snapshot
 
 ASSETS = Path(__file__).parent / "assets"
 SHOWN = 12
@@ -55,6 +55,7 @@ def _environment() -> Any:
         "points": words.points,
         "raw": words.raw,
         "ordinal": words.ordinal,
+        "heights": words.heights,
         "interval": words.interval,
         "origin": words.origin,
         "channel": words.channel,
@@ -70,9 +71,13 @@ def render(template: str, **values: Any) -> str:
     return str(_environment().get_template(f"{template}.html.j2").render(**values))
 
 
-def empty(title: str, text: str, steps: Sequence[tuple[str, str]] = ()) -> str:
-    """A view with nothing in it yet, which says how to fill it."""
-    return str(_environment().get_template("macros.html.j2").module.empty(title, text, steps))
+def empty(title: str, text: str, steps: Sequence[tuple[str, str]] = (), press: tuple[str, str] | None = None) -> str:
+    """A view with nothing in it yet, which says how to fill it.
+
+    Args:
+        press: Words of a button, and the id of the button of the page that it stands for.
+    """
+    return str(_environment().get_template("macros.html.j2").module.empty(title, text, steps, press))
 
 
 def notice(lines: Sequence[str], kind: str = "caution", title: str | None = None) -> str:
@@ -111,6 +116,8 @@ def run_panel(snapshot: Snapshot, rounds_wanted: int) -> str:
 def _state(snapshot: Snapshot) -> str:
     if snapshot.error:
         return "failed"
+    if snapshot.waiting:
+        return "waiting"
     return "done" if snapshot.done else "running"
 
 
@@ -120,6 +127,8 @@ def _line(snapshot: Snapshot, rounds_wanted: int) -> str:
         return "This run could not be finished."
     if snapshot.done:
         return "Finished." if snapshot.result and snapshot.result.status == "finished" else "Stopped; the best is kept."
+    if snapshot.waiting:
+        return f"Round {event.round if event else 0} of {rounds_wanted} is done. What next?"
     if snapshot.stopping:
         return "Stopping after this step. The best so far is kept."
     if snapshot.queued:
@@ -148,8 +157,8 @@ def _steps(snapshot: Snapshot) -> list[dict[str, str]]:
     """Each step of a round as done, now or later. An event says what has just been done; the next one is now."""
     order = [kind for kind, _ in STEPS]
     kind = snapshot.event.kind if snapshot.event else "started"
-    if snapshot.done and not snapshot.error:
-        now = len(order)
+    if (snapshot.done or snapshot.waiting) and not snapshot.error:
+        now = len(order) - snapshot.waiting
     elif kind == "round":
         now = order.index("drafted")
     else:
@@ -182,13 +191,31 @@ def _verdict(result: OptimizationResult) -> dict[str, str]:
     return {"kind": "flat", "title": "A suggestion, not yet a proof", "text": text}
 
 
-def cards(candidates: Sequence[Candidate], best_id: str | None) -> str:
-    """Candidates, best first, then what could not be scored and what the rules refused, each with its reason."""
-    scored = sorted((c for c in candidates if c.score is not None), key=lambda c: c.score or 0.0, reverse=True)
-    shown = scored[:SHOWN]
+def cards(
+    candidates: Sequence[Candidate],
+    best_id: str | None,
+    *,
+    run_id: str | None = None,
+    approval: bool = False,
+    marks: Marks | None = None,
+) -> str:
+    """Candidates, the chosen one first, then what could not be scored and what the rules refused, with reasons.
+
+    Args:
+        run_id: Of a run that the app still knows: its cards can be edited, explained and compared.
+        approval: The run asks after each round: its cards can be kept, rejected and commented.
+        marks: What was noted so far.
+    """
+    scored = sorted(
+        (c for c in candidates if c.score is not None), key=lambda c: (c.id == best_id, c.score or 0.0), reverse=True
+    )
     return render(
         "cards",
-        kept=shown,
+        run_id=run_id,
+        live=run_id is not None,
+        approval=approval and run_id is not None,
+        marks=marks or Marks(),
+        kept=scored[:SHOWN],
         more=scored[SHOWN:],
         total=len(scored),
         unscored=[c for c in candidates if c.prediction is not None and not c.prediction.ok],

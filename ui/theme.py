@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-CSS = Path(__file__).parent / "assets" / "app.css"
+CSS = [Path(__file__).parent / "assets" / name for name in ("app.css", "cards.css", "table.css")]
 
 
 def theme() -> Any:

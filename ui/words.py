@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lcbm_model.content import CHANNELS
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
@@ -20,6 +22,22 @@ HINTS = {
     "similarity": "How close in meaning, from -1 to 1: 1 says the same, near 0 is about something else.",
     "result": "What readers really did, as measured in your file.",
     "past": "Where the measured result ranks among your own posts in the same channel, 0 to 100.",
+    "raw": "The same on the goal's own scale, translated by your past posts.",
+    "chosen": (
+        "The text this run would publish: the best one whose lead is likely to be real, that keeps your facts and "
+        "rules, and whose score can be trusted. It need not have the highest number."
+    ),
+    "kept": "Names, numbers, prices, links and must-keep facts are all there, nothing was invented, no rule broken.",
+    "meaning": "Likeness in meaning to what has to be said, 0 to 1. Below the limit of the brief a draft is refused.",
+    "nearest": "Likeness in meaning to the nearest of your past posts, 0 to 1. Low: the draft is new ground for you.",
+    "adjusted": (
+        "Percentile points that texts of this length get from the model anyway. The ranking leaves them out, so that "
+        "nobody wins by being long."
+    ),
+    "why": (
+        "Each phrase, the opening and the picture are left out in turn and the rest is scored again. The difference, "
+        "in percentile points, is what that part is worth to the model. It is the model's view, not a proof."
+    ),
     "gain": "Difference between the best candidate and your original, in percentile points.",
 }
 
@@ -59,6 +77,12 @@ def points(gain: float | None) -> str:
     if gain is None:
         return "not known"
     return f"{gain:+.0f} points".replace("-", "\N{MINUS SIGN}")
+
+
+def heights(bins: Sequence[float]) -> list[int]:
+    """Probabilities of the tenths as bar heights, 4..100 percent of the tallest."""
+    top = max(bins, default=0.0)
+    return [max(4, round(100 * b / top)) if top > 0 else 4 for b in bins]
 
 
 def figure(value: float, metric: str) -> str:
@@ -115,5 +139,7 @@ def origin(candidate: Candidate) -> str:
     """Where a candidate came from, for its small print."""
     if candidate.round == 0:
         return "your original"
+    if candidate.writer == "human":
+        return f"round {candidate.round}, your own words"
     how = {"write": "written", "rewrite": "rewritten", "from-example": "after a past winner"}
     return f"round {candidate.round}, {how.get(candidate.strategy, candidate.strategy)} by {candidate.writer}"

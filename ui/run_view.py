@@ -1,0 +1,152 @@
+"""The right-hand side of Optimise: what changed since the last look, so that unchanged parts are not sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from lcbm_model.errors import LcbmError
+from ui import plots, render
+from ui.notify import plain
+from ui.runs import Run, Snapshot
+from ui.services import Services
+
+NO_HITS = "Add a file of your past posts, and the nearest ones appear here with what they really reached."
+Updates = dict[Any, Any]
+
+
+@dataclass
+class Board:
+    """The components of the right-hand side."""
+
+    run_id: Any
+    panel: Any
+    plot: Any
+    downloads: Any
+    files: list[Any]
+    cards: Any
+    hits: Any
+    go: Any
+    stop: Any
+    asked: Any
+    note: Any
+
+    @property
+    def all(self) -> list[Any]:
+        return [
+            self.run_id,
+            self.panel,
+            self.plot,
+            self.downloads,
+            *self.files,
+            self.cards,
+            self.hits,
+            self.go,
+            self.stop,
+            self.asked,
+            self.note,
+        ]
+
+
+class RunView:
+    """One watching of one run; the first look sends everything."""
+
+    def __init__(self, services: Services, board: Board) -> None:
+        self.services, self.board = services, board
+        self._rounds: tuple[int, int] | None = None
+        self._cards: tuple[Any, ...] | None = None
+        self._hits = False
+
+    def opening(self, line: str) -> Updates:
+        """Before the loop begins: an empty board with one line."""
+        return self._blank(render.render("opening", line=line), going=True)
+
+    def failed(self, message: str) -> Updates:
+        """Nothing could be started; says why where the results would stand."""
+        return self._blank(render.notice([message], "error", "This brief could not be started"), going=False)
+
+    def _blank(self, panel: str, *, going: bool) -> Updates:
+        b = self.board
+        hidden = {part: gr.update(visible=False) for part in (b.plot, b.downloads, b.asked)}
+        return {b.run_id: None, b.panel: panel, b.cards: "", b.hits: "", **hidden, **self.buttons(going=going)}
+
+    def follow(self, run: Run) -> Iterator[Updates]:
+        """Until the run ends or waits for a person."""
+        for snapshot in run.follow():
+            yield self.update(run, snapshot)
+
+    def update(self, run: Run, snapshot: Snapshot) -> Updates:
+        """The board as it stands."""
+        b = self.board
+        going = not (snapshot.done or snapshot.waiting)
+        return {
+            b.run_id: run.id,
+            b.panel: render.run_panel(snapshot, run.brief.budget.rounds),
+            b.asked: gr.update(visible=snapshot.waiting),
+            **self.buttons(going=going, stopping=snapshot.stopping),
+            **self._downloads(run, snapshot),
+            **self._plot(run, snapshot),
+            **self._drafts(run, snapshot),
+            **self._past(snapshot),
+        }
+
+    def buttons(self, *, going: bool, stopping: bool = False) -> Updates:
+        """The two buttons in the state that fits."""
+        return {
+            self.board.go: gr.update(interactive=not going, value="Working..." if going else "Improve it"),
+            self.board.stop: gr.update(
+                interactive=going and not stopping, value="Stopping..." if stopping else "Stop, keep the best"
+            ),
+        }
+
+    def _downloads(self, run: Run, snapshot: Snapshot) -> Updates:
+        b = self.board
+        if not (snapshot.done or snapshot.waiting) or snapshot.result is None:
+            return {b.downloads: gr.update(visible=False)}
+        try:
+            made = self.services.downloads(run)
+        except LcbmError as error:
+            gr.Warning(plain(error), title="The files could not be written", duration=12)
+            return {}
+        values = (gr.update(value=str(made[kind])) for kind in ("html", "csv", "json"))
+        return {b.downloads: gr.update(visible=True), **dict(zip(b.files, values, strict=True))}
+
+    def _plot(self, run: Run, snapshot: Snapshot) -> Updates:
+        event = snapshot.event
+        if event is None or not any(c.score is not None for c in event.candidates):
+            return {}
+        drawn = (len(event.rounds), sum(c.score is not None for c in event.candidates))
+        if drawn == self._rounds:
+            return {}
+        self._rounds = drawn
+        figure = plots.rounds_plot(event.rounds, event.candidates, run.brief.budget.rounds)
+        return {self.board.plot: gr.update(value=figure, visible=True)}
+
+    def _drafts(self, run: Run, snapshot: Snapshot) -> Updates:
+        event = snapshot.event
+        candidates = event.candidates if event else ()
+        best = None
+        if event:
+            best = snapshot.result.best_id if snapshot.result else (event.rounds[-1].best_id if event.rounds else None)
+        drawn = (candidates, best)
+        if drawn == self._cards:
+            return {}
+        self._cards = drawn
+        asks = run.brief.approval and not snapshot.done
+        return {self.board.cards: render.cards(candidates, best, run_id=run.id, approval=asks, marks=run.marks)}
+
+    def _past(self, snapshot: Snapshot) -> Updates:
+        event = snapshot.event
+        if event is None or self._hits or not (event.hits or snapshot.done):
+            return {}
+        self._hits = True
+        found = render.hits(
+            event.hits,
+            title="Nearest winners",
+            note="of your own, with what they really reached",
+            none_text=NO_HITS,
+        )
+        return {self.board.hits: found}
