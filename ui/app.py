@@ -57,7 +57,7 @@ def build(services: Services) -> gr.Blocks:
             return look()
 
         def leave(request: gr.Request) -> None:
-            services.stop_owner(request.session_hash or "")
+            services.leave(request.session_hash or "")
 
         light: dict[str, Any] = {
             "api_visibility": "private",
@@ -69,6 +69,7 @@ def build(services: Services) -> gr.Blocks:
         clock.tick(look, None, [pill, about.html, clock], **light)
         shade.click(None, None, None, js=TOGGLE_THEME, api_visibility="private")
         page.unload(leave)
+        optimise.welcome(page)
     page.queue(max_size=256, api_open=False)
     return page
 
@@ -132,7 +133,7 @@ def launch(
             footer_links=[],
             state_session_capacity=2000,
             theme=theme(),
-            css_paths=[CSS],
+            css_paths=CSS,
             head=HEAD,
         )
     except OSError as error:
