@@ -224,7 +224,11 @@ class BehaviorModel(nn.Module):
 
 @contextmanager
 def half_precision(model: BehaviorModel, device: str, *, enabled: bool) -> Iterator[None]:
-    """Frozen weights in bfloat16, and autocast to it; what learns stays float32. The weights come back unchanged."""
+    """Frozen weights in bfloat16, and autocast to it; what learns stays float32. The weights come back unchanged.
+
+    Autocast's cache of converted weights is off: it lasts as long as the outermost block, so that every pass of a whole
+    training would see the adapters as they were at the first step.
+    """
     if not enabled:
         yield
         return
@@ -232,7 +236,7 @@ def half_precision(model: BehaviorModel, device: str, *, enabled: bool) -> Itera
     try:
         for parameter in whole:
             parameter.data = parameter.data.to(torch.bfloat16)
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16, cache_enabled=False):
             yield
     finally:
         for parameter, values in whole.items():

@@ -119,9 +119,7 @@ class Trainer:
         seen = 0
         for rows, chunk, counts in self._passes(number):
             batch = self._collator.batch(rows, chunk)
-            bf16 = self.recipe.run.precision == "bf16"
-            with torch.autocast(self._collator.device.type, torch.bfloat16, enabled=bf16):
-                out = self._wrapped(batch, bins=self.recipe.digits or batch.has_text)
+            out = self._wrapped(batch, bins=self.recipe.digits or batch.has_text)
             terms = self._losses(out, batch)
             share = counts * len(rows) / rows_total
             accelerator.backward(sum(terms.values()) * share)

@@ -142,6 +142,25 @@ def test_half_precision_gives_the_weights_back(prepared: Prepared, base: Path, t
     assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
 
 
+def test_in_half_precision_every_pass_sees_the_adapters_of_its_step(
+    prepared: Prepared, base: Path, tmp_path: Path
+) -> None:
+    model = tiny_behavior_model(prepared, base, tmp_path, rank=2)
+    torch.nn.init.normal_(model.head.weight, generator=torch.Generator().manual_seed(0))
+    batch = Collator(prepared, "cpu").batch(np.flatnonzero(prepared.rows.metric >= 0)[:6])
+    with half_precision(model, "cpu", enabled=True):
+        first = model(batch).utility
+        first.sum().backward()
+        with torch.no_grad():
+            for name, parameter in model.trainable().items():
+                if "lora_B" in name:
+                    parameter.add_(0.5)
+        second = model(batch).utility
+    after = model(batch).utility
+    assert not torch.allclose(first, second, rtol=0.1, atol=1.0)
+    assert torch.allclose(second, after, rtol=0.1, atol=1.0)
+
+
 def test_shared_prefixes_and_cached_states_change_nothing(prepared: Prepared, base: Path, tmp_path: Path) -> None:
     model = tiny_behavior_model(prepared, base, tmp_path, rank=0)
     plain, shared = Collator(prepared, "cpu"), Collator(prepared, "cpu", share_prefix=True)
