@@ -1,4 +1,4 @@
-"""`lcbm library preview | build | add | delete | search`: a team's own past posts."""
+"""`lcbm library preview | build | add | delete | ...`: a team's own past posts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optimizer.cli.library_insights import check, insights
+from optimizer.cli.library_search import evidence, search
 from optimizer.cli.output import Json, err, only_results_on_stdout, out, plain, print_json, progress
 from optimizer.cli.reading_options import Dedupe, Embedder, Header, Map, Sheet, Source, mapping
 
@@ -140,49 +141,6 @@ def delete(
     _show_change(change, library_dir, as_json)
 
 
-@app.command()
-def search(
-    library_dir: Annotated[Path, typer.Argument(metavar="DIR", help="A built library, or a table of posts.")],
-    query: Annotated[str, typer.Argument(help="What the posts should be about.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 5,
-    min_percentile: Annotated[
-        float | None, typer.Option("--min-percentile", min=0, max=100, help="Only posts ranked at least this high.")
-    ] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="Whose results to show; the main one.")] = None,
-    channel: Annotated[str | None, typer.Option("--channel", help="Only this channel.")] = None,
-    as_json: Json = False,
-) -> None:
-    """The nearest past posts and how they did."""
-    from optimizer.parts import open_library
-
-    with progress("Searching"), only_results_on_stdout():
-        library = open_library(library_dir, metric)
-        hits = library.search(query, k, metric=metric, min_percentile=min_percentile, channel=channel)
-    if as_json:
-        print_json(
-            [
-                {
-                    "id": hit.post.id,
-                    "text": hit.post.text,
-                    "similarity": hit.similarity,
-                    "value": hit.value,
-                    "percentile": hit.percentile,
-                }
-                for hit in hits
-            ]
-        )
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("similarity", metric or library.metric, "percentile", "text")
-    for hit in hits:
-        value = "" if hit.value is None else f"{hit.value:.4g}"
-        rank = "" if hit.percentile is None else f"{hit.percentile:.0f}"
-        table.add_row(f"{hit.similarity:.2f}", value, rank, Text(plain(hit.post.text)))
-    out().print(table)
-
-
 def _facts(library: Library) -> dict[str, object]:
     return {"posts": len(library), "metrics": list(library.metrics), "channels": library.channels}
 
@@ -254,5 +212,7 @@ def _cell(text: str) -> str:
     return plain(text) if len(text) <= WIDE else plain(text[: WIDE - 3]) + "..."
 
 
+app.command()(search)
+app.command()(evidence)
 app.command()(insights)
 app.command()(check)
