@@ -1,4 +1,7 @@
-"""Which scored drafts go on: ranked by a setting, near-copies left out, the same answer every time."""
+"""Which scored drafts go on: ranked by a setting, near-copies left out, the same answer every time.
+
+With several objectives, `pareto` finds the drafts that no other beats on all of them.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,28 @@ def similarity(a: str, b: str) -> float:
     from rapidfuzz import fuzz, utils
 
     return max(scorer(a, b, processor=utils.default_process) for scorer in (fuzz.ratio, fuzz.token_sort_ratio)) / 100
+
+
+def pareto(points: Sequence[Sequence[float]]) -> list[int]:
+    """Indexes of the points that no other point matches everywhere and beats somewhere; more is better.
+
+    Exact, by comparing all pairs: a run has hundreds of drafts, not millions. Equal points stay together.
+
+    Args:
+        points: (N, O) values.
+
+    Raises:
+        ValueError: Points of unequal length.
+    """
+    if len({len(point) for point in points}) > 1:
+        raise ValueError(f"expected points of one length, got {sorted({len(point) for point in points})}")
+
+    def dominated(point: Sequence[float]) -> bool:
+        return any(
+            all(b >= a for a, b in zip(point, other, strict=True)) and tuple(other) != tuple(point) for other in points
+        )
+
+    return [i for i, point in enumerate(points) if not dominated(point)]
 
 
 def diverse(ranked: Sequence[Scored], k: int, *, max_similarity: float = 0.85) -> list[Scored]:

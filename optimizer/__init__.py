@@ -10,16 +10,18 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from agents.library import Library
-    from optimizer.api import compare, optimize, resume, score, stream
-    from optimizer.brief import Brief, Budget
+    from optimizer.api import compare, optimize, resume, score, stream, stream_resume
+    from optimizer.brief import Brief, Budget, Objective
+    from optimizer.decision import Decision
     from optimizer.events import RunEvent
     from optimizer.result import OptimizationResult
 
 _own_getattr, _own_dir, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "api": ["compare", "optimize", "resume", "score", "stream"],
-        "brief": ["Brief", "Budget"],
+        "api": ["compare", "optimize", "resume", "score", "stream", "stream_resume"],
+        "brief": ["Brief", "Budget", "Objective"],
+        "decision": ["Decision"],
         "events": ["RunEvent"],
         "result": ["OptimizationResult"],
     },
@@ -28,7 +30,9 @@ _own_getattr, _own_dir, _ = lazy_loader.attach(
 __all__ = [
     "Brief",
     "Budget",
+    "Decision",
     "Library",
+    "Objective",
     "OptimizationResult",
     "RunEvent",
     "compare",
@@ -36,6 +40,7 @@ __all__ = [
     "resume",
     "score",
     "stream",
+    "stream_resume",
 ]
 
 

@@ -13,11 +13,12 @@ from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.base import Context, Simulator
 from optimizer.brief import Brief
+from optimizer.decision import Decision
 from optimizer.defaults import held_out_pair
 from optimizer.events import RunEvent
 from optimizer.loop.context import LoopContext, Searchable, Stopwatch
 from optimizer.loop.folder import RunFolder, RunSettings, new_run_id
-from optimizer.loop.run import Decision, PreparedRun, drive
+from optimizer.loop.run import PreparedRun, drive
 from optimizer.loop.scoring import ScoreCache, Scorer
 from optimizer.parts import (
     EVIDENCE,
@@ -29,6 +30,8 @@ from optimizer.parts import (
     resolve_simulator,
     resolve_writers,
     screener_for,
+    unguarded,
+    watch_over,
 )
 from optimizer.result import OptimizationResult
 
@@ -132,7 +135,7 @@ def _begin(
         library=str(Path(library).resolve()) if isinstance(library, (str, Path)) else None,
         scale=found.scale(brief.metric, brief.channel) if found is not None else None,
         evidence=0 if audience.identity.tuned else EVIDENCE,
-        warnings=tuple(library_warnings(found)),
+        warnings=(*library_warnings(found), *unguarded(brief, found)),
     )
     run = _prepare(folder, settings, audience, second, hired, found)
     folder.write_settings(settings)
@@ -143,7 +146,7 @@ def resume(
     run_id: str,
     *,
     store: str | Path | None = None,
-    decision: Decision = "continue",
+    decision: Decision | str | None = "continue",
     library: Searchable | str | Path | None = None,
     simulator: str | Simulator | None = None,
     judge: str | Simulator | None = None,
@@ -156,10 +159,12 @@ def resume(
     Parts that were named when the run began are found again by name; objects must be handed in again.
 
     Args:
-        decision: The answer to a run that waits for approval: another round, or end with the best so far.
+        decision: The answer to a run that waits for approval: "continue" (another round), "finish" (end with the best
+            so far), or a `Decision` with edits, vetoes and comments. None gives the waiting result again, unanswered.
 
     Raises:
-        SettingsError: No such run, or its simulator is not the one that it began with.
+        SettingsError: No such run, its simulator is not the one that it began with, or the decision names what does
+            not exist or answers a run that does not wait.
     """
     events = stream_resume(
         run_id,
@@ -178,7 +183,7 @@ def stream_resume(
     run_id: str,
     *,
     store: str | Path | None = None,
-    decision: Decision = "continue",
+    decision: Decision | str | None = "continue",
     library: Searchable | str | Path | None = None,
     simulator: str | Simulator | None = None,
     judge: str | Simulator | None = None,
@@ -186,6 +191,7 @@ def stream_resume(
     should_stop: Callable[[], bool] | None = None,
 ) -> Iterator[RunEvent]:
     """`resume`, step by step. The last event carries the result."""
+    said = None if decision is None else Decision.of(decision)
     folder = RunFolder(store, run_id)
     settings = folder.read_settings()
     source = simulator or settings.simulator
@@ -203,7 +209,7 @@ def stream_resume(
     found = resolve_library(library or settings.library, settings.brief.metric)
     second = resolve_judge(judge or settings.judge, audience)
     run = _prepare(folder, settings, audience, second, resolve_writers(writers), found)
-    yield from drive(run, should_stop=should_stop, decision=decision)
+    yield from drive(run, should_stop=should_stop, decision=said)
 
 
 def score(
@@ -265,6 +271,7 @@ def _prepare(
 ) -> PreparedRun:
     brief = settings.brief
     screener = screener_for(brief)
+    guard = watch_over(brief, library)
 
     def make_context(cache: ScoreCache, seconds_before: float) -> LoopContext:
         return LoopContext(
@@ -278,6 +285,7 @@ def _prepare(
             library=library,
             scale=settings.scale,
             evidence=settings.evidence,
+            guard=guard,
             unchecked_rules=screener.unchecked_rules,
             stopwatch=Stopwatch(before=seconds_before),
         )

@@ -24,7 +24,34 @@ class Budget(BaseModel):
     writer_tokens: int = Field(default=200_000, ge=0, description="Tokens written and read by writers.")
     money: float | None = Field(default=None, ge=0, description="Spend cap in the writers' currency; None: no cap.")
     seconds: float | None = Field(default=None, gt=0, description="Wall time, checked between steps; None: no limit.")
-    patience: int = Field(default=2, ge=1, description="Rounds without gain before the loop stops.")
+    patience: int = Field(default=2, ge=1, description="Rounds without a reliable gain before the loop stops.")
+    halving: bool = Field(
+        default=True,
+        description="With an ensemble: its first member scores every draft, all members only the better half.",
+    )
+
+
+class Objective(BaseModel):
+    """A further aim beside the brief's own metric: another metric, or the same one elsewhere or for other people."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str
+    channel: str | None = Field(default=None, min_length=1, max_length=60, description="None: the brief's own.")
+    audience: str | None = Field(default=None, min_length=1, max_length=400, description="None: the brief's own.")
+    weight: float = Field(default=1.0, ge=0, le=100, description="Beside 1 for the brief's own metric; 0: only shown.")
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, metric: str) -> str:
+        get_metric(metric)
+        return metric
+
+    @property
+    def label(self) -> str:
+        """Its name in results: 'shares', 'shares in post', 'click_rate for young parents'."""
+        where = f" in {self.channel}" if self.channel else ""
+        return f"{self.metric}{where}{f' for {self.audience}' if self.audience else ''}"
 
 
 class Brief(BaseModel):
@@ -51,6 +78,22 @@ class Brief(BaseModel):
     max_length: int = Field(default=280, ge=1, le=5000, description="Characters.")
     budget: Budget = Budget()
     approval: bool = Field(default=False, description="Stop after each round until a person approves.")
+    objectives: tuple[Objective, ...] = Field(
+        default=(), max_length=8, description="Further aims: drafts are weighed on all of them, the front is shown."
+    )
+    reliable_gain: float = Field(
+        default=0.55,
+        ge=0.5,
+        lt=1,
+        description="Least chance to beat the best so far with which a draft takes its place; 0.5: any gain counts.",
+    )
+    least_meaning: float = Field(
+        default=0.45, ge=0, le=1, description="Least likeness in meaning to what must be said; 0 switches that off."
+    )
+    slate: int = Field(default=5, ge=1, le=50, description="Good and different drafts named in the result.")
+    debias: bool = Field(
+        default=True, description="Rank without what scores owe to length and format alone (from 8 scored drafts on)."
+    )
 
     @field_validator("metric")
     @classmethod
@@ -79,6 +122,18 @@ class Brief(BaseModel):
                 value=self.max_length,
                 remedy="Raise it or keep less",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _no_objective_twice(self) -> Brief:
+        """The brief's own metric, channel and audience are an aim already."""
+        seen = {(self.metric, self.channel, self.audience)}
+        for objective in self.objectives:
+            aim = (objective.metric, objective.channel or self.channel, objective.audience or self.audience)
+            if aim in seen:
+                remedy = "Drop it, or name another metric, channel or audience"
+                raise BriefError("objectives", "is asked for twice", value=objective.label, remedy=remedy)
+            seen.add(aim)
         return self
 
     @classmethod
@@ -130,13 +185,17 @@ class Brief(BaseModel):
         """
         return self.parse({**self.model_dump(), "budget": {**self.budget.model_dump(), **limits}})
 
-    def content(self, text: str | None = None) -> Content:
-        """The content a simulator scores: this brief's setting with `text` (default: the draft)."""
+    def content(self, text: str | None = None, objective: Objective | None = None) -> Content:
+        """The content a simulator scores: this brief's setting with `text` (default: the draft).
+
+        Args:
+            objective: Whose channel and audience stand in for the brief's own, where it names them.
+        """
         return Content(
             text=text if text is not None else (self.draft or ""),
-            channel=self.channel,
+            channel=(objective and objective.channel) or self.channel,
             title=self.title,
             communicator=self.communicator,
-            audience=self.audience,
+            audience=(objective and objective.audience) or self.audience,
             media=(Media(path=self.picture),) if self.picture else (),
         )

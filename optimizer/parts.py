@@ -12,7 +12,7 @@ from lcbm_model.content import Content
 from lcbm_model.errors import BriefError, SettingsError
 from lcbm_model.simulator.base import Simulator
 from optimizer.brief import Brief
-from optimizer.loop.context import Critic, Searchable
+from optimizer.loop.context import Critic, Guard, Searchable
 from optimizer.loop.task import task_of
 from optimizer.result import Candidate
 
@@ -120,6 +120,40 @@ def screener_for(brief: Brief) -> Screener:
     if clashes := screener.contradictions():
         raise BriefError("brief", f"asks for what cannot be: {'; '.join(clashes)}", remedy="Drop one of the demands")
     return screener
+
+
+def watch_over(brief: Brief, library: Searchable | None) -> Guard | None:
+    """The guard of a run: drift in meaning, and distance to what the library knows. None where nothing can be checked.
+
+    The embedder is the library's own, else the packaged one; with `least_meaning: 0` and no library none is loaded.
+    """
+    from agents.guard import guard_for
+
+    embedder = getattr(library, "embedder", None)
+    if embedder is None and brief.least_meaning > 0 and not unguarded(brief, library):
+        from agents.embedder import load_embedder
+
+        embedder = load_embedder()
+    if embedder is None:
+        return None
+    return guard_for(
+        brief.draft or "", brief.message, embedder=embedder, known=library, least_meaning=brief.least_meaning
+    )
+
+
+def unguarded(brief: Brief, library: Searchable | None) -> list[str]:
+    """What has to be said where nobody watches the drafts' meaning."""
+    from lcbm_model.errors import CheckpointError
+
+    if brief.least_meaning == 0 or getattr(library, "embedder", None) is not None:
+        return []
+    try:
+        from agents.embedder import load_embedder
+
+        load_embedder()
+    except CheckpointError as error:
+        return [f"Nobody checks that drafts keep to the meaning: {error}"]
+    return []
 
 
 def critic_for(brief: Brief, seed: int) -> Critic:

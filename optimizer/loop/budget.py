@@ -29,8 +29,19 @@ def stop_reason(state: State, budget: Budget, seconds: float) -> str | None:
     if budget.seconds is not None and seconds >= budget.seconds:
         return f"time budget reached ({seconds:.0f} s of {budget.seconds:.0f} s)"
     if state["stale"] >= budget.patience:
-        return f"no gain for {state['stale']} round{'s' if state['stale'] > 1 else ''}"
+        return _idle(state)
     return None
+
+
+def _idle(state: State) -> str:
+    """What the rounds without reliable gain had in common."""
+    n, last = state["stale"], state["rounds"][-state["stale"] :]
+    rounds = f"{n} round{'s' if n > 1 else ''}"
+    if not any(row["drafted"] for row in last):
+        return f"no reliable gain for {rounds}: the writers had nothing new"
+    if all(row["rejected"] == row["drafted"] for row in last):
+        return f"no reliable gain for {rounds}: every draft was rejected"
+    return f"no reliable gain for {rounds}"
 
 
 def money_spent(usage: WriterUsage, budget: Budget) -> bool:

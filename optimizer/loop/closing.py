@@ -9,21 +9,30 @@ from optimizer.result import Candidate
 
 
 def fall_back(state: State) -> str | None:
-    """The best id; the original where no draft passed the screen and was scored; None without an original."""
+    """The best id; the original where no draft passed and was scored; None without one, or where it was vetoed."""
     if state["best_id"]:
         return state["best_id"]
-    return ORIGINAL if any(c["id"] == ORIGINAL for c in state["candidates"]) else None
+    return ORIGINAL if any(c.id == ORIGINAL and not c.vetoed for c in candidates_of(state)) else None
 
 
 def closing_warnings(state: State, context: LoopContext) -> list[str]:
     """What has to be said about this result's worth."""
-    warnings = identity_warnings(context.scorer.identity, context.brief.metric)
+    brief = context.brief
+    warnings = identity_warnings(context.scorer.identity, brief.metric)
+    others = {objective.metric for objective in brief.objectives} - {brief.metric}
+    warnings += [w for metric in sorted(others) for w in _metric_warnings(context.scorer.identity, metric)]
     if context.judge is None:
         warnings.append("No independent judge confirmed the gain: none was configured.")
     if context.unchecked_rules:
         rules = "; ".join(repr(rule) for rule in context.unchecked_rules)
         warnings.append(f"No machine checks these rules, read the drafts for them: {rules}.")
-    original = next((c for c in candidates_of(state) if c.id == ORIGINAL), None)
+    candidates = candidates_of(state)
+    if doubtful := sum(c.doubt is not None and c.score is not None for c in candidates):
+        warnings.append(
+            f"{doubtful} draft{'s lie' if doubtful > 1 else ' lies'} outside what the library knows: "
+            "scored, but not trusted and not chosen."
+        )
+    original = next((c for c in candidates if c.id == ORIGINAL), None)
     if original is not None:
         warnings += _original_warnings(original)
     return warnings
@@ -35,12 +44,21 @@ def identity_warnings(identity: SimulatorIdentity, metric: str) -> list[str]:
         return [
             f"The simulator {identity.checkpoint} is untuned: it never saw behaviour, its scores carry no evidence."
         ]
-    warnings = []
-    if identity.metrics and metric not in identity.metrics:
-        warnings.append(f"The simulator was tuned on {', '.join(identity.metrics)}, not on {metric}.")
+    warnings = _metric_warnings(identity, metric)
     if identity.calibration_id is None:
         warnings.append("The simulator is uncalibrated: drafts were ranked by expected percentile, not a lower bound.")
     return warnings
+
+
+def _metric_warnings(identity: SimulatorIdentity, metric: str) -> list[str]:
+    """Said of a metric that a tuned checkpoint never saw; its calibration widens the intervals there."""
+    if not identity.tuned or not identity.metrics or metric in identity.metrics:
+        return []
+    wider = "its intervals are widened and its" if identity.calibration_id else "its"
+    return [
+        f"The simulator was tuned on {', '.join(identity.metrics)}, not on {metric}: "
+        f"{wider} scores for {metric} are a guess from other behaviour."
+    ]
 
 
 def _original_warnings(original: Candidate) -> list[str]:

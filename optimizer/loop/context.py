@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -17,10 +17,17 @@ from optimizer.loop.scoring import Scorer
 from optimizer.result import Candidate
 
 if TYPE_CHECKING:
+    from agents.guard import GuardFinding
     from lcbm_model.simulator.base import Context
 
 Screen = Callable[[str], tuple[str, ...]]
 """Why a text may not be used, in words; empty where it may."""
+
+
+class Guard(Protocol):
+    """The part of `agents.guard.Guard` that the loop needs."""
+
+    def check(self, texts: Sequence[str]) -> list[GuardFinding]: ...
 
 
 Critic = Callable[[list[Candidate], list[Hit]], str | None]
@@ -62,6 +69,7 @@ class LoopContext:
     library: Searchable | None = None
     scale: PercentileScale | None = None
     evidence: int = 0
+    guard: Guard | None = None
     unchecked_rules: tuple[str, ...] = ()
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 

@@ -1,8 +1,8 @@
 """The order of the steps, as LangGraph sees it.
 
     retrieve -> screen -> simulate -> critique -> select --(stop)--> judge -> finish
-                  ^                                 |
-                  |                                 +--(approval wanted)--> approve --> draft | judge
+                  ^                                 |                      ^
+                  |                                 +--(approval wanted)--> approve --(go on, or own wordings)--> draft
                   +----------- draft <--------------+
 
 The brief's own draft takes the same road as every other: it is round 0.
@@ -24,6 +24,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from optimizer.loop.context import LoopContext
+from optimizer.loop.human import own_wordings
 from optimizer.loop.nodes.approve import approve
 from optimizer.loop.nodes.critique import critique
 from optimizer.loop.nodes.draft import draft
@@ -33,7 +34,7 @@ from optimizer.loop.nodes.retrieve import retrieve
 from optimizer.loop.nodes.screen import screen
 from optimizer.loop.nodes.select import select
 from optimizer.loop.nodes.simulate import simulate
-from optimizer.loop.state import State
+from optimizer.loop.state import State, decisions_of
 
 
 def build(connection: sqlite3.Connection) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -57,12 +58,16 @@ def build(connection: sqlite3.Connection) -> CompiledStateGraph[Any, Any, Any, A
 
 
 def after_select(state: State, runtime: Runtime[LoopContext]) -> str:
-    """Another round, a person's word first, or the end."""
-    if state["stop_reason"]:
+    """Another round, a person's word first, or the end. The last round too is shown to a person."""
+    if state["failure"] or state.get("closing", False):
         return "judge"
-    return "approve" if runtime.context.brief.approval and state["round"] > 0 else "draft"
+    if runtime.context.brief.approval and state["round"] > 0:
+        return "approve"
+    return "judge" if state["stop_reason"] else "draft"
 
 
 def after_approve(state: State) -> str:
-    """Another round unless the person ended it."""
-    return "judge" if state["stop_reason"] else "draft"
+    """Another round; at the end only where the person's own wordings have yet to be scored."""
+    if not state.get("closing", False):
+        return "draft"
+    return "draft" if own_wordings(decisions_of(state), state["round"]) else "judge"

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from optimizer.events import EventKind, RunEvent
+from optimizer.loop.choosing import choose
 from optimizer.loop.closing import closing_warnings, fall_back
 from optimizer.loop.context import LoopContext
 from optimizer.loop.folder import RunSettings
-from optimizer.loop.ranking import best_first
-from optimizer.loop.state import State, candidates_of, hits_of, judgement_of, rounds_of, usage_of
+from optimizer.loop.ranking import front, slate
+from optimizer.loop.state import (
+    State,
+    candidates_of,
+    decisions_of,
+    hits_of,
+    judgement_of,
+    rounds_of,
+    usage_of,
+    why_of,
+)
+from optimizer.loop.yields import yields
 from optimizer.result import OptimizationResult, Status
 
 KINDS: dict[str, EventKind] = {
@@ -59,30 +70,38 @@ def _result(
     complete: bool = True,
 ) -> OptimizationResult:
     warnings = state["warnings"] if complete else [*state["warnings"], *closing_warnings(state, context)]
+    candidates, brief, calibrated = candidates_of(state), settings.brief, context.scorer.calibrated
+    best_id = fall_back(state) if complete else _best_so_far(state, context)
+    best = next((c for c in candidates if c.id == best_id), None)
     return OptimizationResult(
         run_id=settings.run_id,
-        brief=settings.brief,
+        brief=brief,
         status=status,
         stop_reason=reason or "finished",
         seed=settings.seed,
         simulator=context.scorer.identity,
-        candidates=tuple(candidates_of(state)),
+        candidates=tuple(candidates),
         rounds=tuple(rounds_of(state)),
         retrieved=tuple(hits_of(state)),
         judge=judgement_of(state),
-        best_id=fall_back(state) if complete else _best_so_far(state, context),
+        best_id=best_id,
         usage=usage_of(state),
         simulator_calls=state["simulator_calls"],
         seconds=state["seconds"],
         started=settings.started,
         warnings=tuple(warnings),
+        slate=tuple(c.id for c in slate(candidates, best, brief, calibrated)),
+        front=tuple(c.id for c in front(candidates, brief, calibrated)),
+        why=tuple(why_of(state)),
+        writers=yields(state["per_writer"], candidates),
+        decisions=tuple(decisions_of(state)),
     )
 
 
 def _best_so_far(state: State, context: LoopContext) -> str | None:
     """Counts the round under way too: it may have scored something better before it was stopped."""
-    ranked = best_first(candidates_of(state), context.scorer.calibrated)
-    return ranked[0].id if ranked else fall_back(state)
+    best, _ = choose(candidates_of(state), state["best_id"], context.brief, context.scorer)
+    return best.id if best else fall_back(state)
 
 
 def _message(state: State, kind: EventKind, settings: RunSettings) -> str:

@@ -6,20 +6,20 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from lcbm_model.errors import SettingsError
+from optimizer.decision import Decision
 from optimizer.events import RunEvent
 from optimizer.loop.context import LoopContext
 from optimizer.loop.folder import RunFolder, RunSettings, open_database
 from optimizer.loop.outcome import KINDS, event, final_result, result_so_far
 from optimizer.loop.scoring import ScoreCache
-from optimizer.loop.state import State, new_state
+from optimizer.loop.state import State, decisions_of, new_state
 from optimizer.result import OptimizationResult
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
-
-Decision = Literal["continue", "finish"]
 
 STEPS = 10_000
 """LangGraph's own limit on steps, far above what the largest budget of rounds takes."""
@@ -35,9 +35,16 @@ class PreparedRun:
 
 
 def drive(
-    run: PreparedRun, *, should_stop: Callable[[], bool] | None = None, decision: Decision = "continue"
+    run: PreparedRun, *, should_stop: Callable[[], bool] | None = None, decision: Decision | None = None
 ) -> Iterator[RunEvent]:
-    """Run to the end, a stop or a wait, from the beginning or the last checkpoint; the last event has the result."""
+    """Run to the end, a stop or a wait, from the beginning or the last checkpoint; the last event has the result.
+
+    Args:
+        decision: The answer to a run that waits for approval; None: it goes on waiting.
+
+    Raises:
+        SettingsError: The decision names what does not exist, or the run does not wait for one.
+    """
     from optimizer.loop.graph import build
 
     settings = run.settings
@@ -45,11 +52,16 @@ def drive(
     with closing(open_database(run.folder.checkpoints)) as database, closing(ScoreCache(run.folder.scores)) as cache:
         graph = build(database)
         saved = graph.get_state(config)
-        state = cast(State, saved.values) if saved.values else new_state(settings.warnings)
+        # A run begun by an earlier version lacks what is newer than it.
+        state = cast(State, {**new_state(settings.warnings), **saved.values})
         context = run.make_context(cache, state["seconds"])
+        _heard(decision, state, waits=bool(saved.interrupts), ended=bool(saved.values) and not saved.next)
         if saved.values and not saved.next:
             result = _save(run.folder, final_result(settings, state, context))
             yield event(settings, state, "finished", result)
+            return
+        if saved.interrupts and decision is None:
+            yield event(settings, state, "waiting", _waiting(run.folder, settings, state, context))
             return
         yield event(settings, state, "started")
         entry = _entry(saved, state, decision)
@@ -61,10 +73,7 @@ def drive(
             for step in steps:
                 node, update = next(iter(step["data"].items()))
                 if node == "__interrupt__":
-                    reason = f"round {state['round']} waits for approval"
-                    waiting = result_so_far(settings, state, context, "waiting_for_approval", reason)
-                    result = _save(run.folder, waiting)
-                    yield event(settings, state, "waiting", result)
+                    yield event(settings, state, "waiting", _waiting(run.folder, settings, state, context))
                     return
                 state = State(**{**state, **(update or {})})  # type: ignore[typeddict-item]
                 if node == "finish":
@@ -93,14 +102,40 @@ def forget_old(database: sqlite3.Connection, keep: int = 3) -> None:
             database.execute(f"DELETE FROM {table} WHERE checkpoint_id NOT IN ({newest})", (keep,))
 
 
-def _entry(saved: Any, state: State, decision: Decision) -> Any:
+def _heard(decision: Decision | None, state: State, *, waits: bool, ended: bool) -> None:
+    """Whether the run can follow the decision; one that it has heard already, before a kill, is fine."""
+    if decision is None:
+        return
+    if waits:
+        decision.check({c["id"] for c in state["candidates"]})
+        return
+    last = decisions_of(state)[-1:]
+    nothing_asked = decision.empty and (ended or decision.action == "continue")
+    if nothing_asked or (last and last[0].same_as(decision)):
+        return
+    raise SettingsError(
+        "decision",
+        "the run does not wait for one",
+        value=decision.model_dump(exclude={"round"}, exclude_defaults=True),
+        remedy="Resume it without; it asks after the next round where its brief says `approval: true`",
+    )
+
+
+def _waiting(folder: RunFolder, settings: RunSettings, state: State, context: LoopContext) -> OptimizationResult:
+    ends = f"; then the run ends: {state['stop_reason']}" if state["stop_reason"] else ""
+    reason = f"round {state['round']} waits for approval{ends}"
+    return _save(folder, result_so_far(settings, state, context, "waiting_for_approval", reason))
+
+
+def _entry(saved: Any, state: State, decision: Decision | None) -> Any:
     """What LangGraph is called with: a fresh state, a person's decision, or nothing (go on)."""
     from langgraph.types import Command
 
     if not saved.values and not saved.next:
         return state
-    if saved.interrupts:
-        return Command(resume=decision)
+    if saved.interrupts and decision is not None:
+        # As text: LangGraph would read a mapping as answers to several questions.
+        return Command(resume=decision.model_dump_json())
     return None
 
 

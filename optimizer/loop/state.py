@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from agents.library.records import Hit
+from agents.occlusion import Contribution
 from agents.writers.base import WriterUsage
+from optimizer.decision import Decision
 from optimizer.result import Candidate, Judgement, Round
 
 ORIGINAL = "original"
@@ -25,7 +27,10 @@ class State(TypedDict, total=False):
     notes: list[str]  # of the round under way
     warnings: list[str]
     usage: dict[str, Any]  # WriterUsage
-    per_writer: dict[str, dict[str, float]]  # name to drafts, tokens and cost so far
+    per_writer: dict[str, dict[str, float]]  # name to what it was asked, gave, cost and gained so far
+    asked: dict[str, int]  # drafts asked of each writer in the round under way
+    decisions: list[dict[str, Any]]  # Decision, a person's words so far
+    closing: bool  # a person has ended the run: their last wordings are scored, nothing else is written
     simulator_calls: int  # contents scored so far
     best_id: str | None
     stale: int  # rounds without gain, in a row
@@ -34,6 +39,7 @@ class State(TypedDict, total=False):
     failure: str | None  # what ended the run before it did what it was asked
     stop_reason: str | None
     judgement: dict[str, Any] | None
+    why: list[dict[str, Any]]  # Contribution, parts of the best draft
 
 
 def new_state(warnings: Sequence[str] = ()) -> State:
@@ -49,6 +55,9 @@ def new_state(warnings: Sequence[str] = ()) -> State:
         warnings=list(warnings),
         usage=WriterUsage().model_dump(mode="json"),
         per_writer={},
+        asked={},
+        decisions=[],
+        closing=False,
         simulator_calls=0,
         best_id=None,
         stale=0,
@@ -57,6 +66,7 @@ def new_state(warnings: Sequence[str] = ()) -> State:
         failure=None,
         stop_reason=None,
         judgement=None,
+        why=[],
     )
 
 
@@ -88,3 +98,13 @@ def usage_of(state: State) -> WriterUsage:
 def judgement_of(state: State) -> Judgement | None:
     """The judge's finding, where there was one."""
     return Judgement.model_validate(state["judgement"]) if state["judgement"] else None
+
+
+def decisions_of(state: State) -> list[Decision]:
+    """A person's words so far, oldest first."""
+    return [Decision.model_validate(d) for d in state.get("decisions", [])]
+
+
+def why_of(state: State) -> list[Contribution]:
+    """What carries the best draft's score."""
+    return [Contribution(**c) for c in state.get("why", [])]

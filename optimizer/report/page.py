@@ -57,18 +57,7 @@ def render(result: OptimizationResult) -> str:
 
 def headline(result: OptimizationResult) -> str:
     """The finding in one sentence, no stronger than the evidence."""
-    best, original = result.best, result.original
-    if best is None:
-        return "No draft passed the screen and was scored."
-    if result.judge is not None:
-        return result.judge.verdict
-    if original is None:
-        return "There is no original to compare with: the best draft is shown by its predicted rank."
-    if best.id == original.id:
-        return "No draft beat the original."
-    if not result.simulator.tuned:
-        return "Drafts were ranked by an untuned model: this shows the machinery, it is no evidence of a gain."
-    return "The simulator prefers the best draft; no independent judge has confirmed it."
+    return result.finding
 
 
 def one(value: float | None) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.selector import Scored, diverse, rank, select, similarity
+from agents.selector import Scored, diverse, pareto, rank, select, similarity
 
 WORDS = "copper onions supper winter garden letter morning bridge pocket window".split()  # noqa: SIM905
 
@@ -78,3 +78,29 @@ def test_nothing_in_nothing_out() -> None:
 def test_senseless_settings_raise(k: int, limit: float) -> None:
     with pytest.raises(ValueError, match="expected k"):
         select([], k, max_similarity=limit)
+
+
+# The front over several objectives -----------------------------------------------------------------------------------
+
+points = st.lists(st.tuples(*[st.integers(0, 5).map(float)] * 3), max_size=14)
+
+
+def beats(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return all(x >= y for x, y in zip(a, b, strict=True)) and any(x > y for x, y in zip(a, b, strict=True))
+
+
+@given(points)
+def test_the_front_is_what_nothing_beats_and_beats_the_rest(items: list[tuple[float, ...]]) -> None:
+    front = pareto(items)
+    for i, point in enumerate(items):
+        assert (i in front) == (not any(beats(other, point) for other in items))
+    outside = [items[i] for i in range(len(items)) if i not in front]
+    assert all(any(beats(items[i], point) for i in front) for point in outside)
+
+
+def test_a_front_by_hand() -> None:
+    assert pareto([(1, 9), (5, 5), (9, 1), (4, 4), (5, 5)]) == [0, 1, 2, 4]
+    assert pareto([(3.0,), (7.0,), (7.0,)]) == [1, 2]
+    assert pareto([]) == []
+    with pytest.raises(ValueError, match="one length"):
+        pareto([(1, 2), (1,)])

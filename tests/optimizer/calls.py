@@ -21,6 +21,7 @@ message: We bake rye bread every morning
 draft: Rye bread
 metric: click_rate
 budget: {rounds: 2, candidates: 3}
+least_meaning: 0
 """
 POSTS = "id,text,channel,clicks,impressions\n" + "".join(
     f"p{i},Loaf number {i} fresh from the oven,post,{10 + 3 * i},1000\n" for i in range(12)

@@ -67,6 +67,8 @@ def bakery(**fields: Any) -> Brief:
     """A brief about bread, small and quick."""
     budget = fields.pop("budget", {})
     defaults: dict[str, Any] = {"name": "bread", "message": "We bake rye bread every morning", "draft": "Rye bread"}
+    # The fakes score by length, which debiasing would take away, and need no embedder.
+    defaults |= {"least_meaning": 0, "debias": False}
     return Brief(**(defaults | fields), budget=Budget(**({"rounds": 2, "candidates": 4} | budget)))
 
 

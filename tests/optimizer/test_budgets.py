@@ -54,7 +54,10 @@ def test_no_limit_is_passed(limits: dict[str, float], writers: int) -> None:
     if limits["money"] is not None:
         assert result.usage.cost <= limits["money"] + COST * first_calls
     assert result.best is not None
-    assert result.best.score == max((c.score for c in result.candidates if c.score is not None), default=None)
+    scores = [c.score for c in result.candidates if c.score is not None]
+    if scores:
+        assert result.best.score is not None
+        assert scores[0] <= result.best.score <= max(scores)
     assert result.status == "finished"
 
 
@@ -84,7 +87,7 @@ def test_patience_counts_rounds_without_gain_in_a_row(tmp_path: Path) -> None:
     result = run(tmp_path, bakery(draft="Rye bread " * 12, max_length=400, budget=budget))
     assert result.best_id == "original"
     assert len(result.rounds) == 3
-    assert result.stop_reason == "no gain for 3 rounds"
+    assert result.stop_reason == "no reliable gain for 3 rounds"
 
 
 def test_a_tie_is_no_gain(tmp_path: Path) -> None:

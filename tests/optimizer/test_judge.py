@@ -54,7 +54,7 @@ def test_no_draft_beat_the_original(tmp_path: Path) -> None:
     judgement = run(tmp_path, bakery(draft="Rye bread " * 12, max_length=400), judge=_judge()).judge
     assert judgement is not None
     assert (judgement.proxy_gain, judgement.judge_gain) == (0.0, 0.0)
-    assert judgement.verdict == "No reliable improvement: no draft beat the original."
+    assert judgement.verdict == "No reliable improvement found: no draft reliably beat the original."
 
 
 def test_without_an_original_there_is_no_verdict(tmp_path: Path) -> None:

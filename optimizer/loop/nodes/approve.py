@@ -5,13 +5,30 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
+from optimizer.decision import Decision
+from optimizer.loop.choosing import choose
 from optimizer.loop.context import LoopContext
-from optimizer.loop.state import State
+from optimizer.loop.human import with_vetoes
+from optimizer.loop.state import State, candidates_of, dump_candidates
 
 
 def approve(state: State, runtime: Runtime[LoopContext]) -> State:
-    """Wait for a decision: 'continue' goes on with another round, 'finish' ends with the best so far."""
-    decision = interrupt({"round": state["round"], "best_id": state["best_id"]})
-    if decision == "finish":
-        return State(stop_reason="ended by approval", seconds=runtime.context.stopwatch.seconds())
-    return State(seconds=runtime.context.stopwatch.seconds())
+    """Wait for a decision, then strike what it vetoes, choose anew, and keep its words for the next round.
+
+    Edits become drafts in the draft node, comments reach the writers there. An end with edits makes one more round of
+    nothing but these edits.
+    """
+    context = runtime.context
+    said = interrupt({"round": state["round"], "best_id": state["best_id"]})
+    decision = Decision.model_validate_json(said).model_copy(update={"round": state["round"]})
+    candidates = with_vetoes(candidates_of(state), decision.vetoed)
+    best, _ = choose(candidates, state["best_id"], context.brief, context.scorer)
+    ended = "ended by approval" if decision.action == "finish" else None
+    return State(
+        candidates=dump_candidates(candidates),
+        best_id=best.id if best else None,
+        decisions=[*state.get("decisions", []), decision.model_dump(mode="json")],
+        stop_reason=state["stop_reason"] or ended,
+        closing=bool(state["stop_reason"] or ended),
+        seconds=context.stopwatch.seconds(),
+    )

@@ -1,20 +1,24 @@
-"""New candidates: the budget's number of drafts, shared among the writers that answer."""
+"""New candidates: a person's own wordings, and the budget's number of drafts, shared among the writers."""
 
 from __future__ import annotations
 
 import hashlib
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from langgraph.runtime import Runtime
 
+from agents.bandit import shares
 from agents.writers.base import Draft, Writer, WriterUsage, WritingExample, WritingTask
 from lcbm_model.errors import BackendError
+from optimizer.decision import HUMAN
 from optimizer.loop.budget import affordable
 from optimizer.loop.context import LoopContext
-from optimizer.loop.ranking import best_first
-from optimizer.loop.state import State, candidates_of, dump_candidates, hits_of, usage_of
+from optimizer.loop.human import advice, own_wordings
+from optimizer.loop.ranking import slate
+from optimizer.loop.state import State, candidates_of, decisions_of, dump_candidates, hits_of, usage_of
 from optimizer.loop.task import task_of
+from optimizer.loop.yields import Spent, gains_of
 from optimizer.result import Candidate
 
 EXAMPLES, EARLIER = 6, 3
@@ -26,8 +30,9 @@ class _Round:
     """What one round of asking gathers."""
 
     usage: WriterUsage
-    per_writer: dict[str, dict[str, float]]
+    per_writer: dict[str, Spent]
     drafts: list[Draft] = field(default_factory=list)
+    asked: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     down: list[str] = field(default_factory=list)
 
@@ -37,14 +42,15 @@ def draft(state: State, runtime: Runtime[LoopContext]) -> State:
     context = runtime.context
     number = state["round"] + 1
     began = context.stopwatch.seconds()
-    task = writing_task(state, context, number)
     asked = _Round(usage_of(state), {name: dict(spent) for name, spent in state["per_writer"].items()})
-    _ask(context.writers, task, asked, context, attempt=0)
-    up = tuple(w for w in context.writers if w.name not in asked.down)
-    if asked.down and up:
-        _ask(up, task, asked, context, attempt=1)
+    edits = own_wordings(decisions_of(state), state["round"])
+    if edits:
+        asked.asked[HUMAN] = len(edits)
+    if not state.get("closing", False):
+        _ask_writers(writing_task(state, context, number), asked, context)
+    unreached = {writer.name for writer in context.writers} <= set(asked.down)
     candidates = candidates_of(state)
-    fresh, repeats = _new_candidates(asked.drafts, candidates, number)
+    fresh, repeats = _new_candidates([*edits, *asked.drafts], candidates, number)
     if repeats:
         asked.notes.append(f"{repeats} repeated draft{'s' if repeats > 1 else ''} dropped")
     return State(
@@ -53,78 +59,111 @@ def draft(state: State, runtime: Runtime[LoopContext]) -> State:
         pending=[c.id for c in fresh],
         usage=asked.usage.model_dump(mode="json"),
         per_writer=asked.per_writer,
+        asked=asked.asked,
         notes=asked.notes,
-        failure=f"no writer could be reached: {'; '.join(asked.notes)}" if asked.down and not up else None,
+        failure=f"no writer could be reached: {'; '.join(asked.notes)}" if unreached else None,
         round_began=began,
         seconds=context.stopwatch.seconds(),
     )
 
 
-def _ask(writers: tuple[Writer, ...], task: WritingTask, asked: _Round, context: LoopContext, *, attempt: int) -> None:
-    """Share the drafts still missing among `writers`, within what the budget pays for."""
-    budget = context.brief.budget
-    for i, writer in enumerate(writers):
+def _ask_writers(task: WritingTask, asked: _Round, context: LoopContext) -> None:
+    """The bandit's shares first; then what writers that were down left over, from those that are up."""
+    wanted = context.brief.budget.candidates
+    gains = gains_of(asked.per_writer, [writer.name for writer in context.writers])
+    seed = derived_seed(context.seed, task.round, "shares")
+    _ask(context.writers, shares(wanted, gains, seed=seed), task, asked, context, attempt=0)
+    up = tuple(w for w in context.writers if w.name not in asked.down)
+    if asked.down and up and len(asked.drafts) < wanted:
+        left = {writer.name: gains[writer.name] for writer in up}
+        again = shares(wanted - len(asked.drafts), left, seed=seed + 1)
+        _ask(up, again, task, asked, context, attempt=1)
+
+
+def _ask(
+    writers: Sequence[Writer],
+    share: Mapping[str, int],
+    task: WritingTask,
+    asked: _Round,
+    context: LoopContext,
+    *,
+    attempt: int,
+) -> None:
+    """Ask each writer for its share and for what those before it left open, within what the budget pays for."""
+    budget, open_ = context.brief.budget, 0
+    for writer in writers:
         if budget.seconds is not None and context.stopwatch.seconds() >= budget.seconds:
             asked.notes.append("time budget reached while drafting")
             return
-        share = math.ceil((budget.candidates - len(asked.drafts)) / (len(writers) - i))
+        wanted = share[writer.name] + open_
         before = asked.per_writer.get(writer.name, {})
-        n = affordable(share, asked.usage, budget, before)
-        if n < share:
-            asked.notes.append(f"writer {writer.name}: the budget left pays for {n} of {share} drafts")
+        n = affordable(wanted, asked.usage, budget, before)
+        if n < wanted:
+            asked.notes.append(f"writer {writer.name}: the budget left pays for {n} of {wanted} drafts")
+        open_ = wanted
         if n == 0:
             continue
         try:
-            result = writer.write(task, n, seed=writer_seed(context.seed, task.round, writer, attempt))
+            result = writer.write(task, n, seed=derived_seed(context.seed, task.round, writer.name, attempt))
         except BackendError as error:
             asked.notes.append(f"writer {writer.name} failed: {error}")
             asked.down.append(writer.name)
             continue
-        asked.drafts += result.drafts[:n]
+        given = [d.model_copy(update={"writer": writer.name}) for d in result.drafts[:n]]
+        open_ = wanted - len(given)
+        asked.drafts += given
+        asked.asked[writer.name] = asked.asked.get(writer.name, 0) + n
         asked.usage = asked.usage + result.usage
         asked.per_writer[writer.name] = _spent(before, len(result.drafts), result.usage)
 
 
 def writing_task(state: State, context: LoopContext, number: int) -> WritingTask:
-    """All that writers may know in round `number`: the brief, past winners, the best so far, the critique."""
-    ranked = best_first(candidates_of(state), context.scorer.calibrated, different=EARLIER)
+    """All that writers may know in round `number`: the brief, past winners, the best so far, critique and comments."""
+    candidates, brief = candidates_of(state), context.brief
+    best = next((c for c in candidates if c.id == state["best_id"]), None)
+    good = slate(candidates, best, brief, context.scorer.calibrated)[:EARLIER]
+    # A person's wording is a parent whatever its score: they want it built upon.
+    own = [c for c in candidates if c.round == state["round"] > 0 and c.writer == HUMAN and c.eligible]
+    texts = list(dict.fromkeys(c.text for c in [*good[:1], *own, *good[1:]]))
+    told = [advice(decisions_of(state), candidates), state["critique"]]
     return task_of(
-        context.brief,
-        ranked[0].text if ranked else None,
+        brief,
+        texts[0] if texts else None,
         examples=tuple(WritingExample(text=h.post.text, percentile=h.percentile) for h in hits_of(state)[:EXAMPLES]),
-        best_so_far=tuple(c.text for c in ranked),
-        critique=state["critique"],
+        best_so_far=tuple(texts),
+        critique="\n".join(part for part in told if part) or None,
         round=number,
     )
 
 
-def writer_seed(seed: int, number: int, writer: Writer, attempt: int = 0) -> int:
+def derived_seed(seed: int, number: int, name: str, attempt: int = 0) -> int:
     """A seed of its own for each round, writer and attempt (31 bits), the same in every process."""
-    key = f"{seed}/{number}/{writer.name}/{attempt}"
+    key = f"{seed}/{number}/{name}/{attempt}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") >> 1
 
 
-def _spent(before: dict[str, float], drafts: int, usage: WriterUsage) -> dict[str, float]:
+def _spent(before: Spent, drafts: int, usage: WriterUsage) -> Spent:
     added = {"drafts": float(drafts), "tokens": float(usage.tokens), "cost": usage.cost}
-    return {key: before.get(key, 0.0) + value for key, value in added.items()}
+    return {**before, **{key: before.get(key, 0.0) + value for key, value in added.items()}}
 
 
 def _new_candidates(drafts: list[Draft], known: list[Candidate], number: int) -> tuple[list[Candidate], int]:
     """Drafts nobody wrote before (case and white space ignored), and how many were repeats."""
-    ids = {_key(c.text): c.id for c in known}
+    texts, ids = {_key(c.text): c.id for c in known}, {c.id for c in known}
     fresh: list[Candidate] = []
     for written in drafts:
-        if not (key := _key(written.text)) or key in ids:
+        if not (key := _key(written.text)) or key in texts:
             continue
-        ids[key] = f"r{number}-{len(fresh) + 1:02d}"
+        texts[key] = f"r{number}-{len(fresh) + 1:02d}"
+        parent = written.parent
         fresh.append(
             Candidate(
-                id=ids[key],
+                id=texts[key],
                 text=written.text.strip(),
                 round=number,
                 writer=written.writer,
                 strategy=written.strategy,
-                parent=ids.get(_key(written.parent), written.parent) if written.parent else None,
+                parent=parent if parent in ids or not parent else texts.get(_key(parent), parent),
             )
         )
     return fresh, len(drafts) - len(fresh)

@@ -47,7 +47,10 @@ def _judge(simulator: Simulator, best: Candidate, original: Candidate | None, co
     elif original is not None and original.id == best.id:
         proxy = judged = 0.0
         first = answers[0]
-    reliable, verdict = _verdict(simulator, answers[0].level, judged, win, same=original is not None and win is None)
+    if judged is None and original is not None:
+        raise BackendError(f"it could not score the original: {first.error if first else 'no answer'}")
+    same = original is not None and original.id == best.id
+    reliable, verdict = _verdict(simulator, brief.metric, answers[0].level, judged, win, same=same)
     return Judgement(
         simulator=simulator.identity,
         original=first,
@@ -67,20 +70,22 @@ def _gain(after: Prediction | None, before: Prediction | None) -> float | None:
 
 
 def _verdict(
-    simulator: Simulator, level: float, gain: float | None, win: float | None, *, same: bool
+    simulator: Simulator, metric: str, level: float, gain: float | None, win: float | None, *, same: bool
 ) -> tuple[bool, str]:
     """Reliable only where the central `level` interval of the difference lies above no gain.
 
     For a difference that interval lies above zero exactly where the chance to win is at least (1 + level) / 2.
     """
-    if same and win is None:
-        return False, "No reliable improvement: no draft beat the original."
+    if same:
+        return False, "No reliable improvement found: no draft reliably beat the original."
     if win is None or gain is None:
         return False, "No verdict: there is no original to compare with."
     needed = (1 + level) / 2
     figures = f"{gain:+.1f} percentile points, {win:.0%} chance to beat the original"
     if not simulator.identity.tuned:
         return False, f"No reliable improvement: the judge never saw behaviour, so its view is no evidence ({figures})."
+    if simulator.identity.metrics and metric not in simulator.identity.metrics:
+        return False, f"No reliable improvement: the judge was never tuned on {metric} ({figures})."
     if win >= needed:
         return True, f"The judge confirms the gain at the {level:.0%} level: {figures}."
     return False, f"No reliable improvement: the judge's {level:.0%} interval includes none ({figures})."

@@ -1,27 +1,43 @@
-"""The brief's hard limits: a draft that breaks one is kept with the reasons and never scored."""
+"""The brief's hard limits and the guard: a draft that breaks one is kept with the reasons and never scored."""
 
 from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
+from optimizer.decision import HUMAN
 from optimizer.loop.context import LoopContext
-from optimizer.loop.state import State, candidates_of, dump_candidates, hits_of
+from optimizer.loop.human import like_a_vetoed
+from optimizer.loop.state import ORIGINAL, State, candidates_of, dump_candidates, hits_of
+from optimizer.result import Candidate
 
 
 def screen(state: State, runtime: Runtime[LoopContext]) -> State:
-    """Check this round's candidates against the brief, and against being copies of past posts."""
+    """Check this round's candidates against the brief, past posts and vetoes; the guard sees what passed."""
     context = runtime.context
-    pending = set(state["pending"])
+    candidates = candidates_of(state)
     past = {_words(hit.post.text): hit.post.id for hit in hits_of(state)}
-    checked = []
-    for candidate in candidates_of(state):
-        if candidate.id in pending:
-            reasons = context.screen(candidate.text)
-            if candidate.round > 0 and (copied := past.get(_words(candidate.text))):
-                reasons = (*reasons, f"repeats past post {copied!r} word for word")
-            candidate = candidate.model_copy(update={"rejected": reasons})
-        checked.append(candidate)
-    return State(candidates=dump_candidates(checked), seconds=context.stopwatch.seconds())
+    vetoed = [c for c in candidates if c.vetoed]
+    pending = set(state["pending"])
+    checked = {c.id: _checked(c, context, past, vetoed) for c in candidates if c.id in pending}
+    if context.guard is not None:
+        passed = [c for c in checked.values() if not c.rejected]
+        for candidate, finding in zip(passed, context.guard.check([c.text for c in passed]), strict=True):
+            # The draft to beat is the measure of drift, so it cannot drift itself.
+            reasons = () if candidate.id == ORIGINAL else finding.reasons
+            checked[candidate.id] = candidate.model_copy(update={"guard": finding, "rejected": reasons})
+    return State(
+        candidates=dump_candidates([checked.get(c.id, c) for c in candidates]),
+        seconds=context.stopwatch.seconds(),
+    )
+
+
+def _checked(candidate: Candidate, context: LoopContext, past: dict[str, str], vetoed: list[Candidate]) -> Candidate:
+    reasons = context.screen(candidate.text)
+    if candidate.round > 0 and (copied := past.get(_words(candidate.text))):
+        reasons = (*reasons, f"repeats past post {copied!r} word for word")
+    if candidate.writer != HUMAN and (like := like_a_vetoed(candidate.text, vetoed)):
+        reasons = (*reasons, f"is nearly the same as {like.id}, which was vetoed")
+    return candidate.model_copy(update={"rejected": reasons})
 
 
 def _words(text: str) -> str:

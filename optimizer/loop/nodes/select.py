@@ -2,48 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from langgraph.runtime import Runtime
 
+from optimizer.brief import Brief
 from optimizer.loop.budget import stop_reason
+from optimizer.loop.choosing import choose
 from optimizer.loop.context import LoopContext
-from optimizer.loop.ranking import best_first, value
-from optimizer.loop.state import State, candidates_of
+from optimizer.loop.state import State, candidates_of, dump_candidates
+from optimizer.loop.yields import after_round
 from optimizer.result import Candidate, Round
 
 
 def select(state: State, runtime: Runtime[LoopContext]) -> State:
-    """Close the round: best so far, rounds without gain, reason to stop if there is one."""
-    context = runtime.context
-    candidates, number = candidates_of(state), state["round"]
-    calibrated = context.scorer.calibrated
-    ranked = best_first(candidates, calibrated)
-    before = next((c for c in candidates if c.id == state["best_id"]), None)
-    best = ranked[0] if ranked else None
-    gained = best is not None and (before is None or _above(best, before, calibrated))
-    best = best if gained else before
+    """Close the round: best so far, rounds without reliable gain, reason to stop if there is one."""
+    context, number = runtime.context, state["round"]
+    candidates = without_surface(candidates_of(state), context.brief)
+    best, gained = choose(candidates, state["best_id"], context.brief, context.scorer)
     seconds = context.stopwatch.seconds()
-    changed = State(best_id=best.id if best else None, seconds=seconds)
+    changed = State(
+        best_id=best.id if best else None, candidates=dump_candidates(candidates), seconds=context.stopwatch.seconds()
+    )
     if number > 0:
+        before = next((c for c in candidates if c.id == state["best_id"]), None)
+        fresh = [c for c in candidates if c.id in set(state["pending"])]
         changed["stale"] = 0 if gained else state["stale"] + 1
-        changed["rounds"] = [*state["rounds"], _record(state, candidates, best, seconds).model_dump(mode="json")]
+        changed["per_writer"] = after_round(state["per_writer"], fresh, before, state["asked"], context.brief)
+        record = _record(state, fresh, best, gained, seconds)
+        changed["rounds"] = [*state["rounds"], record.model_dump(mode="json")]
     merged = State(**{**state, **changed})  # type: ignore[typeddict-item]
-    changed["stop_reason"] = stop_reason(merged, context.brief.budget, seconds)
+    changed["stop_reason"] = state["stop_reason"] or stop_reason(merged, context.brief.budget, seconds)
     return changed
 
 
-def _above(challenger: Candidate, champion: Candidate, calibrated: bool) -> bool:
-    """Of equals the earlier one stays: a change without gain is no gain."""
-    return (value(challenger, calibrated) or 0.0) > (value(champion, calibrated) or 0.0) + 1e-9
+def without_surface(candidates: Sequence[Candidate], brief: Brief) -> list[Candidate]:
+    """The candidates with `adjusted`: their scores without what only follows length and format.
+
+    Fitted anew on all scored drafts of the run; where there are too few, or nothing is found, scores stay as they are.
+    """
+    scored = [c for c in candidates if c.score is not None]
+    if not brief.debias or len(scored) < 2:
+        return list(candidates)
+    from agents.guard import LengthDebias
+
+    texts, scores = [c.text for c in scored], [c.score or 0.0 for c in scored]
+    fitted = LengthDebias().fit(texts, scores)
+    found = dict(zip((c.id for c in scored), fitted.adjust(texts, scores), strict=True))
+    return [c.model_copy(update={"adjusted": found.get(c.id) if fitted.explained > 0 else None}) for c in candidates]
 
 
-def _record(state: State, candidates: list[Candidate], best: Candidate | None, seconds: float) -> Round:
-    mine = [c for c in candidates if c.id in set(state["pending"])]
+def _record(state: State, fresh: Sequence[Candidate], best: Candidate | None, gained: bool, seconds: float) -> Round:
     prediction = best.prediction if best else None
     return Round(
         number=state["round"],
-        drafted=len(mine),
-        rejected=sum(bool(c.rejected) for c in mine),
-        scored=sum(c.score is not None for c in mine),
+        drafted=len(fresh),
+        rejected=sum(bool(c.rejected) for c in fresh),
+        scored=sum(c.score is not None for c in fresh),
         best_id=best.id if best else None,
         best_expected=prediction.expected if prediction else None,
         best_low=prediction.low if prediction else None,
@@ -51,4 +66,6 @@ def _record(state: State, candidates: list[Candidate], best: Candidate | None, s
         critique=state["critique"],
         notes=tuple(state["notes"]),
         seconds=max(seconds - state["round_began"], 0.0),
+        gained=gained,
+        asked=state["asked"],
     )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from langgraph.runtime import Runtime
 
 from lcbm_model.errors import BackendError
+from lcbm_model.simulator.base import Context
+from optimizer.brief import Brief, Objective
 from optimizer.loop.context import LoopContext
+from optimizer.loop.spending import Plan
 from optimizer.loop.state import ORIGINAL, State, candidates_of, dump_candidates, hits_of
 from optimizer.result import Candidate
 
@@ -13,27 +18,29 @@ from optimizer.result import Candidate
 def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
     """Score this round's candidates and their chance to beat the original.
 
-    A draft costs one simulator call; its comparison with the original costs none. The original is scored even where
-    the screen refused it: without it there is no gain to speak of.
+    A draft costs one simulator call for each model and metric; its comparison with the original costs none. The
+    original is scored even where the screen refused it: without it there is no gain to speak of.
     """
     context = runtime.context
     candidates, notes = candidates_of(state), list(state["notes"])
     pending = set(state["pending"])
-    due = [c for c in candidates if c.id in pending and (not c.rejected or c.id == ORIGINAL)]
-    left = context.brief.budget.simulator_calls - state["simulator_calls"]
-    if len(due) > left:
-        notes.append(f"{len(due) - left} drafts were not scored: the simulator budget is spent")
-        due = due[:left]
+    wanted = [c for c in candidates if c.id in pending and (not c.rejected or c.id == ORIGINAL)]
+    plan = Plan.of(context.brief, context.scorer)
+    due = plan.within(wanted, context.brief.budget.simulator_calls - state["simulator_calls"])
+    if missing := len(wanted) - len(due):
+        notes.append(f"{missing} drafts were not scored: the simulator budget is spent")
     failure, spent = state["failure"], 0
     scored: dict[str, Candidate] = {}
     try:
-        spent = _predict(due, scored, state, context)
+        scored, spent = _score(due, plan, state, context)
         _compare(scored, candidates, context)
     except BackendError as error:
         failure = f"the simulator failed: {error}"
         notes.append(failure)
     failed = [c for c in scored.values() if c.prediction and not c.prediction.ok]
     notes += [f"{c.id} could not be scored: {c.prediction.error}" for c in failed if c.prediction]
+    if passed_over := sum(c.prediction is None for c in scored.values()):
+        notes.append(f"{passed_over} drafts went no further than the ensemble's first member")
     return State(
         candidates=dump_candidates([scored.get(c.id, c) for c in candidates]),
         notes=notes,
@@ -43,14 +50,43 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
     )
 
 
-def _predict(due: list[Candidate], scored: dict[str, Candidate], state: State, context: LoopContext) -> int:
-    """Predictions into `scored`; returns the calls spent."""
+def _score(
+    due: Sequence[Candidate], plan: Plan, state: State, context: LoopContext
+) -> tuple[dict[str, Candidate], int]:
+    """Candidates with their scores by id, and the calls spent."""
     if not due:
-        return 0
-    contents = [context.brief.content(c.text) for c in due]
-    predictions = context.scorer.predict(contents, context.scoring_context(hits_of(state)))
-    scored |= {c.id: c.model_copy(update={"prediction": p}) for c, p in zip(due, predictions, strict=True)}
-    return len(due)
+        return {}, 0
+    brief, scorer, setting = context.brief, context.scorer, context.scoring_context(hits_of(state))
+    scored = {c.id: c for c in due}
+    spent = 0
+    finalists = list(due)
+    if plan.halving:
+        firsts = scorer.predict_first([brief.content(c.text) for c in due], setting)
+        spent += len(due)
+        for candidate, first in zip(due, firsts, strict=True):
+            failed = {} if first.ok else {"prediction": first}
+            scored[candidate.id] = candidate.model_copy(update={"first": first, **failed})
+        finalists = plan.better_half(list(scored.values()), scorer.calibrated)
+    contents = [brief.content(c.text) for c in finalists]
+    full = scorer.predict(contents, setting) if finalists else []
+    spent += len(finalists) * (plan.cost - plan.halving)
+    for candidate, prediction in zip(finalists, full, strict=True):
+        scored[candidate.id] = scored[candidate.id].model_copy(update={"prediction": prediction})
+    for objective in brief.objectives if finalists else ():
+        contents = [brief.content(c.text, objective) for c in finalists]
+        answers = scorer.predict(contents, _setting_of(objective, brief, setting), objective.metric)
+        spent += len(finalists) * plan.cost
+        for candidate, prediction in zip(finalists, answers, strict=True):
+            held = scored[candidate.id]
+            predictions = held.predictions | {objective.label: prediction}
+            scored[candidate.id] = held.model_copy(update={"predictions": predictions})
+    return scored, spent
+
+
+def _setting_of(objective: Objective, brief: Brief, setting: Context) -> Context:
+    """Past results and the team's scale belong to the brief's own metric and channel."""
+    same = objective.metric == brief.metric and objective.channel in (None, brief.channel)
+    return setting if same else Context()
 
 
 def _compare(scored: dict[str, Candidate], candidates: list[Candidate], context: LoopContext) -> None:
