@@ -42,8 +42,8 @@ def posts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LCBM_CACHE", str(tmp_path / "cache"))
     lines = ["id,text,likes,image", *(",".join(map(str, row)) for row in ROWS)]
     (tmp_path / "posts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    for name, colour in (("red", (220, 20, 20)), ("blue", (20, 20, 220))):
-        Image.new("RGB", (64, 64), colour).save(tmp_path / f"{name}.png")
+    for name, rgb in (("red", (220, 20, 20)), ("blue", (20, 20, 220))):
+        Image.new("RGB", (64, 64), rgb).save(tmp_path / f"{name}.png")
     return tmp_path / "posts.csv"
 
 
