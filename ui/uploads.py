@@ -7,14 +7,31 @@ import shutil
 import warnings
 from pathlib import Path
 
+from lcbm_model.corpus.tables import ENDINGS
 from lcbm_model.errors import PictureError, TableError
 
 MAX_BYTES = 25 * 1024 * 1024
 """Largest upload; Gradio refuses more already while it arrives."""
 
 MAX_PIXELS = 50_000_000
+MAX_PICTURES = 200
+"""Pictures of one library upload."""
 PICTURES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
-TABLES = (".csv", ".jsonl", ".parquet")
+TABLES = tuple(ENDINGS)
+"""Endings of tables: whatever `lcbm_model.corpus.tables` reads, spreadsheets too."""
+
+_ZIPPED = (b"PK\x03\x04",)
+_MARKS: dict[str, tuple[bytes, ...]] = {
+    ".parquet": (b"PAR1",),
+    ".xlsx": _ZIPPED,
+    ".xlsm": _ZIPPED,
+    ".xlsb": _ZIPPED,
+    ".ods": _ZIPPED,
+    # Some platforms put a newer workbook under the old ending.
+    ".xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", *_ZIPPED),
+}
+"""How a file of each binary kind begins. All other tables are text."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def checked_picture(path: str | Path, folder: Path) -> Path:
@@ -53,23 +70,36 @@ def checked_table(path: str | Path) -> Path:
     """The same path, once its bytes look like what its ending says.
 
     Raises:
-        TableError: Another ending, too large, or text where Parquet was promised (and the other way round).
+        TableError: Another ending, too large, or other bytes than the ending promises.
     """
     path = Path(path)
     ending = path.suffix.lower()
     if ending not in TABLES:
-        raise TableError(path.name, "is no table", value=ending, remedy=f"Use one of {', '.join(TABLES)}")
+        raise TableError(path.name, "is no table", value=ending, remedy="Use CSV, Excel, JSONL or Parquet")
     _check_size(path, TableError)
     with path.open("rb") as file:
         head = file.read(1 << 16)
     if not head.strip():
         raise TableError(path.name, "is empty", remedy="Export it again, with a header row and your posts")
-    if ending == ".parquet":
-        if head[:4] != b"PAR1":
-            raise TableError(path.name, "is not a Parquet file, whatever its name says", remedy="Export it again")
-    elif b"\0" in head:
+    marks = _MARKS.get(ending)
+    if marks is not None:
+        if not head.startswith(marks):
+            raise TableError(path.name, f"is no {ending[1:]} file, whatever its name says", remedy="Export it again")
+    elif b"\0" in head and not head.startswith(_UTF16):
         raise TableError(path.name, "is not a text file, whatever its name says", remedy="Save it as CSV in UTF-8")
     return path
+
+
+def kept_table(path: str | Path, folder: Path) -> Path:
+    """A checked table's copy in a new folder of a random name, itself under a name that nobody chose.
+
+    Raises:
+        TableError: As `checked_table`.
+    """
+    source = checked_table(path)
+    own = folder / secrets.token_hex(12)
+    own.mkdir(parents=True)
+    return Path(shutil.copyfile(source, own / f"posts{source.suffix.lower()}"))
 
 
 def _check_size(path: Path, error: type[PictureError] | type[TableError]) -> None:
