@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optimizer.cli.output import Json, NoCache, err, only_results_on_stdout, out, plain, print_json, progress
+from optimizer.cli.deciding import Answer, Comments, DecisionFile, Edits, Vetoes, decided
+from optimizer.cli.output import Json, NoCache, err, only_results_on_stdout, print_json, progress
+from optimizer.cli.result_table import print_result
 
 if TYPE_CHECKING:
     from optimizer.events import RunEvent
@@ -41,9 +43,11 @@ def optimize(
         Path | None, typer.Option("--store", help="Folder of runs (default: $LCBM_RUNS, else ./runs).")
     ] = None,
     resume: Annotated[str | None, typer.Option("--resume", metavar="RUN_ID", help="Go on with a run.")] = None,
-    decision: Annotated[
-        Literal["continue", "finish"], typer.Option("--decision", help="With --resume: answer of the approval.")
-    ] = "continue",
+    decision: Answer = "continue",
+    edit: Edits = None,
+    veto: Vetoes = None,
+    comment: Comments = None,
+    decision_file: DecisionFile = None,
     no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
@@ -56,6 +60,9 @@ def optimize(
     if (brief is None) == (resume is None):
         problem = "is given together with --resume" if resume else "is missing"
         raise SettingsError("BRIEF", problem, remedy="Pass a YAML brief, or --resume RUN_ID, not both")
+    said = decided(decision, edit, veto, comment, decision_file)
+    if resume is None and (said is None or not said.empty or said.action != "continue"):
+        raise SettingsError("--decision", "answers a run that waits", remedy="Name the run by --resume RUN_ID")
     run_id = resume or new_run_id()
     folder = RunFolder(store, run_id)
     named = {key: n for key, n in {"rounds": rounds, "candidates": candidates}.items() if n is not None}
@@ -64,7 +71,7 @@ def optimize(
         writable_folder(out_dir, "--out")
     parts: dict[str, Any] = {"store": store, "library": library, "judge": judge}
     if job is None:
-        events = api.stream_resume(run_id, decision=decision, simulator=model, **parts)
+        events = api.stream_resume(run_id, decision=said, simulator=model, **parts)
     else:
         events = api.stream(job, seed=seed, run_id=run_id, simulator=model or "embedded", **parts)
     try:
@@ -76,7 +83,7 @@ def optimize(
     if as_json:
         print_json(result.summary())
     else:
-        _print(result, files)
+        print_result(result, files, resume_with=_resume_command(run_id, store))
     if code := exit_code(result):
         raise typer.Exit(code)
 
@@ -102,45 +109,12 @@ def _say_how_to_resume(run_id: str, store: Path | None, *, begun: bool) -> None:
     if not begun:
         err().print("interrupted before the run began: nothing was spent")
         return
-    where = f" --store {store}" if store else ""
-    err().print(f"interrupted; nothing is lost. Go on with: lcbm optimize --resume {run_id}{where}", soft_wrap=True)
+    err().print(f"interrupted; nothing is lost. Go on with: {_resume_command(run_id, store)}", soft_wrap=True)
+
+
+def _resume_command(run_id: str, store: Path | None) -> str:
+    return f"lcbm optimize --resume {run_id}{f' --store {store}' if store else ''}"
 
 
 def _write(result: OptimizationResult, folder: Path) -> dict[str, Path]:
     return {name: result.save(folder / name) for name in ("result.json", "candidates.csv", "report.html")}
-
-
-def _print(result: OptimizationResult, files: dict[str, Path]) -> None:
-    """The ranked table, what it is worth, and where the report is."""
-    from rich.table import Table
-    from rich.text import Text
-
-    console = out()
-    table = Table(
-        "", "id", title=plain(result.brief.name), caption="expected and interval: predicted percentile, 0 to 100"
-    )
-    for heading in ("expected", "interval", "vs original"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("writer", no_wrap=True)
-    table.add_column("text", ratio=1)
-    for rank, candidate in enumerate(result.ranked, start=1):
-        prediction = candidate.prediction
-        assert prediction is not None  # only scored candidates are ranked
-        interval = "" if prediction.low is None else f"{prediction.low:.0f} to {prediction.high:.0f}"
-        win = "" if candidate.win_over_original is None else f"{candidate.win_over_original:.0%}"
-        mark = "*" if candidate.id == result.best_id else str(rank)
-        expected = f"{candidate.score:.1f}"
-        table.add_row(mark, candidate.id, expected, interval, win, plain(candidate.writer), Text(plain(candidate.text)))
-    console.print(table)
-    best = result.best
-    console.print(f"Best ({best.id}): {plain(best.text)}" if best else "No draft passed the screen.", soft_wrap=True)
-    if result.judge is not None:
-        console.print(f"Judge: {result.judge.verdict}", soft_wrap=True)
-    for warning in result.warnings:
-        console.print(f"Note: {plain(warning)}", soft_wrap=True)
-    if result.brief.note:
-        console.print(f"Note: {plain(result.brief.note)}", soft_wrap=True)
-    console.print(f"{result.status}: {plain(result.stop_reason)}", soft_wrap=True)
-    if result.status == "waiting_for_approval":
-        console.print(f"Go on with: lcbm optimize --resume {result.run_id} --decision continue|finish", soft_wrap=True)
-    console.print(f"Report: {files['report.html']}", soft_wrap=True)
