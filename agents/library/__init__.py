@@ -10,6 +10,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["Retriever"],
+        "evidence": ["Evidence"],
+        "informed": ["InformedSimulator"],
         "changes": ["Change", "add_posts", "delete_posts"],
         "library": ["Library"],
         "preview": ["Preview", "preview_posts"],
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from agents.library.changes import Change as Change
     from agents.library.changes import add_posts as add_posts
     from agents.library.changes import delete_posts as delete_posts
+    from agents.library.evidence import Evidence as Evidence
+    from agents.library.informed import InformedSimulator as InformedSimulator
     from agents.library.library import Library as Library
     from agents.library.preview import Preview as Preview
     from agents.library.preview import preview_posts as preview_posts

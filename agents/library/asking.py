@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -271,6 +273,16 @@ class Asking:
         from agents.library.evidence import usual_similarity
 
         return usual_similarity(self._index.vectors)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of what its answers rest on: the posts' ids, texts and results, and the embedder."""
+        digest = hashlib.sha256(self._embedder.hash.encode())
+        for name in self._frame.columns:
+            if name in ("id", "text", "channel") or name.startswith("percentile."):
+                digest.update(name.encode())
+                digest.update(json.dumps(self._frame[name].to_list()).encode())
+        return digest.hexdigest()
 
     def _vectors_of(self, texts: Sequence[str]) -> np.ndarray:
         """(N,) texts -> (N, D). Half characters, which no tokenizer takes, become question marks."""
