@@ -120,9 +120,8 @@ def test_what_is_informed_lies_between_prediction_and_neighbours(
 ) -> None:
     said = FakeSimulator(lambda _: score).predict([Content(text="x")], "shares")[0]
     cosines, ranks = zip(*sorted(near, reverse=True), strict=True) if near else ((), ())
-    found = weigh(
-        [s for s, _ in near], [r for _, r in near], [str(i) for i in range(len(near))], metric="shares", usual=0.1
-    )
+    names = [str(i) for i in range(len(near))]
+    found = weigh(cosines, ranks, names, metric="shares", usual=0.1)
     told = informed(said, found, trust=trust)
     ends = [said.expected or 0.0, *(r for s, r in near if s > 0.1)]
     assert min(ends) - 1e-6 <= (told.expected or 0.0) <= max(ends) + 1e-6
