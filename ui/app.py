@@ -1,4 +1,4 @@
-"""The app: four tabs over one `Services`, and the one place where it begins to listen."""
+"""The app: its tabs over one `Services`, and the one place where it begins to listen."""
 
 from __future__ import annotations
 
@@ -19,16 +19,25 @@ if TYPE_CHECKING:
 TITLE = "LCBM: better content, honestly measured"
 HEADER = """<header class="lc-brand"><span class="lc-logo" aria-hidden="true"><i></i><i></i><i></i></span>
 <div><h1>LCBM</h1><p>Write, predict, choose. Before you publish.</p></div></header>"""
-TOGGLE_THEME = "() => { document.body.classList.toggle('dark'); }"
+TOGGLE_THEME = """() => {
+  const dark = document.body.classList.toggle('dark');
+  localStorage.setItem('lcbm-shade', dark ? 'dark' : 'light');
+}"""
+REMEMBER_THEME = """() => {
+  const shade = localStorage.getItem('lcbm-shade');
+  if (shade) document.body.classList.toggle('dark', shade === 'dark');
+  document.documentElement.lang = 'en';
+}"""
 HEAD = '<meta name="referrer" content="no-referrer">'
 
 
 def build(services: Services) -> gr.Blocks:
     """The page, wired to `services`; the models begin to load as soon as the first visitor comes."""
-    from ui.about_tab import AboutTab
+    from ui.campaigns_tab import CampaignsTab
     from ui.library_tab import LibraryTab
     from ui.optimize_tab import OptimizeTab
     from ui.render import status_pill
+    from ui.research_tab import ResearchTab
     from ui.score_tab import ScoreTab
 
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600), fill_width=True) as page:
@@ -43,14 +52,16 @@ def build(services: Services) -> gr.Blocks:
                 ScoreTab(services)
             with gr.Tab("Library", id="library"):
                 LibraryTab(services, optimise.library)
-            with gr.Tab("About the model", id="about"):
-                about = AboutTab(services)
+            with gr.Tab("Campaigns", id="campaigns"):
+                CampaignsTab(services)
+            with gr.Tab("Researchers", id="research"):
+                research = ResearchTab(services)
         clock = gr.Timer(1.0)
 
         def look() -> list[Any]:
             loading = services.loading
             still = loading.phase in ("waiting", "loading")
-            return [status_pill(loading), gr.skip() if still else about.refresh(), gr.Timer(active=still)]
+            return [status_pill(loading), gr.skip() if still else research.refresh(), gr.Timer(active=still)]
 
         def arrive() -> list[Any]:
             services.start()
@@ -65,8 +76,9 @@ def build(services: Services) -> gr.Blocks:
             "concurrency_id": "light",
             "concurrency_limit": 32,
         }
-        page.load(arrive, None, [pill, about.html, clock], **light)
-        clock.tick(look, None, [pill, about.html, clock], **light)
+        page.load(arrive, None, [pill, research.html, clock], **light)
+        page.load(None, None, None, js=REMEMBER_THEME, api_visibility="private")
+        clock.tick(look, None, [pill, research.html, clock], **light)
         shade.click(None, None, None, js=TOGGLE_THEME, api_visibility="private")
         page.unload(leave)
         optimise.welcome(page)
@@ -94,7 +106,8 @@ def launch(
         auth_file: Lines of `name:password` (or `name:scrypt$SALT$HASH`); shows a login page.
         root_path: Public path behind a reverse proxy, such as "/lcbm".
         allow_open: The user said in words that everyone on the network may come in.
-        services: What stands behind the page; by default the real models, loaded in the background.
+        services: What stands behind the page; by default the real models, loaded in the background, with runs kept
+            in `LCBM_RUNS` (else ./runs).
         auth_dependency: Gradio's hook for single sign-on: a FastAPI dependency that returns the user's name or None.
         block: False returns as soon as it listens (tests); the value is then `(page, url)`.
         quiet: No start-up line.
@@ -106,14 +119,19 @@ def launch(
     auth = read_auth_file(auth_file) if auth_file else None
     own = services is None
     if services is None:
+        from optimizer.loop.folder import store_folder
         from ui.floors import real_floors
         from ui.services import Services as Made
 
-        services = Made(real_floors())
+        services = Made(real_floors(), store=store_folder(None).absolute())
+    from ui.health import add_health
+    from ui.retention import Sweeper
+    from ui.tabs_style import TABS_CSS
+
     page = build(services)
     services.start()
     try:
-        _, url, _ = page.launch(
+        app, url, _ = page.launch(
             server_name=host,
             server_port=port or None,
             auth=auth,
@@ -133,19 +151,23 @@ def launch(
             footer_links=[],
             state_session_capacity=2000,
             theme=theme(),
-            css_paths=CSS,
+            css_paths=[*CSS, TABS_CSS],
             head=HEAD,
         )
     except OSError as error:
         services.close()
         raise SettingsError("--port", f"cannot be used: {error}", value=port, remedy="Choose another port") from error
+    add_health(app, services)
     if not block:
         return page, url
+    sweeper = Sweeper([services.scratch / name for name in ("uploads", "files", "outcomes")])
+    sweeper.start()
     if not quiet:
         print(f"The app is at {url}  (Ctrl-C ends it)", flush=True)
     try:
         page.block_thread()
     finally:
+        sweeper.stop()
         if own:
             services.close()
     return None

@@ -59,7 +59,7 @@ def said(prediction: Prediction, change: float | None) -> str:
         return f"Cannot be scored: {prediction.error}"
     moved = {
         "level": "as before",
-        "up": f"{words.points(change)} above the draft",
+        "up": f"{words.points(change)} against the draft",
         "down": f"{words.points(change)} against the draft",
     }
     return f"Percentile {prediction.expected:.0f} of 100, {moved[raised(change)]}. {words.interval(prediction)}."

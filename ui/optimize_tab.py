@@ -236,7 +236,8 @@ class OptimizeTab:
         view = RunView(self.services, self.board)
         try:
             yield view.opening("Reading your brief.")
-            brief = BriefForm(*form).brief(checked_picture(picture, self.services.scratch) if picture else None)
+            uploads = self.services.scratch / "uploads"
+            brief = BriefForm(*form).brief(checked_picture(picture, uploads) if picture else None)
             past = None
             if library:
                 table = checked_table(library)

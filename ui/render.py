@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.library.records import Hit, Post, RejectedRow
 from lcbm_model.metrics import get_metric
-from lcbm_model.prediction import Prediction, SimulatorIdentity
+from lcbm_model.prediction import SimulatorIdentity
 from optimizer.result import Candidate, OptimizationResult
 from ui import words
 from ui.loading import Loading
@@ -233,33 +233,6 @@ def hits(found: Sequence[Hit], *, title: str, note: str, none_text: str) -> str:
 def posts(found: Sequence[Post], metric: str) -> str:
     """Best past posts, without a query and so without a similarity."""
     return render("posts", posts=found, metric=metric)
-
-
-def score_table(
-    texts: Sequence[str],
-    predictions: Sequence[Prediction],
-    shares: Sequence[float] | None,
-    metric: str,
-    *,
-    heading: str,
-) -> str:
-    """Lines ranked by predicted percentile; failed ones last, each with its reason."""
-    known = get_metric(metric)
-    chances: list[float | None] = [None] * len(predictions) if shares is None else list(shares)
-    rows = sorted(
-        zip(texts, predictions, chances, strict=False),
-        key=lambda row: row[1].expected if row[1].expected is not None else -1.0,
-        reverse=True,
-    )
-    cautions = words.model_cautions(predictions[0].simulator) if predictions else []
-    return render(
-        "score",
-        rows=[{"text": text, "prediction": prediction, "share": share} for text, prediction, share in rows],
-        heading=heading,
-        metric_title=known.title,
-        metric_unit=known.unit,
-        cautions=cautions,
-    )
 
 
 def library_figures(tiles: Sequence[dict[str, str]], rejected: Sequence[RejectedRow]) -> str:

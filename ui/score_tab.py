@@ -1,8 +1,9 @@
-"""Score & compare: many lines in, one ranked table out, with ranges and each line's chance to do best."""
+"""Score & compare: many lines in, one ranked table out, with ranges, each line's chance to do best, and what-ifs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,31 @@ import gradio as gr
 
 from lcbm_model.content import Content
 from lcbm_model.errors import LcbmError, TableError
-from ui import render
+from ui import ranking, render
 from ui.forms import MAX_LINES, channel_choices, metric_choices, texts_from
-from ui.notify import plain
+from ui.notify import plain, told
+from ui.ranking import Scored, Setting
+from ui.sample import sample_lines
 from ui.services import Services
 from ui.uploads import checked_table
 
 EMPTY = render.empty(
     "Which line would do best?",
     f"Paste two lines or {MAX_LINES}. Each gets a predicted percentile, a range, and its chance to do best of all.",
+    (
+        ("Paste your lines", "one on each row, or bring a table."),
+        ("Press “Score them”", "and watch the ranking form."),
+        ("Ask “what if?”", "and see the same lines elsewhere, or before other readers."),
+    ),
+    ("Show me with sample lines", "s-sample"),
 )
+PRESS = """
+element.addEventListener('click', (event) => {
+  const pressed = event.target.closest('[data-press]');
+  if (pressed) document.getElementById(pressed.dataset.press)?.click();
+});
+"""
+Updates = dict[Any, Any]
 
 
 class ScoreTab:
@@ -28,71 +44,151 @@ class ScoreTab:
     def __init__(self, services: Services) -> None:
         self.services = services
         with gr.Row(elem_classes="lc-columns", equal_height=False):
-            with gr.Column(scale=5, min_width=320, elem_classes="lc-form"):
-                gr.HTML("<h2>Lines to compare</h2>")
-                self.lines = gr.Textbox(
-                    label="One text per line",
-                    lines=8,
-                    max_lines=18,
-                    max_length=200_000,
-                    placeholder="First idea\nSecond idea\nThird idea",
-                    elem_id="s-lines",
-                )
-                self.file = gr.File(
-                    label="or a file with a column text",
-                    file_types=[".csv", ".jsonl", ".parquet", ".txt"],
-                    type="filepath",
-                    height=150,
-                    elem_id="s-file",
-                )
-                with gr.Row():
-                    self.metric = gr.Dropdown(metric_choices(), value="click_rate", label="Goal", elem_id="s-metric")
-                    self.channel = gr.Dropdown(
-                        channel_choices(),
-                        value="post",
-                        label="Where it appears",
-                        allow_custom_value=True,
-                        elem_id="s-channel",
-                    )
-                self.audience = gr.Textbox(
-                    label="Audience", placeholder="Who reads it", max_length=500, elem_id="s-audience"
-                )
-                self.go = gr.Button("Score them", variant="primary", elem_id="score-go")
-            with gr.Column(scale=8, min_width=320, elem_classes="lc-results"):
-                self.table = gr.HTML(EMPTY, elem_id="score-table")
+            with gr.Column(scale=4, min_width=320, elem_classes="lc-form"):
+                self._form()
+            with gr.Column(scale=10, min_width=320, elem_classes="lc-results"):
+                self.table = gr.HTML(EMPTY, elem_id="score-table", js_on_load=PRESS)
+                with gr.Row(visible=False, elem_classes="lc-downloads", elem_id="score-downloads") as self.downloads:
+                    self.csv = gr.DownloadButton("Ranking (CSV)", size="sm", elem_id="dl-ranking", min_width=90)
+        self._wire()
+
+    def _form(self) -> None:
+        with gr.Row(elem_classes="lc-form-head"):
+            gr.HTML("<h2>Lines to compare</h2>")
+            self.sample = gr.Button("Sample lines", size="sm", elem_id="s-sample", scale=0, min_width=120)
+        self.lines = gr.Textbox(
+            label="One text per line",
+            lines=8,
+            max_lines=18,
+            max_length=200_000,
+            placeholder="First idea\nSecond idea\nThird idea",
+            elem_id="s-lines",
+        )
+        self.file = gr.File(
+            label="or a file with a column text",
+            file_types=[".csv", ".jsonl", ".parquet", ".txt"],
+            type="filepath",
+            height=130,
+            elem_id="s-file",
+        )
+        with gr.Row(elem_classes="lc-pair"):
+            self.metric = gr.Dropdown(metric_choices(), value="click_rate", label="Goal", elem_id="s-metric")
+            self.channel = gr.Dropdown(
+                channel_choices(), value="post", label="Where it appears", allow_custom_value=True, elem_id="s-channel"
+            )
+        self.audience = gr.Textbox(label="Audience", placeholder="Who reads it", max_length=500, elem_id="s-audience")
+        with gr.Accordion("What if?", open=False, elem_id="s-whatif"):
+            self.other_channel = gr.Dropdown(
+                [("The same place", ""), *channel_choices()],
+                value="",
+                label="It appeared here instead",
+                allow_custom_value=True,
+                elem_id="s-channel-2",
+            )
+            self.other_audience = gr.Textbox(
+                label="These people read it instead",
+                placeholder="empty: the same readers",
+                max_length=500,
+                elem_id="s-audience-2",
+            )
+        with gr.Row(elem_classes="lc-actions"):
+            self.go = gr.Button("Score them", variant="primary", elem_id="score-go", min_width=120)
+            self.stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="score-stop", min_width=80)
+
+    def _wire(self) -> None:
+        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        light: dict[str, Any] = {**private, "concurrency_id": "light", "concurrency_limit": 32}
+        self.sample.click(self._sample, None, [self.lines, self.channel, self.audience], **light)
+        self.stop.click(self._stop, None, [self.stop], **light)
         self.go.click(
             self._score,
-            [self.lines, self.file, self.metric, self.channel, self.audience],
-            [self.table, self.go],
-            api_visibility="private",
+            [
+                self.lines,
+                self.file,
+                self.metric,
+                self.channel,
+                self.audience,
+                self.other_channel,
+                self.other_audience,
+            ],
+            [self.table, self.go, self.stop, self.downloads, self.csv],
             concurrency_id="score",
-            concurrency_limit=2,
-            show_progress="hidden",
+            concurrency_limit=32,  # they wait in the model's own queue, which is fair
             trigger_mode="once",
+            **private,
         )
 
-    def _score(self, lines: str, file: str | None, metric: str, channel: str, audience: str) -> Iterator[list[Any]]:
-        busy = gr.update(interactive=False, value="Scoring...")
-        idle = gr.update(interactive=True, value="Score them")
+    def _sample(self) -> list[Any]:
+        with told():
+            lines, brief = sample_lines()
+            return ["\n".join(lines), brief.channel, brief.audience or ""]
+
+    def _stop(self, request: gr.Request) -> Any:
+        self.services.end_job(request.session_hash or "")
+        return gr.update(interactive=False, value="Stopping...")
+
+    def _score(
+        self,
+        lines: str,
+        file: str | None,
+        metric: str,
+        channel: str,
+        audience: str,
+        other_channel: str,
+        other_audience: str,
+        request: gr.Request,
+    ) -> Iterator[Updates]:
+        owner = request.session_hash or ""
+        busy = {
+            self.go: gr.update(interactive=False, value="Scoring..."),
+            self.stop: gr.update(interactive=True, value="Stop"),
+            self.downloads: gr.update(visible=False),
+        }
+        idle = {
+            self.go: gr.update(interactive=True, value="Score them"),
+            self.stop: gr.update(interactive=False, value="Stop"),
+        }
         try:
-            yield [render.render("opening", line="Reading your lines."), busy]
+            yield {self.table: render.render("opening", line="Reading your lines."), **busy}
             texts = texts_from(lines, self._checked(file))
-            where, whom = (channel or "").strip() or "post", audience.strip() or None
-            contents = [Content(text=text, channel=where, audience=whom) for text in texts]
-            predictions: list[Any] = []
             if self.services.loading.phase != "ready":
-                yield [render.render("opening", line="Waiting for the audience model to load."), busy]
-            for predictions in self.services.score(contents, metric):
-                heading = f"{len(predictions)} of {len(texts)} lines scored"
-                yield [render.score_table(texts, predictions, None, metric, heading=heading), busy]
-            shares = None
-            if len(texts) > 1 and any(p.ok for p in predictions):
-                shares = self.services.compare(predictions, where)
-            heading = f"{len(texts)} lines, best first" if len(texts) > 1 else "1 line"
-            yield [render.score_table(texts, predictions, shares, metric, heading=heading), idle]
+                yield {self.table: render.render("opening", line="Waiting for the audience model to load.")}
+            settings = _settings(channel, audience, other_channel, other_audience)
+            scored: list[Scored] = []
+            with self.services.job(owner) as stopped:
+                for so_far in self._all(texts, metric, settings, stopped.is_set):
+                    scored = so_far
+                    done = sum(s.count for s in scored)
+                    wanted = len(texts) * len(settings)
+                    if done < wanted and not stopped.is_set():
+                        yield {self.table: ranking.meanwhile(texts, metric, done, wanted, scored[0])}
+            texts, scored = _finished(texts, scored)
+            chances = [replace(s, shares=self._shares(s)) for s in scored]
+            yield {self.table: ranking.ranking(texts, metric, *chances), **idle, **self._file(texts, chances)}
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
-            yield [render.notice([str(error)], "error", "These lines could not be scored"), idle]
+            yield {self.table: render.notice([str(error)], "error", "These lines could not be scored"), **idle}
+
+    def _all(self, texts: list[str], metric: str, settings: list[Setting], cancelled: Any) -> Iterator[list[Scored]]:
+        before: list[Scored] = []
+        for setting in settings:
+            contents = [Content(text=t, channel=setting.channel, audience=setting.audience) for t in texts]
+            now: list[Scored] = []
+            for predictions in self.services.score(contents, metric, cancelled=cancelled):
+                now = [Scored(setting, predictions)]
+                yield before + now
+            before += now
+
+    def _shares(self, scored: Scored) -> list[float] | None:
+        known = [p for p in scored.predictions if p is not None]
+        if len(known) < 2 or len(known) < len(scored.predictions) or not any(p.ok for p in known):
+            return None
+        return self.services.compare(known, scored.setting.channel)
+
+    def _file(self, texts: list[str], scored: list[Scored]) -> Updates:
+        path = self.services.private_file("ranking.csv")
+        path.write_text(ranking.ranking_csv(texts, scored), encoding="utf-8")
+        return {self.downloads: gr.update(visible=True), self.csv: gr.update(value=str(path))}
 
     @staticmethod
     def _checked(file: str | None) -> Path | None:
@@ -104,3 +200,22 @@ class ScoreTab:
         if b"\0" in path.read_bytes()[: 1 << 16]:
             raise TableError(path.name, "is not a text file, whatever its name says", remedy="Save it as UTF-8 text")
         return path
+
+
+def _settings(channel: str, audience: str, other_channel: str, other_audience: str) -> list[Setting]:
+    """One setting, or two where the what-if names another place or other readers."""
+    first = Setting((channel or "").strip() or "post", (audience or "").strip() or None)
+    second = Setting((other_channel or "").strip() or first.channel, (other_audience or "").strip() or first.audience)
+    return [first] if second == first else [first, second]
+
+
+def _finished(texts: list[str], scored: list[Scored]) -> tuple[list[str], list[Scored]]:
+    """After a stop: only the lines that every setting has scored.
+
+    Raises:
+        TableError: None has been.
+    """
+    kept = [i for i in range(len(texts)) if all(s.predictions[i] is not None for s in scored)]
+    if not kept:
+        raise TableError("Lines to score", "were stopped before one was scored", remedy="Press “Score them” again")
+    return [texts[i] for i in kept], [replace(s, predictions=[s.predictions[i] for i in kept]) for s in scored]

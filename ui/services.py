@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ class Services:
         self._library_locks: dict[str, threading.Lock] = {}
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._leaving: dict[str, threading.Timer] = {}
+        self._jobs: dict[str, threading.Event] = {}
         self._slots = threading.BoundedSemaphore(self.limits.runs_at_once)
         self.scratch = Path(tempfile.mkdtemp(prefix="lcbm-ui-"))
         self._keeps_runs = self.store is not None
@@ -146,6 +148,34 @@ class Services:
         """Chance of each scored content to do best among them; sums to 1."""
         return self.models().simulator.win_chances(predictions, channel=channel)
 
+    @contextmanager
+    def job(self, owner: str) -> Iterator[threading.Event]:
+        """A scoring job of a tab, ended by the event: on request, by the tab's next job, or when the tab closes."""
+        stopped = threading.Event()
+        with self._lock:
+            before, self._jobs[owner] = self._jobs.get(owner), stopped
+        if before is not None:
+            before.set()
+        try:
+            yield stopped
+        finally:
+            with self._lock:
+                if self._jobs.get(owner) is stopped:
+                    del self._jobs[owner]
+
+    def end_job(self, owner: str) -> None:
+        """Ask a tab's scoring job to end; what is scored stands."""
+        with self._lock:
+            stopped = self._jobs.get(owner)
+        if stopped is not None:
+            stopped.set()
+
+    def private_file(self, name: str) -> Path:
+        """Path for a download: a folder of its own under a name that nobody can guess; gone when the app ends."""
+        folder = self.scratch / "files" / secrets.token_hex(12)
+        folder.mkdir(parents=True)
+        return folder / name
+
     # Runs -------------------------------------------------------------------------------------------------------
 
     def start_run(self, brief: Brief, *, library: Searchable | None, owner: str, seed: int = 0) -> Run:
@@ -217,7 +247,8 @@ class Services:
         return run
 
     def leave(self, owner: str) -> None:
-        """A tab was closed or lost: its runs stop after a while, unless it comes back."""
+        """A tab was closed or lost: its scoring ends, its runs stop after a while unless it comes back."""
+        self.end_job(owner)
         with self._lock:
             if not any(r.owner == owner and r.busy for r in self._runs.values()):
                 return

@@ -19,6 +19,7 @@ HINTS = {
     ),
     "win": "Chance, in percent, that this text does better than your original. 50 % is a coin toss.",
     "share": "Chance, in percent, that this text does best of all the lines here. The chances add up to 100 %.",
+    "moves": "Percentile points from the first setting to the second, and the rank in each.",
     "similarity": "How close in meaning, from -1 to 1: 1 says the same, near 0 is about something else.",
     "result": "What readers really did, as measured in your file.",
     "past": "Where the measured result ranks among your own posts in the same channel, 0 to 100.",
