@@ -14,6 +14,7 @@ from lcbm_model.behavior import PercentileScale
 from lcbm_model.corpus.tables import Table, as_strings, parse_number, read_table
 from lcbm_model.errors import InputError, LcbmError, TableError
 from lcbm_model.metrics import Metric, get_metric
+from optimizer.campaigns import find_candidate, read_run
 from optimizer.outcomes.noting import KnownTexts, note_candidate, note_text
 from optimizer.outcomes.record import Outcome
 
@@ -153,13 +154,16 @@ class _Rows:
         if run is not None:
             place = (run, self._cells[CANDIDATE][i] or "")
         if place is not None:
-            made = note_candidate(
-                place[0], place[1] or None, **figures, published=published, noted_by=noted_by, store=store
-            )
-            if made.metric == metric.name:
-                return made
+            settings, result = read_run(place[0], store)
+            if settings.brief.metric == metric.name:
+                return note_candidate(
+                    place[0], place[1] or None, **figures, published=published, noted_by=noted_by, store=store
+                )
             # Another metric than the run pursued: true all the same, but nothing had been predicted of it.
-            self.texts[i] = made.text
+            channel = settings.brief.channel
+            if result is not None:
+                written = find_candidate(result, place[1]) if place[1] else result.best
+                self.texts[i] = written.text if written else self.texts[i]
         scale = scale_of(metric.name, channel or "post") if scale_of else None
         return note_text(
             self.texts[i],
