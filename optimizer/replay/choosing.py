@@ -69,7 +69,7 @@ def choose(
         budget=Budget(
             rounds=math.ceil(len(texts) / per_round),
             candidates=per_round,
-            simulator_calls=len(texts),
+            simulator_calls=len(texts) * len(scores),  # one for each member
             patience=max(1, math.ceil(DRAFTS_OF_PATIENCE / per_round)),
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import Library
@@ -100,6 +100,7 @@ class TestConformance(SimulatorConformance):
 shares = st.lists(st.floats(0.001, 1), min_size=10, max_size=10).map(lambda w: [x / sum(w) for x in w])
 
 
+@settings(deadline=None)
 @given(bins=shares, by=st.floats(-100, 100))
 def test_a_tilt_reaches_its_mean_and_stays_a_distribution(bins: list[float], by: float) -> None:
     centres = np.asarray(BIN_CENTRES)
@@ -110,6 +111,7 @@ def test_a_tilt_reaches_its_mean_and_stays_a_distribution(bins: list[float], by:
     assert made @ centres == pytest.approx(wanted, abs=1e-3)
 
 
+@settings(deadline=None)
 @given(
     score=st.floats(0, 100),
     near=st.lists(st.tuples(st.floats(-0.2, 1), st.floats(0, 100)), max_size=8),
