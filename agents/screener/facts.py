@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.screener.claims import claim_key, claims
+from agents.screener.dates import DATE_PATTERNS, TIME_PATTERN, date_key, loose_dates, same_date, same_time, time_key
 from agents.screener.folding import collapse
+from agents.screener.multiples import multiples
 from agents.screener.names import proper_names
 from agents.screener.quantities import Quantity, extract_quantities
 
 Kind = Literal[
-    "link", "email", "handle", "date", "time", "price", "percent", "number", "code", "name", "quoted", "claim"
+    "link", "email", "handle", "date", "time", "price", "percent", "number", "share", "code", "name", "quoted", "claim"
 ]
 
-_MONTH_NAMES = "january february march april may june july august september october november december"
-_MONTHS = _MONTH_NAMES.split()
-_MONTH = "|".join([*_MONTHS, *(m[:3] for m in _MONTHS), "sept"])
 _TLDS = (
     "com|org|net|io|ai|app|dev|co|info|biz|shop|store|eu|de|at|ch|fr|uk|us|es|it|nl|se|no|dk|pl|in|jp|cn|br|ca|au|me|tv"
 )
@@ -26,21 +25,20 @@ PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "link",
         re.compile(
-            rf"(?:https?|ftp)://[^\s<>\"'`]+|www\.[^\s<>\"'`]+|(?<![\w@.])(?:[\w-]+\.)+(?:{_TLDS})\b(?:/[^\s<>\"'`]*)?",
+            rf"(?:h[tx]{{2}}ps?|ftp)://[^\s<>\"'`]+|www\.[^\s<>\"'`]+"
+            rf"|(?<![\w@.])(?:[\w-]+\.)+(?:{_TLDS})\b(?:/[^\s<>\"'`]*)?"
+            # Any ending at all, where nothing but an address is written so: "word.word/word", "pans.haus".
+            rf"|(?<![\w@.])(?:[a-z0-9-]{{2,}}\.)+[a-z]{{2,24}}(?:/[^\s<>\"'`]*|(?![\w.]))",
             re.I,
         ),
+    ),
+    (
+        "link",
+        re.compile(rf"[\w-]+\s?(?:[\[({{]\s?(?:dot|\.)\s?[\])}}]|\sdot\s)\s?(?:{_TLDS}|\w{{2,12}}(?=/))\b\S*", re.I),
     ),
     ("handle", re.compile(r"(?<![\w@/])@\w[\w.]+")),
-    ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2})\b")),
-    (
-        "date",
-        re.compile(
-            rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?(?:{_MONTH})\b\.?(?:,?\s+\d{{4}})?"
-            rf"|\b(?:{_MONTH})\b\.?\s+\d{{1,2}}(?:st|nd|rd|th)?\b(?:,?\s+\d{{4}})?",
-            re.I,
-        ),
-    ),
-    ("time", re.compile(r"\b\d{1,2}:\d{2}\b")),
+    *(("date", pattern) for pattern in DATE_PATTERNS),
+    ("time", TIME_PATTERN),
 )
 _CODE = re.compile(r"(?<![\w.,])(?=\w*\d)(?=\w*[^\W\d_])\w+(?!\w)")
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{1,80})[\"”“»]")
@@ -59,6 +57,9 @@ class Fact:
         """Whether the same fact is among `known`."""
         if self.quantity is not None:
             return self.quantity.stands_in([f.quantity for f in known if f.quantity is not None])
+        if self.kind in ("date", "time"):
+            same = same_date if self.kind == "date" else same_time
+            return any(same(self.key, f.key) for f in known if f.kind == self.kind)
         return any(self.key == f.key and self.kind == f.kind for f in known)
 
 
@@ -79,6 +80,8 @@ def extract_facts(text: str) -> list[Fact]:
         for m in _CODE.finditer(rest)
         if m.group().casefold() not in covered
     ]
+    facts += [Fact("date", found, key) for key, found in loose_dates(rest)]
+    facts += [Fact("share", found, key) for key, found in multiples(rest)]
     facts += [Fact("quoted", m[1], collapse(m[1]).casefold()) for m in _QUOTED.finditer(text)]
     facts += [Fact("name", name, name.casefold()) for name in proper_names(text)]
     facts += [Fact("claim", claim, claim_key(claim)) for claim in claims(text)]
@@ -94,9 +97,12 @@ def _number_kind(quantity: Quantity) -> Kind:
 def _key(kind: Kind, found: str) -> str:
     key = collapse(found).casefold()
     if kind == "link":
-        return re.sub(r"^(?:https?://)?(?:www\.)?", "", key).rstrip("/")
-    if kind == "date" and any(c.isalpha() for c in key):
-        month = next(m for m in re.findall(r"[a-z]+", key) if m[:3] in {name[:3] for name in _MONTHS})
-        numbers = [int(n) for n in re.findall(r"\d+", key)]
-        return f"{month[:3]} {' '.join(map(str, numbers))}"
+        # Host names know no case, paths do.
+        bare = re.sub(r"^(?:https?://)?(?:www\.)?", "", collapse(found), flags=re.IGNORECASE)
+        host, slash, path = bare.partition("/")
+        return f"{host.casefold()}{slash}{path}".rstrip("/")
+    if kind == "date":
+        return date_key(found)
+    if kind == "time":
+        return time_key(found)
     return key

@@ -1,8 +1,16 @@
-"""Proper names, found by capitals where capitals tell them: inside sentences of texts that are not in title case."""
+"""Proper names, found by capitals where capitals tell them, and by a word list where they do not.
+
+Inside sentences a capital makes a name. At the start of a sentence, in title case and in shouted texts it does not:
+there a word is a name when the text is English and the word is no ordinary English one (`english.py`), or when it
+says, agrees or recommends something.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from agents.screener.english import is_english, ordinary, plural
 
 _SENTENCE_END = re.compile(r"[.!?:;…\"“„«(\[\n–—|-]\s*$")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*(?:-[^\W\d_]+)*")
@@ -24,21 +32,48 @@ _GERMAN_WORDS = "und der das den dem ein eine einen mit für von ist sind nicht 
 _GERMAN = frozenset(_GERMAN_WORDS.split())
 
 
-def proper_names(text: str) -> list[str]:
-    """Capitalised words inside sentences, possessive endings dropped; none where capitals carry no information.
+_SAYS = re.compile(
+    r"(?:^|(?<=[.!?:;…\"“„\n])|(?<=[.!?:;…]\s))\s*([^\W\d_]+(?:[’'-][^\W\d_]+)*)\s+(?:also\s+|always\s+|even\s+)?"
+    r"(?:says|said|agrees|agreed|swears|recommends|recommended|endorses|promises|insists|confirms|warns|told|tells us"
+    r"|wrote|writes|explains|adds|admits|believes)\b",
+    re.MULTILINE,
+)
+_WHO_WORDS = "who he she it they that this what which nobody somebody everybody everyone someone"
+_WHO = frozenset(_WHO_WORDS.split())
 
-    Title-case headlines, shouted texts and German have none by this rule: nothing is claimed about them.
-    """
+
+def proper_names(text: str) -> list[str]:
+    """Names of a text, possessive endings dropped. German nouns all have capitals: nothing is claimed about German."""
     tokens = list(_TOKEN.finditer(text))
+    if len({t.group().casefold() for t in tokens} & _GERMAN) >= 2:
+        return []
     inner = [t for t in tokens if t.start() > 0 and not _SENTENCE_END.search(text[: t.start()])]
     long = [t for t in inner if len(t.group()) >= 4 and t.group().casefold() not in _SMALL_IN_TITLES]
     capital = [t for t in long if t.group()[0].isupper()]
-    if len(long) >= 2 and len(capital) > 0.75 * len(long):
-        return []
-    if len({t.group().casefold() for t in tokens} & _GERMAN) >= 2:
-        return []
-    names = [re.sub(r"['’]s?$", "", t.group()) for t in inner if t.group()[0].isupper()]
-    return list(dict.fromkeys(n for n in names if len(n) > 1 and not _plain(n)))
+    title_case = text.isupper() or (len(long) >= 2 and len(capital) > 0.85 * len(long))
+    found = [] if title_case else [t.group() for t in inner if t.group()[0].isupper() and not _plain(_bare(t.group()))]
+    if is_english(text):
+        found += _unusual(tokens if title_case else [t for t in tokens if t not in inner or t.group().isupper()])
+    found += [m[1] for m in _SAYS.finditer(text) if m[1].casefold() not in _WHO and not m[1].casefold().endswith("s")]
+    return list(dict.fromkeys(n for n in map(_bare, found) if len(n) > 1))
+
+
+def _unusual(tokens: list[re.Match[str]]) -> Iterator[str]:
+    """Capitalised words that are no ordinary English ones, in no part."""
+    for token in tokens:
+        word = _bare(token.group())
+        plain = word.replace("’", "'").casefold() in _PLAIN or "'" in word.replace("’", "'")
+        if (
+            len(word) > 2
+            and word[0].isupper()
+            and not plain
+            and not all(ordinary(w) or plural(w) for w in word.split("-"))
+        ):
+            yield word
+
+
+def _bare(word: str) -> str:
+    return re.sub(r"['’]s?$", "", word)
 
 
 def _plain(word: str) -> bool:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Literal
 
 _UNITS: dict[str, tuple[str, ...]] = {
     "EUR": ("€", "euro", "euros", "eur"),
     "USD": ("$", "dollar", "dollars", "usd", "us$"),
-    "GBP": ("£", "gbp", "quid"),
+    "GBP": ("£", "gbp", "quid", "pound", "pounds", "pounds sterling"),
     "JPY": ("¥", "yen", "jpy"),
     "INR": ("₹", "rupee", "rupees", "inr"),
     "CHF": ("chf", "francs"),
+    "cent": ("cent", "cents", "ct", "pence"),
     "%": ("%", "percent", "per cent", "pct"),
+    "points": ("percentage points", "percentage point", "percent points", "%-points", "% points", "pp"),
     "second": ("second", "seconds", "sec", "secs"),
     "minute": ("minute", "minutes", "min", "mins"),
     "hour": ("hour", "hours", "hr", "hrs", "h"),
@@ -27,11 +30,17 @@ _UNITS: dict[str, tuple[str, ...]] = {
     "km": ("km", "kilometre", "kilometres", "kilometer", "kilometers"),
     "inch": ("inch", "inches", "″"),
     "g": ("g", "gram", "grams"),
+    "lb": ("lb", "lbs"),
+    "mile": ("mile", "miles"),
+    "watt": ("watt", "watts", "w"),
+    "kilowatt": ("kilowatt", "kilowatts", "kw"),
     "kg": ("kg", "kilo", "kilos", "kilogram", "kilograms"),
     "ml": ("ml", "millilitre", "millilitres"),
     "l": ("l", "litre", "litres", "liter", "liters"),
     "degree": ("°", "°c", "degree", "degrees", "celsius"),
-    "time": ("am", "pm", "a.m", "p.m", "o'clock", "o’clock"),
+    "am": ("am", "a.m"),
+    "pm": ("pm", "p.m"),
+    "o'clock": ("o'clock", "o’clock"),
     "times": ("x", "×", "times"),
 }
 UNITS = {form: unit for unit, forms in _UNITS.items() for form in forms}
@@ -63,41 +72,133 @@ _SPELLED = re.compile(
 )
 
 
+Bound = Literal["most", "least", "nearly", "about"]
+_BOUNDS_BEFORE: tuple[tuple[Bound, str], ...] = (
+    ("most", r"no more than|not more than|at most|up to|(?:less|fewer) than|a maximum of|maximum|max\.?|under|below"),
+    ("least", r"no (?:less|fewer) than|at least|more than|over|above|beyond|upwards of|starting (?:at|from)"
+     r"|a minimum of|minimum|min\.?"),
+    ("nearly", r"almost|nearly|close to|just short of"),
+    ("about", r"about|around|roughly|approximately|approx\.?|some|circa|ca\.?|~"),
+)  # fmt: skip
+_BEFORE = re.compile(
+    r"(?:^|(?<=\W))(?:"
+    + "|".join(f"(?P<{name}>{words})" for name, words in _BOUNDS_BEFORE)
+    + r")\s*(?:(?:just|only|a|an|the)\s+)?$",
+    re.IGNORECASE,
+)
+_AFTER = re.compile(
+    r"^\s?(?:(?P<most>or (?:less|fewer|under|below))|(?P<least>\+|or (?:more|over|above)|and (?:up|more)))", re.I
+)
+_PER = re.compile(
+    r"^[\s\w]{0,20}?\s?(?:/|\b(?:per|each|every|an?)\s)\s?(?P<per>second|minute|hour|day|night|week|month|year|person|head|kilo|kg|litre|liter"
+    r"|piece|item|user|seat|metre|meter|mile|km)\b",
+    re.IGNORECASE,
+)
+_STOPS_WORDS = (
+    "a an the this that these those of to in on at for from by with and or but as is are was were be been it its they "
+    "their we our you your he she his her i my who which than then so if until till off all more less only just ever "
+    "over under above below after before within during per up out now here there not no will can may"
+)
+_STOPS = frozenset(_STOPS_WORDS.split())
+
+
 @dataclass(frozen=True)
 class Quantity:
-    """A number as written, the values it can be read as, and its unit where one follows."""
+    """A number as written, the values it can be read as, its unit where one follows, and what the text says around it.
+
+    Attributes:
+        bound: Whether the text says "up to", "at least", "nearly" or "about" that number.
+        per: "day" in "9 euros a day".
+        after: Beginnings of the words behind it ("strok" in "2,000 strokes"), up to the next mark or little word.
+        before: Beginnings of the two words before it.
+    """
 
     raw: str
     values: frozenset[Decimal]
     unit: str | None
+    bound: Bound | None = None
+    per: str | None = None
+    after: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
 
     @property
     def is_price(self) -> bool:
         return self.unit in CURRENCIES
 
     def stands_in(self, known: list[Quantity]) -> bool:
-        """Whether one of `known` has the same value, and no other unit."""
-        return any(self.values & k.values and (self.unit == k.unit or None in (self.unit, k.unit)) for k in known)
+        """Whether one of `known` says the same: value, unit, bound, and what is counted."""
+        return any(self.same_amount(k) and self._same_bound(k) and self._same_per(k, known) for k in known)
+
+    def same_amount(self, other: Quantity) -> bool:
+        """Same value and unit; a number without a unit has to count the same thing, or name none."""
+        if not self.values & other.values:
+            return False
+        if self.unit == other.unit is not None:
+            return True
+        return self.unit is None and self._counts_the_same(other)
+
+    def _counts_the_same(self, other: Quantity) -> bool:
+        told = other.after | other.before | {stem(form) for form in _UNITS.get(other.unit or "", ())}
+        return not self.after or bool((self.after | self.before) & told)
+
+    def _same_bound(self, other: Quantity) -> bool:
+        # "about" may be said of any number and left out again; the others change what is promised.
+        mine, theirs = (None if bound == "about" else bound for bound in (self.bound, other.bound))
+        return mine == theirs
+
+    def _same_per(self, other: Quantity, known: list[Quantity]) -> bool:
+        return self.per is None or self.per == other.per or any(self.per in k.before | k.after for k in known)
+
+
+def stem(word: str) -> str:
+    """The beginning of a word, so that 'strokes' and 'stroke', 'browns' and 'browning' are one."""
+    return word.casefold().rstrip("s")[:5]
 
 
 def extract_quantities(text: str) -> list[Quantity]:
     """All numbers of a text, digits first, then those spelled out. A lone "one" is a pronoun, not a number."""
-    found = [_from_digits(match) for match in _DIGITS.finditer(text)]
+    found = [_from_digits(match, text) for match in _DIGITS.finditer(text)]
     for match in _SPELLED.finditer(text):
         words = re.split(r"[\s-]+", match["number"].casefold())
         if words == ["one"] and not match["unit"]:
             continue
         unit = UNITS[match["unit"].casefold()] if match["unit"] else None
-        found.append(Quantity(match.group().strip(), frozenset({Decimal(_spelled(words))}), unit))
+        values = frozenset({Decimal(_spelled(words))})
+        found.append(Quantity(match.group().strip(), values, unit, **_around(text, match.start(), match.end(), unit)))
     return found
 
 
-def _from_digits(match: re.Match[str]) -> Quantity:
+def _from_digits(match: re.Match[str], text: str) -> Quantity:
     written = match["before"] or match["unit"]
     unit = UNITS[written.casefold()] if written else None
     scale = _SCALES[match["scale"].casefold()] if match["scale"] else 1
     values = frozenset(value * scale for value in readings(match["number"]))
-    return Quantity(match.group().strip(" -"), values, unit)
+    return Quantity(match.group().strip(" -"), values, unit, **_around(text, match.start(), match.end(), unit))
+
+
+def _around(text: str, start: int, end: int, unit: str | None) -> dict[str, Any]:
+    """What the sentence says around a number."""
+    left, right = text[max(start - 60, 0) : start], text[end : end + 60]
+    start_bound, end_bound = _BEFORE.search(left), _AFTER.match(right)
+    bound = (start_bound or end_bound).lastgroup if start_bound or end_bound else None  # type: ignore[union-attr]
+    if bound is None and unit in CURRENCIES and re.search(r"\bfrom\s*(?:only |just )?$", left, re.IGNORECASE):
+        bound = "least"
+    per = _PER.match(right)
+    words = re.match(r"[\s-]*((?:[^\W\d_]+(?:[’'-][^\W\d_]+)*[ ]?){0,3})", right)
+    following = []
+    for word in words[1].split() if words else []:
+        if word.casefold() in _STOPS:
+            break
+        following.append(stem(word))
+    preceding = [
+        stem(w) for w in re.findall(r"[^\W\d_]+", re.split(r"[.!?;:,]", left)[-1])[-4:] if w.casefold() not in _STOPS
+    ]
+    return {
+        "bound": bound,
+        "per": per["per"].casefold() if per else None,
+        "after": frozenset(following),
+        "before": frozenset(preceding[-2:]),
+    }
 
 
 def readings(number: str) -> set[Decimal]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from agents.screener.directions import Directions
 from agents.screener.folding import collapse
 from agents.screener.invention import KnownFacts, invention_reasons
 from agents.screener.length import length_reasons
+from agents.screener.lookalikes import lookalike_reasons
 from agents.screener.markup import markup_reasons
+from agents.screener.negation import Denials
+from agents.screener.relations import Relations
 from agents.screener.rules import parse_rules
 from agents.screener.survival import survival_reasons
 from agents.screener.words import banned_reasons, required_reasons
@@ -22,7 +26,12 @@ class Screener:
 
     def __init__(self, task: WritingTask) -> None:
         self.task = task
-        self._known = KnownFacts(_sources(task))
+        sources, sender = _sources(task), task.content.communicator
+        self._known = KnownFacts(sources, (*task.must_keep, *task.required_words))
+        self._denials = Denials(sources)
+        self._directions = Directions(sources)
+        self._relations = Relations(sources, apart=(sender.name or "",) if sender else ())
+        self._said = "\n".join((*sources, *task.must_keep, *task.required_words))
         self._rules, unchecked = parse_rules(task.rules)
         self.unchecked_rules: tuple[str, ...] = tuple(unchecked)
 
@@ -40,6 +49,10 @@ class Screener:
             *banned_reasons(text, task.banned_words),
             *self._rule_reasons(text),
             *invention_reasons(text, self._known),
+            *lookalike_reasons(text, self._said),
+            *self._denials.reasons(text),
+            *self._directions.reasons(text),
+            *self._relations.reasons(text),
         ]
 
     def contradictions(self) -> list[str]:
@@ -67,8 +80,6 @@ def _sources(task: WritingTask) -> list[str]:
     return [
         task.message,
         content.text,
-        *task.must_keep,
-        *task.required_words,
         *(part for part in (content.title, content.topic, content.audience) if part),
         *((sender.name or "", sender.description or "", str(sender.followers or "")) if sender else ()),
         *(media.alt for media in content.media if media.alt),

@@ -58,7 +58,7 @@ def test_a_true_draft_passes(text: str) -> None:
         ("Onions in 9 minutes: pans.example.com", "states the link"),
         ("Onions in 9 minutes, says chef Ramirez", "states the name 'Ramirez'"),
         ("Onions in 9 minutes, guaranteed", "states the claim 'guaranteed'"),
-        ("Onions in 9 minutes with free delivery", "states the claim 'free'"),
+        ("Onions in 9 minutes with free delivery", "states the claim 'free delivery'"),
         ("The award-winning pan: 9 minutes", "states the claim 'award-winning'"),
         ("9 minutes, half price", "states the claim 'half price'"),
         ("Onions in 9 minutes until 3 May", "states the date '3 May'"),
