@@ -152,7 +152,7 @@ class OptimizeTab:
             with gr.Row():
                 self.next = gr.Button("Next round", variant="primary", elem_id="run-next", min_width=120)
                 self.finish = gr.Button("Finish with the best", elem_id="run-finish", min_width=120)
-        plot = gr.Plot(visible=False, show_label=False, elem_id="run-plot", elem_classes="lc-plot", buttons=[])
+        plot = gr.HTML(elem_id="run-plot")
         with gr.Row(visible=False, elem_classes="lc-downloads", elem_id="run-downloads") as downloads:
             files = [
                 gr.DownloadButton("Report (HTML)", size="sm", elem_id="dl-html", min_width=90),

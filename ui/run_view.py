@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 
 from lcbm_model.errors import LcbmError
-from ui import plots, render
+from ui import render
+from ui.charts import rounds_chart
 from ui.notify import plain
 from ui.runs import Run, Snapshot
 from ui.services import Services
@@ -70,8 +71,16 @@ class RunView:
 
     def _blank(self, panel: str, *, going: bool) -> Updates:
         b = self.board
-        hidden = {part: gr.update(visible=False) for part in (b.plot, b.downloads, b.asked)}
-        return {b.run_id: None, b.panel: panel, b.cards: "", b.hits: "", **hidden, **self.buttons(going=going)}
+        hidden = {part: gr.update(visible=False) for part in (b.downloads, b.asked)}
+        return {
+            b.run_id: None,
+            b.panel: panel,
+            b.plot: "",
+            b.cards: "",
+            b.hits: "",
+            **hidden,
+            **self.buttons(going=going),
+        }
 
     def follow(self, run: Run) -> Iterator[Updates]:
         """Until the run ends or waits for a person."""
@@ -122,8 +131,7 @@ class RunView:
         if drawn == self._rounds:
             return {}
         self._rounds = drawn
-        figure = plots.rounds_plot(event.rounds, event.candidates, run.brief.budget.rounds)
-        return {self.board.plot: gr.update(value=figure, visible=True)}
+        return {self.board.plot: rounds_chart(event.rounds, event.candidates, run.brief.budget.rounds)}
 
     def _drafts(self, run: Run, snapshot: Snapshot) -> Updates:
         event = snapshot.event
@@ -146,7 +154,7 @@ class RunView:
         found = render.hits(
             event.hits,
             title="Nearest winners",
-            note="of your own, with what they really reached",
+            note="of your own",
             none_text=NO_HITS,
         )
         return {self.board.hits: found}

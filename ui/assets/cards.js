@@ -7,6 +7,7 @@ const dialog = element.querySelector('dialog');
 const KEY = 'lcbm-run';
 const PAUSE = 250; // milliseconds of rest after a key before a text is scored
 const MOST = 3;
+const HINT = 'Type, and the score follows. Esc closes.';
 const drafts = new Map(); // candidate id -> {text, timer, asked, busy}
 const picked = new Set();
 let run = null;
@@ -63,11 +64,15 @@ function keepWhatIsUsed(content) {
   }
 }
 
+// Screen readers hear every score; a failure stands there for everybody.
 function say(card, words, failed = false) {
-  const line = part(card, 'edit').querySelector('.lc-said');
+  const place = part(card, 'edit');
+  const line = place.querySelector('.lc-said');
   if (!line) return;
   line.textContent = words;
-  line.classList.toggle('lc-failed', failed);
+  const hint = place.querySelector('.lc-hint');
+  hint.textContent = failed ? words : HINT;
+  hint.classList.toggle('lc-failed', failed);
 }
 
 // Editing ---------------------------------------------------------------------------------------------------------
@@ -95,7 +100,7 @@ function openEditor(card) {
 function closeEditor(card) {
   part(card, 'edit').hidden = true;
   card.classList.remove('lc-editing');
-  card.querySelector('.lc-card-text').textContent = textOf(card);
+  card.querySelector('.lc-draft').textContent = textOf(card);
   button(card, 'edit').setAttribute('aria-expanded', 'false');
   button(card, 'edit').focus();
 }
