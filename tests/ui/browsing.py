@@ -48,8 +48,8 @@ class Seen:
 
 
 @contextmanager
-def serving(limits: Limits | None = None, *, services: Services | None = None, **options: Any) -> Iterator[str]:
-    """The app's address; `options` go to `fake_floors`."""
+def serving(services: Services | None = None, *, limits: Limits | None = None, **options: Any) -> Iterator[str]:
+    """The app's address over `services`, else over fakes; `options` go to `fake_floors`."""
     from ui.app import launch
     from ui.services import Limits as Made
     from ui.services import Services as House
