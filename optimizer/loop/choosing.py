@@ -2,8 +2,7 @@
 
 The simulator's win probability of a pair is calibrated and compares both texts at once; it is what a gain is measured
 by. Of the drafts that rank above the best so far, the first whose chance to beat it reaches `Brief.reliable_gain`
-takes its place. With several objectives the chances are averaged by weight, and a draft that as surely loses one of
-them is passed over.
+takes its place. With several objectives it is the mean chance by weight: what is won on one may be lost on another.
 """
 
 from __future__ import annotations
@@ -45,8 +44,7 @@ def beats(challenger: Candidate, champion: Candidate, brief: Brief, scorer: Scor
     """Whether the gain is reliable. Equals never beat each other."""
     assert challenger.prediction is not None
     assert champion.prediction is not None
-    main = scorer.win(challenger.prediction, champion.prediction, channel=brief.channel)
-    total, weights = main, 1.0
+    total, weights = scorer.win(challenger.prediction, champion.prediction, channel=brief.channel), 1.0
     for objective in brief.objectives:
         if objective.weight == 0:
             continue
@@ -54,7 +52,5 @@ def beats(challenger: Candidate, champion: Candidate, brief: Brief, scorer: Scor
         if mine is None or other is None or not (mine.ok and other.ok):
             return False
         win = scorer.win(mine, other, channel=objective.channel or brief.channel)
-        if win < 1 - brief.reliable_gain:
-            return False
         total, weights = total + objective.weight * win, weights + objective.weight
     return total / weights >= max(brief.reliable_gain, 0.5 + 1e-9)

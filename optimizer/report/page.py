@@ -23,6 +23,8 @@ def render(result: OptimizationResult) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
+    from optimizer.report.front_plot import front_svg
+    from optimizer.report.highlight import pieces
     from optimizer.report.plot import rounds_svg
 
     loader = PackageLoader("optimizer", "report")
@@ -45,12 +47,18 @@ def render(result: OptimizationResult) -> str:
         picture_note=picture_note,
         best=result.best,
         original=result.original,
-        improved=result.best is not None and result.original is not None and result.best_id != result.original.id,
+        improved=result.improved,
+        seal=seal(result),
         bar=bar,
-        selected_on="the lower end of the interval" if _calibrated(result) else "the expected percentile",
+        pieces=pieces(result.best.text, result.why) if result.best else [],
+        largest=max((abs(part.effect) for part in result.why), default=0.0),
+        front_plot=Markup(front_svg(result)) if len(result.front) > 1 else None,
+        shown_texts={c.id: c.text for c in result.candidates},
+        selected_on="the lower end of the interval" if result.calibrated else "the expected percentile",
         rejected=[c for c in result.candidates if c.rejected],
         failed=[c for c in result.candidates if c.prediction is not None and not c.prediction.ok],
-        unscored=sum(1 for c in result.candidates if c.prediction is None and not c.rejected),
+        passed_over=sum(1 for c in result.candidates if c.prediction is None and c.first is not None),
+        unscored=sum(1 for c in result.candidates if c.prediction is None and c.first is None and not c.rejected),
         headline=headline(result),
     )
 
@@ -58,6 +66,17 @@ def render(result: OptimizationResult) -> str:
 def headline(result: OptimizationResult) -> str:
     """The finding in one sentence, no stronger than the evidence."""
     return result.finding
+
+
+def seal(result: OptimizationResult) -> tuple[str, str]:
+    """(style, words) of the mark beside the headline: what the finding amounts to at a glance."""
+    if result.best is None or result.best.score is None:
+        return "flat", "nothing to return"
+    if result.judge is not None and result.judge.reliable:
+        return "good", "confirmed by the judge"
+    if result.improved:
+        return "open", "not confirmed" if result.judge is None else "not confirmed by the judge"
+    return "flat", "no reliable improvement found" if result.original else "no original to compare with"
 
 
 def one(value: float | None) -> str:
@@ -94,10 +113,6 @@ def bar(prediction: Prediction | None) -> dict[str, float] | None:
     low = prediction.expected if prediction.low is None else prediction.low
     high = prediction.expected if prediction.high is None else prediction.high
     return {"left": round(low, 2), "width": round(max(high - low, 0.5), 2), "dot": round(prediction.expected, 2)}
-
-
-def _calibrated(result: OptimizationResult) -> bool:
-    return result.simulator.tuned and result.simulator.calibration_id is not None
 
 
 def _picture(path: Path | None) -> tuple[str | None, str | None]:

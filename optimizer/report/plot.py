@@ -53,7 +53,7 @@ def rounds_svg(result: OptimizationResult, *, width: float, height: float) -> st
         _draw(axes, result)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _inline(stream.getvalue())
+    return inline(stream.getvalue(), label="Predicted percentile of every candidate by round")
 
 
 def _draw(axes: Any, result: OptimizationResult) -> None:
@@ -111,11 +111,11 @@ def _spread(i: int, n: int) -> float:
     return 0.0 if n == 1 else 0.44 * (i / (n - 1) - 0.5)
 
 
-def _inline(document: str) -> str:
-    """Only the element, with theme colours and a size that follows its box."""
+def inline(document: str, *, label: str) -> str:
+    """Only the element, with theme colours, a size that follows its box, and words for those who cannot see it."""
     svg = document[document.index("<svg") :]
     for stand_in, variable in VARIABLES.items():
         svg = svg.replace(stand_in, variable)
     head, rest = svg.split(">", 1)
     size = " ".join(part for part in head.split(" ") if not part.startswith(("width=", "height=")))
-    return f'{size} role="img" aria-label="Predicted percentile of every candidate by round">{rest}'
+    return f'{size} role="img" aria-label="{label}">{rest}'

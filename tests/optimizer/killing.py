@@ -25,7 +25,7 @@ PRELOADED = ["langgraph.graph", "langgraph.checkpoint.sqlite", "tests.optimizer.
 OWN = "We bake rye bread every morning, warm and early, gladly and quietly, next door"
 DECISIONS = {
     1: Decision(edits={"r1-02": OWN}, vetoed=("r1-01",), comments={"": "less haste"}),
-    2: Decision(action="finish", edits={"r1-03": "Our rye bread is baked daily, slowly and warm, before the morning"}),
+    2: Decision(action="finish", edits={"r1-03": "Our rye bread is baked slowly and warm, before the morning"}),
 }
 """What a person says after each round of an approved run."""
 

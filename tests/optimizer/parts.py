@@ -48,7 +48,7 @@ class FakeLibrary:
         return PercentileScale.fit([0.01, 0.02, 0.03, 0.04])
 
 
-WORDS = ("early", "warm", "slowly", "gladly", "again", "daily", "freshly", "quietly")
+WORDS = ("early", "warm", "slowly", "gladly", "again", "kindly", "freshly", "quietly")
 
 
 class Baker(FakeWriter):

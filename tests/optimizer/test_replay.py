@@ -17,7 +17,7 @@ from lcbm_model.prediction import Prediction
 from lcbm_model.simulator import EnsembleSimulator
 from optimizer.replay.choosing import choose
 from optimizer.replay.figures import figures
-from optimizer.replay.parts import ArmsWriter
+from optimizer.replay.parts import ArmsWriter, AsRun
 from optimizer.replay.runner import replay
 from optimizer.replay.stories import DECK, DECKS, Arm, Story, stories_of
 from tests.fakes import FakeSimulator
@@ -152,6 +152,17 @@ class Picky(FakeSimulator):
     def _one(self, content: Content, metric: str) -> Prediction:
         broken = content.model_copy(update={"text": "broken"})
         return super()._one(broken if self.word in content.text else content, metric)
+
+
+def test_what_was_never_run_cannot_be_scored() -> None:
+    told = story(0.1, 0.2, 0.3)
+    simulator = FakeSimulator()
+    (known,) = scored(told, simulator).values()
+    staged = AsRun(simulator, known)
+    arm, part = staged.predict([told.arms[0].content, Content(text="0")], "shares")
+    assert arm == simulator.predict([told.arms[0].content], "shares")[0]
+    assert part.error == "is no text that was run"
+    assert sum(staged.compare([a.content for a in told.arms], "shares")) == pytest.approx(1)
 
 
 def test_arms_that_cannot_be_scored_are_said(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def result(tmp_path: Path) -> OptimizationResult:
     from PIL import Image
 
     Image.new("RGB", (2000, 1000), "tan").save(tmp_path / "bread.png")
-    writers = [FakeWriter(texts=[HOSTILE, FORMULA, "Rye bread at dawn, warm and slow", "Rye bread, daily"])]
+    writers = [FakeWriter(texts=[HOSTILE, FORMULA, "Rye bread at dawn, warm and slow", "Rye bread, at noon"])]
     brief = bakery(picture=tmp_path / "bread.png", note="an invented bakery", banned_words=("slow",))
     return run(tmp_path, brief, writers=writers, library=FakeLibrary(), judge=FakeSimulator(name="judge"))
 

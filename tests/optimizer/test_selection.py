@@ -113,7 +113,7 @@ def test_several_objectives_give_a_front_and_weigh_in_the_choice(tmp_path: Path)
     front = {c.text for c in result.by_ids(result.front)}
     assert front == {DRAFTS[0], DRAFTS[1], DRAFTS[2]}
     assert result.best is not None
-    assert result.best.text == DRAFTS[1]  # the loudest headline surely loses shares, the balanced one wins both
+    assert result.best.text == DRAFTS[1]  # the loudest headline loses on shares what it wins
     assert result.simulator_calls == simulator.calls
     shown = both.model_copy(update={"objectives": (Objective(metric="shares", weight=0),)})
     alone = one_round(tmp_path / "b", simulator=TwoMetrics(clicks, shares), brief=shown)
