@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
 from lcbm_model.content import Content
-from lcbm_model.metrics import Metric
+from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
 
@@ -46,12 +46,10 @@ class AsRun:
     def predict(
         self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
     ) -> list[Prediction]:
-        """What is known of these texts.
-
-        Raises:
-            KeyError: A text that is no arm: a replayed loop has nothing else to score.
-        """
-        return [self._known[content.text.strip()] for content in contents]
+        """What is known of these texts. One that was never run, such as a part of an arm, cannot be scored."""
+        name = get_metric(metric).name
+        nothing = Prediction.failed(name, self.identity, "is no text that was run")
+        return [self._known.get(content.text.strip(), nothing) for content in contents]
 
     def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
         return self._simulator.win_chances(predictions, channel=channel)

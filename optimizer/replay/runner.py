@@ -70,12 +70,7 @@ def replay(
     metric = task.behaviors[0]
     loaded = load_rows(task, Path(file), split, images=Path(images) if images else None, limit=limit)
     stories = stories_of(task.name, loaded.rows)
-    if isinstance(model, str):
-        from lcbm_model.simulator import load_simulator
-
-        simulator = load_simulator(model)
-    else:
-        simulator = model
+    simulator = _loaded(model) if isinstance(model, str) else model
     notes = _what_is_counted(task.name, stories)
     asked = time.monotonic()
     scores = {m.identity.checkpoint_hash: _score(m, stories, metric, progress) for m in _members(simulator)}
@@ -105,6 +100,17 @@ def replay(
         baseline_intervals={name: intervals_of(made[name]) for name in beside} | dict.fromkeys(undone, no_ends),
         notes=tuple(notes),
     )
+
+
+def _loaded(name: str) -> Simulator:
+    """A simulator by name, the user's score cache under each member: another seed then costs no forward pass."""
+    from lcbm_model.simulator import load_simulator
+    from lcbm_model.simulator.score_cache import with_score_cache
+
+    found = load_simulator(name)
+    if not isinstance(found, EnsembleSimulator):
+        return with_score_cache(found)
+    return EnsembleSimulator([with_score_cache(m) for m in found.members], name=found.identity.checkpoint)
 
 
 def _members(simulator: Simulator) -> tuple[Simulator, ...]:

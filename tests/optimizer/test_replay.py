@@ -102,9 +102,10 @@ def test_the_loop_stops_by_its_own_rules(tmp_path: Path) -> None:
     simulator = FakeSimulator()
     run = choose(told, simulator, scored(told, simulator), metric="shares", seed=0, per_round=1, store=tmp_path)
     assert run.seen < 40
-    assert "no gain" in run.stop_reason
+    assert "gain" in run.stop_reason
     met = told.order(0)[: run.seen]
-    assert run.chosen == max(met, key=lambda i: len(texts[i]))
+    assert run.chosen in met
+    assert len(texts[run.chosen or 0]) >= max(len(texts[i]) for i in met) - 3, "near ties keep the earlier text"
 
 
 def calibrated(score: Callable[[str], float], name: str) -> FakeSimulator:
