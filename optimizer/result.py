@@ -182,12 +182,14 @@ class OptimizationResult(BaseModel):
     def ranked(self) -> tuple[Candidate, ...]:
         """Scored candidates as the loop ranks them: by the lower bound where calibrated, else by the expected one.
 
-        The first need not be `best`: a draft takes the best one's place only where it beats it reliably.
+        Those that may not be chosen (vetoed, in doubt, an original that breaks the brief) come behind the others. The
+        first need not be `best`: a draft takes the best one's place only where it beats it reliably.
         """
         from optimizer.loop.ranking import best_first
 
         scored = [c for c in self.candidates if c.score is not None]
-        return tuple(best_first(scored, self.brief, self.calibrated, refused=True))
+        ordered = best_first(scored, self.brief, self.calibrated, refused=True)
+        return tuple(sorted(ordered, key=lambda c: not c.eligible))
 
     def by_ids(self, ids: tuple[str, ...]) -> tuple[Candidate, ...]:
         """The candidates of `slate` or `front`, in that order."""

@@ -42,6 +42,12 @@ def optimize(
     store: Annotated[
         Path | None, typer.Option("--store", help="Folder of runs (default: $LCBM_RUNS, else ./runs).")
     ] = None,
+    name: Annotated[
+        str | None, typer.Option("--run-id", metavar="NAME", help="Name of the new run's folder; made up by default.")
+    ] = None,
+    approval: Annotated[
+        bool, typer.Option("--approval", help="Wait for a person after each round, as `approval: true` in the brief.")
+    ] = False,
     resume: Annotated[str | None, typer.Option("--resume", metavar="RUN_ID", help="Go on with a run.")] = None,
     decision: Answer = "continue",
     edit: Edits = None,
@@ -63,10 +69,15 @@ def optimize(
     said = decided(decision, edit, veto, comment, decision_file)
     if resume is None and (said is None or not said.empty or said.action != "continue"):
         raise SettingsError("--decision", "answers a run that waits", remedy="Name the run by --resume RUN_ID")
-    run_id = resume or new_run_id()
+    if resume is not None and (name is not None or approval):
+        remedy = "A run keeps its name and its brief"
+        raise SettingsError("--run-id, --approval", "are for a new run, not for --resume", remedy=remedy)
+    run_id = resume or (new_run_id() if name is None else name)
     folder = RunFolder(store, run_id)
     named = {key: n for key, n in {"rounds": rounds, "candidates": candidates}.items() if n is not None}
     job = Brief.load(brief).with_budget(**named) if brief is not None else None
+    if job is not None and approval:
+        job = job.model_copy(update={"approval": True})
     if out_dir is not None:
         writable_folder(out_dir, "--out")
     parts: dict[str, Any] = {"store": store, "library": library, "judge": judge}

@@ -153,21 +153,25 @@ class Counting(Remembering):
     """A scorer as a `Simulator` that counts its calls.
 
     Args:
-        whole: A content that was scored, and counted, before.
+        known: Contents that were scored, and counted, before.
 
     Attributes:
-        calls: Contents asked for, times the models asked; the same when a killed step runs again.
+        calls: New contents asked for, times the models asked; the same when a killed step runs again, although the
+            cache then knows them.
     """
 
-    def __init__(self, scorer: Scorer, *, whole: Content) -> None:
+    def __init__(self, scorer: Scorer, *, known: Sequence[Content]) -> None:
         self.inner, self._cache = scorer.remembering.inner, scorer.remembering._cache
-        self._cost, self._whole, self.calls = scorer.cost, whole, 0
+        self._cost, self._known, self.calls = scorer.cost, list(known), 0
 
     def predict(
         self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
     ) -> list[Prediction]:
         """As `Remembering.predict`, counted."""
-        self.calls += self._cost * sum(content != self._whole for content in contents)
+        for content in contents:
+            if content not in self._known:
+                self._known.append(content)
+                self.calls += self._cost
         return super().predict(contents, metric, context)
 
 

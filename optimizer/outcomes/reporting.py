@@ -255,15 +255,16 @@ def _finding(points: Sequence[Point], figures: dict[str, float | None], coverage
     parts = []
     if coverage:
         main = max(coverage, key=lambda c: c.held.n)
-        told = f"{main.held.share:.0%} of {main.held.n} results ({main.held.low:.0%} to {main.held.high:.0%})"
+        held, low, high = (f"{100 * figure:.0f} %" for figure in (main.held.share, main.held.low, main.held.high))
+        told = f"{held} of {main.held.n} results (likely {low} to {high})"
         kept = main.held.low <= main.level <= main.held.high
         word = (
             "as promised" if kept else "fewer than promised" if main.held.share < main.level else "more than promised"
         )
-        parts.append(f"the {main.level:.0%} ranges held {told}, {word}")
-    bias, low, high = figures["bias"], figures["bias_low"], figures["bias_high"]
+        parts.append(f"the {100 * main.level:.0f} % ranges held {told}, {word}")
+    bias, bias_low, bias_high = figures["bias"], figures["bias_low"], figures["bias_high"]
     assert bias is not None
-    if low is not None and high is not None and low <= 0 <= high:
+    if bias_low is not None and bias_high is not None and bias_low <= 0 <= bias_high:
         parts.append("on average the predictions are neither too high nor too low")
     else:
         way = "above" if bias > 0 else "below"

@@ -36,12 +36,14 @@ def finish(state: State, runtime: Runtime[LoopContext]) -> State:
 
 def _explain(state: State, context: LoopContext) -> tuple[list[dict[str, Any]], int, str | None]:
     """What each part of the best draft is worth, the calls it took, and what went wrong."""
-    best = next((c for c in candidates_of(state) if c.id == state["best_id"]), None)
+    candidates = candidates_of(state)
+    best = next((c for c in candidates if c.id == state["best_id"]), None)
     most = min(PARTS, (context.brief.budget.simulator_calls - state["simulator_calls"]) // context.scorer.cost)
     if best is None or best.score is None or most < 1 or state["failure"] or not context.scorer.identity.tuned:
         return [], 0, None
     content = context.brief.content(best.text)
-    asked = Counting(context.scorer, whole=content)
+    scored = [context.brief.content(c.text) for c in candidates if c.score is not None]
+    asked = Counting(context.scorer, known=scored)
     try:
         found = occlusion(asked, content, context.brief.metric, context.scoring_context(hits_of(state)), most=most)
     except BackendError as error:
