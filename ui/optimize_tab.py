@@ -140,7 +140,7 @@ class OptimizeTab:
         self.ticket = gr.Textbox(visible=False)
         self.rejoin = gr.Button("Watch my run again", visible="hidden", elem_id="run-rejoin")
         panel = gr.HTML(EMPTY, elem_id="run-panel", js_on_load=PRESS)
-        with gr.Group(visible=False, elem_classes="lc-asked", elem_id="run-asked") as asked:
+        with gr.Column(visible=False, elem_classes="lc-asked", elem_id="run-asked") as asked:
             note = gr.Textbox(
                 label="Anything for the next round?",
                 info="Your marks on the drafts below go with it",

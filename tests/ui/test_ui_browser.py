@@ -126,7 +126,7 @@ def test_two_or_three_drafts_stand_side_by_side(browser: Any, url: str) -> None:
         ]
         assert 97 <= sum(shares) <= 103
         page.keyboard.press("Escape")
-        page.get_by_role("button", name="Clear").click()
+        page.locator(".lc-comparebar").get_by_role("button", name="Clear").click()
         assert not compare.is_visible()
 
 

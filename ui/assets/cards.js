@@ -28,6 +28,8 @@ async function ask(message) {
 // Drawing ---------------------------------------------------------------------------------------------------------
 
 function draw() {
+  const active = live.contains(document.activeElement) ? document.activeElement : null;
+  const caret = active?.matches('textarea') ? [active.selectionStart, active.selectionEnd] : null;
   const fresh = document.createElement('template');
   fresh.innerHTML = props.value || '';
   const now = fresh.content.querySelector('[data-run]')?.dataset.run ?? null;
@@ -39,12 +41,10 @@ function draw() {
   } else {
     keepWhatIsUsed(fresh.content);
   }
-  const active = live.contains(document.activeElement) ? document.activeElement : null;
-  const caret = active && 'selectionStart' in active ? [active.selectionStart, active.selectionEnd] : null;
   live.replaceChildren(fresh.content);
   if (active?.isConnected && active !== document.activeElement) {
     active.focus({ preventScroll: true });
-    if (caret && active.setSelectionRange && active.type !== 'checkbox') active.setSelectionRange(...caret);
+    if (caret) active.setSelectionRange(...caret);
   }
   for (const id of [...picked]) if (!cardOf(id)) picked.delete(id);
   showPicked();
