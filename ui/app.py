@@ -33,6 +33,7 @@ HEAD = '<meta name="referrer" content="no-referrer">'
 
 def build(services: Services) -> gr.Blocks:
     """The page, wired to `services`; the models begin to load as soon as the first visitor comes."""
+    from ui.api import mount_api
     from ui.campaigns_tab import CampaignsTab
     from ui.library_tab import LibraryTab
     from ui.optimize_tab import OptimizeTab
@@ -82,6 +83,7 @@ def build(services: Services) -> gr.Blocks:
         shade.click(None, None, None, js=TOGGLE_THEME, api_visibility="private")
         page.unload(leave)
         optimise.welcome(page)
+        mount_api(services)
     page.queue(max_size=256, api_open=False)
     return page
 

@@ -108,6 +108,7 @@ def run_panel(snapshot: Snapshot, rounds_wanted: int) -> str:
         original=original,
         result=result if snapshot.done else None,
         verdict=_verdict(result) if result else None,
+        shades=_shades(best, result) if snapshot.done else [],
         cautions=words.result_cautions(result) if result and snapshot.done else [],
         notes=list(dict.fromkeys(note for r in rounds for note in r.notes)),
     ) + (notice([snapshot.error], "error", "The run ended early") if snapshot.error else "")
@@ -177,18 +178,27 @@ def _best(candidates: Sequence[Candidate], best_id: str | None, result: Optimiza
     return found if found and found.score is not None else None
 
 
+def _shades(best: Candidate | None, result: OptimizationResult | None) -> list[Any]:
+    """The best text with its words shaded by what they are worth, where the run found that out."""
+    from ui.drafts import shaded
+
+    if best is None or result is None or best.id != result.best_id or not result.why:
+        return []
+    pieces = shaded(best.text, result.why)
+    return pieces if any(piece.shade for piece in pieces) else []
+
+
 def _verdict(result: OptimizationResult) -> dict[str, str]:
-    if result.judge:
+    """Title and finding. What it says is the result's own sentence; what it is called depends on the evidence."""
+    kind, title = "flat", "A suggestion, not yet a proof"
+    if result.best is None:
+        title = "Nothing passed"
+    elif not result.improved and result.original is not None:
+        title = "Your original stands"
+    elif result.judge:
         kind = "good" if result.judge.reliable else "flat"
         title = "A reliable improvement" if result.judge.reliable else "No reliable improvement"
-        return {"kind": kind, "title": title, "text": result.judge.verdict}
-    if result.best is None:
-        return {"kind": "flat", "title": "Nothing passed", "text": "No draft kept to your rules and could be scored."}
-    if result.best.round == 0:
-        text = "None of the drafts was predicted to do better than what you already have."
-        return {"kind": "flat", "title": "Your original stands", "text": text}
-    text = "The steering model prefers this text, but no independent judge has looked at it."
-    return {"kind": "flat", "title": "A suggestion, not yet a proof", "text": text}
+    return {"kind": kind, "title": title, "text": result.finding}
 
 
 def cards(
@@ -198,6 +208,7 @@ def cards(
     run_id: str | None = None,
     approval: bool = False,
     marks: Marks | None = None,
+    slate: Sequence[str] = (),
 ) -> str:
     """Candidates, the chosen one first, then what could not be scored and what the rules refused, with reasons.
 
@@ -205,6 +216,7 @@ def cards(
         run_id: Of a run that the app still knows: its cards can be edited, explained and compared.
         approval: The run asks after each round: its cards can be kept, rejected and commented.
         marks: What was noted so far.
+        slate: Ids of the good and different ones that the run recommends.
     """
     scored = sorted(
         (c for c in candidates if c.score is not None), key=lambda c: (c.id == best_id, c.score or 0.0), reverse=True
@@ -215,6 +227,7 @@ def cards(
         live=run_id is not None,
         approval=approval and run_id is not None,
         marks=marks or Marks(),
+        slate=slate,
         kept=scored[:SHOWN],
         more=scored[SHOWN:],
         total=len(scored),

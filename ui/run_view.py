@@ -139,12 +139,19 @@ class RunView:
         best = None
         if event:
             best = snapshot.result.best_id if snapshot.result else (event.rounds[-1].best_id if event.rounds else None)
-        drawn = (candidates, best)
+        drawn = (candidates, best, snapshot.done)
         if drawn == self._cards:
             return {}
         self._cards = drawn
-        asks = run.brief.approval and not snapshot.done
-        return {self.board.cards: render.cards(candidates, best, run_id=run.id, approval=asks, marks=run.marks)}
+        shown = render.cards(
+            candidates,
+            best,
+            run_id=run.id,
+            approval=run.brief.approval and not snapshot.done,
+            marks=run.marks,
+            slate=snapshot.result.slate if snapshot.result else (),
+        )
+        return {self.board.cards: shown}
 
     def _past(self, snapshot: Snapshot) -> Updates:
         event = snapshot.event

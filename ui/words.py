@@ -28,6 +28,7 @@ HINTS = {
         "The text this run would publish: the best one whose lead is likely to be real, that keeps your facts and "
         "rules, and whose score can be trusted. It need not have the highest number."
     ),
+    "slate": "Good drafts that differ from each other: ideas to choose among, or to test against each other.",
     "kept": "Names, numbers, prices, links and must-keep facts are all there, nothing was invented, no rule broken.",
     "meaning": "Likeness in meaning to what has to be said, 0 to 1. Below the limit of the brief a draft is refused.",
     "nearest": "Likeness in meaning to the nearest of your past posts, 0 to 1. Low: the draft is new ground for you.",

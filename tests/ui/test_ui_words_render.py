@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agents.guard.finding import GuardFinding
 from agents.library.records import Hit, Post, RejectedRow
 from lcbm_model.content import Content
 from lcbm_model.prediction import Prediction
@@ -15,9 +21,12 @@ from optimizer.brief import Brief
 from optimizer.events import RunEvent
 from optimizer.result import Candidate, Judgement, OptimizationResult, Round
 from tests.fakes import FakeSimulator
-from ui import render, words
-from ui.runs import Snapshot
-from ui.services import Loading
+from tests.ui.floors_fake import occlude
+from ui import drafts, render, words
+from ui.charts import rounds_chart
+from ui.loading import Loading
+from ui.ranking import Scored, Setting, meanwhile, ranking, ranking_csv
+from ui.runs import Marks, Snapshot
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(2)> "quoted" \' {{x}} ${1+1} ![a](http://e.x)'
 
@@ -42,7 +51,7 @@ class Tags(HTMLParser):
 
 def harmless(page: str) -> Tags:
     tags = Tags(page)
-    assert not tags.names & {"script", "img", "iframe", "object", "svg", "a", "form"}
+    assert not tags.names & {"script", "img", "iframe", "object", "a", "form"}
     assert not any(name.startswith("on") or name in ("href", "src") for name in tags.attributes)
     return tags
 
@@ -70,6 +79,12 @@ def result(*candidates: Candidate, tuned: bool = True, judge: Judgement | None =
         judge=judge,
         started=datetime.now(UTC),
         warnings=("untuned simulator", "the library holds 3 posts only"),
+    )
+
+
+def one_round() -> Round:
+    return Round(
+        number=1, drafted=1, rejected=0, scored=1, best_id="r1-1", best_expected=40.0, best_low=1, best_high=90
     )
 
 
@@ -132,7 +147,14 @@ def test_every_view_is_harmless() -> None:
         render.hits([hit], title=HOSTILE, note=HOSTILE, none_text=""),
         render.posts([post], "click_rate"),
         render.library_figures([tile], [rejected]),
-        render.score_table([HOSTILE], [predicted(HOSTILE)], [1.0], "click_rate", heading=HOSTILE),
+        ranking([HOSTILE], "click_rate", Scored(Setting(HOSTILE, HOSTILE), [predicted(HOSTILE)], [1.0])),
+        meanwhile([HOSTILE], "click_rate", 1, 2, Scored(Setting("post"), [predicted(HOSTILE)])),
+        rounds_chart([one_round()], [candidate(1, HOSTILE)], 3),
+        drafts.why(HOSTILE, occlude(FakeSimulator(), Content(text=HOSTILE), "click_rate")),
+        drafts.edited(predicted(HOSTILE), 50.0, 0.5, 3.0, broken=[HOSTILE]),
+        drafts.side_by_side(
+            [(candidate(i, HOSTILE), f"{HOSTILE} {i}") for i in (1, 2)], [predicted(HOSTILE)] * 2, [0.5, 0.5], 40.0
+        ),
         render.status_pill(Loading("failed", HOSTILE)),
         render.notice([HOSTILE], "error", HOSTILE),
         render.run_panel(snapshot(error=HOSTILE, done=True), 3),
@@ -208,15 +230,122 @@ def test_a_judge_that_is_not_convinced_has_the_last_word() -> None:
 def test_a_failed_line_stands_last_with_its_reason() -> None:
     texts = ["broken", "a line that works"]
     predictions = FakeSimulator().predict([Content(text=t) for t in texts], "shares")
-    page = render.score_table(texts, predictions, [0.0, 1.0], "shares", heading="2 lines")
+    page = ranking(texts, "shares", Scored(Setting("post"), predictions, [0.0, 1.0]))
     assert page.index("a line that works") < page.index("cannot be scored")
+
+
+def test_a_what_if_tells_ranks_and_warns_across_channels() -> None:
+    texts = ["short", "rather longer"]
+    ours = [predicted(t) for t in texts]
+    first = Scored(Setting("headline", "cooks"), ours, [0.4, 0.6])
+    second = Scored(Setting("post", "chefs"), ours[::-1], [0.6, 0.4])
+    page = ranking(texts, "click_rate", first, second)
+    assert "2 of the lines change their rank" in page
+    assert "rank 1 → 2" in page
+    assert "compare the order of the lines" in page
+    assert "compare the order" not in ranking(texts, "click_rate", first, replace(second, setting=Setting("headline")))
+
+
+def test_only_the_first_rows_are_in_sight_and_none_is_lost() -> None:
+    texts = [f"{'x' * i} line" for i in range(120)]
+    page = ranking(texts, "shares", Scored(Setting("post"), [predicted(t) for t in texts]))
+    assert "70 more lines" in page
+    assert page.count("lc-cell-text") == 120
+
+
+def test_the_ranking_as_csv_is_safe_in_a_spreadsheet() -> None:
+    texts = ['=HYPERLINK("http://e.x")', "a line, with a comma"]
+    table = ranking_csv(texts, [Scored(Setting("post"), [predicted(t) for t in texts], [0.7, 0.3])])
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert {row["text"] for row in rows} == {"'" + texts[0], texts[1]}
+    assert [row["rank"] for row in rows] == ["1", "2"]
+
+
+# Drafts -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Part:
+    text: str
+    start: int | None
+    end: int | None
+    effect: float
+    kind: str = "phrase"
+
+
+def test_shades_cover_the_whole_text_and_the_shortest_part_owns_a_word() -> None:
+    text = "In nine minutes, with butter, done"
+    parts = [Part(text[:28], 0, 28, 3.0, "hook"), Part(text[17:28], 17, 28, -9.0), Part("picture", None, None, 5.0)]
+    pieces = drafts.shaded(text, parts)
+    assert "".join(p.text for p in pieces) == text
+    assert [(p.text, p.shade) for p in pieces] == [(text[:17], 2), ("with butter", -4), (", done", 0)]
+
+
+@given(st.text(max_size=60), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.floats(-50, 50))))
+def test_shading_never_loses_a_letter(text: str, spans: list[tuple[int, int, float]]) -> None:
+    parts = [Part("", a, b, effect) for a, b, effect in spans]
+    pieces = drafts.shaded(text, parts)
+    assert "".join(p.text for p in pieces) == text
+    assert all(-drafts.STRONGEST <= p.shade <= drafts.STRONGEST for p in pieces)
+
+
+@pytest.mark.parametrize(
+    ("effect", "shade"), [(None, 0), (0.4, 0), (-0.4, 0), (0.6, 1), (-0.6, -1), (8.0, 4), (-90.0, -4), (4.1, 2)]
+)
+def test_small_effects_are_noise_and_large_ones_have_a_ceiling(effect: float | None, shade: int) -> None:
+    assert drafts.shade(effect) == shade
+
+
+def test_only_what_differs_is_marked() -> None:
+    found = drafts.changes("Brown onions in nine minutes", ["Brown onions in no time", "Brown carrots in nine minutes"])
+    assert "".join(c.text for c in found) == "Brown onions in nine minutes"
+    assert [c.text for c in found if c.kind == "new"] == []
+    assert [c.text for c in drafts.changes("a b c", ["a x c"]) if c.kind == "new"] == ["b "]
+
+
+def test_an_edit_says_how_far_it_moved_and_what_it_breaks() -> None:
+    page = drafts.edited(predicted("x" * 60), 50.0, 0.7, 4.2, broken=["leaves out '9 minutes'"])
+    assert "+4 points" in page
+    assert "lc-change-up" in page
+    assert "leaves out" in page
+    assert "keeps your facts" not in page
+    assert "as before" in drafts.said(predicted("x"), 0.1)
+    failed = Prediction.failed("click_rate", FakeSimulator().identity, "too long")
+    assert "too long" in drafts.edited(failed, None, None, None, broken=[])
+    assert "too long" in drafts.said(failed, None)
+
+
+def test_guarded_cards_tell_drift_and_doubt() -> None:
+    guard = GuardFinding(meaning=0.81, nearest=0.42, doubt="no past post is like it")
+    page = render.cards([candidate(1, "one", guard=guard, adjusted=1.0)], None, run_id="x")
+    assert "meaning 0.81" in page
+    assert "nearest past post 0.42" in page
+    assert "do not trust this score" in page
+    assert "no past post is like it" in page
+
+
+def test_cards_of_forgotten_runs_offer_only_what_still_works() -> None:
+    page = render.cards([candidate(1, "one")], None)
+    assert 'data-do="copy"' in page
+    assert 'data-do="edit"' not in page
+    asked = render.cards([candidate(1, "one")], None, run_id="x", approval=True, marks=Marks(vetoed={"r1-1"}))
+    assert 'data-do="veto" aria-pressed="true"' in asked
+    assert 'data-do="keep" aria-pressed="false"' in asked
+
+
+def test_the_plot_tells_its_story_in_words_too() -> None:
+    original = candidate(0, "what we have", id="original", round=0)
+    page = rounds_chart([one_round()], [original, candidate(1, "a"), candidate(2, "b")], 3)
+    assert "The original stands at percentile" in page
+    assert "Best so far: 40 after round 1" in page
+    assert page.count("lc-chart-dot") == 2
+    assert "No draft has been scored yet." in rounds_chart([], [], 3)
 
 
 def test_plots_escape_drafts() -> None:
     pytest.importorskip("plotly")
     from ui.plots import rounds_plot
 
-    one = Round(number=1, drafted=1, rejected=0, scored=1, best_id="r1-1", best_expected=40.0, best_low=1, best_high=90)
-    figure = rounds_plot([one], [candidate(1, HOSTILE)], 3).to_json()
+    figure = rounds_plot([one_round()], [candidate(1, HOSTILE)], 3).to_json()
     assert "<script" not in figure
     assert "<img" not in figure
