@@ -88,7 +88,7 @@ class Brief(BaseModel):
         description="Least chance to beat the best so far with which a draft takes its place; 0.5: any gain counts.",
     )
     least_meaning: float = Field(
-        default=0.45, ge=0, le=1, description="Least likeness in meaning to what must be said; 0 switches that off."
+        default=0.4, ge=0, le=1, description="Least likeness in meaning to what must be said; 0 switches that off."
     )
     slate: int = Field(default=5, ge=1, le=50, description="Good and different drafts named in the result.")
     debias: bool = Field(

@@ -18,6 +18,9 @@ MADE_BRIEFS = {
     "wrong-type": (b"message: a\nbudget: {rounds: many}\n", "budget.rounds"),
     "contradiction": (b"message: a\nbanned_words: [sale]\nrequired_words: [Sale today]\n", "banned_words"),
     "impossible-rule": (b"message: a\nmust_keep: ['Wow!']\nrules: [no exclamation marks]\n", "exclamation"),
+    "aim-named-twice": (b"message: a\nmetric: shares\nobjectives: [{metric: shares}]\n", "asked for twice"),
+    "senseless-threshold": (b"message: a\nreliable_gain: 0.3\n", "reliable_gain"),
+    "senseless-meaning": (b"message: a\nleast_meaning: 2\n", "least_meaning"),
     "no-picture": (b"message: a\npicture: gone.png\n", "gone.png"),
 }
 

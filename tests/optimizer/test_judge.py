@@ -90,3 +90,36 @@ def test_what_is_no_evidence_is_said(tmp_path: Path) -> None:
     untuned = run(tmp_path, simulator=FakeSimulator(tuned=False), writers=[Baker()])
     assert any("untuned" in w and "no evidence" in w for w in untuned.warnings)
     assert any("No independent judge" in w for w in untuned.warnings)
+
+
+def test_a_judge_that_never_saw_the_metric_confirms_nothing(tmp_path: Path) -> None:
+    judge = _judge(spread=4)
+    judge.identity = judge.identity.model_copy(update={"metrics": ("shares",)})
+    judgement = run(tmp_path, judge=judge).judge
+    assert judgement is not None
+    assert not judgement.reliable
+    assert "the judge was never tuned on click_rate" in judgement.verdict
+
+
+def test_a_best_that_the_judge_does_not_confirm_stays_and_is_labelled(tmp_path: Path) -> None:
+    from optimizer.report.page import seal
+
+    result = run(tmp_path, judge=_judge(spread=60))
+    assert result.improved
+    assert result.gain is not None
+    assert result.judge_gain is not None
+    assert "No reliable improvement" in result.finding
+    assert seal(result) == ("open", "not confirmed by the judge")
+    summary = result.summary()
+    assert (summary["proxy_gain"], summary["judge_gain"], summary["reliable"]) == (
+        result.gain,
+        result.judge_gain,
+        False,
+    )
+
+
+def test_a_metric_the_checkpoint_never_saw_is_said(tmp_path: Path) -> None:
+    simulator = FakeSimulator()
+    simulator.identity = simulator.identity.model_copy(update={"metrics": ("shares", "likes")})
+    result = run(tmp_path, simulator=simulator)
+    assert any("tuned on shares, likes, not on click_rate" in w for w in result.warnings)

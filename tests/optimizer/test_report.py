@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from agents.occlusion import Contribution
 from lcbm_model.errors import SettingsError
-from optimizer import OptimizationResult
-from optimizer.report.page import bar, headline
+from optimizer import Decision, Objective, OptimizationResult, optimize, resume
+from optimizer.report.front_plot import front_svg
+from optimizer.report.highlight import pieces
+from optimizer.report.page import bar, headline, seal
 from optimizer.report.table import neutral
 from tests.fakes import FakeSimulator, FakeWriter
 from tests.optimizer.parts import FakeLibrary, bakery, run
@@ -139,3 +142,77 @@ def test_bars_lie_on_their_track(result: OptimizationResult) -> None:
         place = bar(candidate.prediction)
         assert place is not None
         assert 0 <= place["left"] <= place["dot"] <= place["left"] + place["width"] <= 100.5
+
+
+# What came of the loop: why, slate, trade-offs, writers, decisions -----------------------------------------------------
+
+
+@pytest.fixture
+def decided(tmp_path: Path) -> OptimizationResult:
+    long = "Rye bread at dawn, warm from the oven, because you sleep while we bake"
+    writers = [
+        FakeWriter("one", texts=[long, "Why rye at dawn?"]),
+        FakeWriter("<b>two</b>", texts=["Rye, warm & slow"]),
+    ]
+    aims = (Objective(metric="shares", audience="<i>parents</i>", weight=0.5),)
+    brief = bakery(objectives=aims, approval=True, budget={"rounds": 2, "candidates": 3, "patience": 5})
+    parts = {"simulator": FakeSimulator(), "writers": writers, "store": tmp_path, "judge": FakeSimulator(name="judge")}
+    waiting = optimize(brief, run_id="d", **parts)  # type: ignore[arg-type]
+    struck = next(c.id for c in waiting.candidates if c.text == "Why rye at dawn?")
+    said = Decision(
+        edits={"original": "Rye bread <em>tonight</em>"}, vetoed=(struck,), comments={"": HOSTILE, struck: "dull"}
+    )
+    resume("d", decision=said, **parts)  # type: ignore[arg-type]
+    return resume("d", decision="finish", **parts)  # type: ignore[arg-type]
+
+
+def test_the_report_shows_what_came_of_the_loop(decided: OptimizationResult, tmp_path: Path) -> None:
+    html = decided.save(tmp_path / "report.html").read_text()
+    page = Page(html)
+    assert not {"script", "em>tonight", "i>parents"} & set(page.tags)
+    assert page.tags.count("mark") >= 3  # the two of the legend, and the best draft's parts
+    for section in (
+        "Why this draft",
+        "A slate to test",
+        "Trade-offs",
+        "What each writer brought",
+        "What people decided",
+    ):
+        assert section in page.text
+    for text in (HOSTILE, "Rye bread <em>tonight</em>", "dull", "<b>two</b>", "shares for <i>parents</i>"):
+        assert text in page.text
+    for part in decided.why[:8]:
+        assert part.text in page.text
+    assert "Proxy gain" in page.text
+    assert "Judge gain" in page.text
+    assert "vetoed" in page.text
+
+
+def test_a_text_is_whole_in_pieces_whatever_the_parts(decided: OptimizationResult) -> None:
+    best = decided.best
+    assert best is not None
+    cut = pieces(best.text, decided.why)
+    assert "".join(piece.text for piece in cut) == best.text
+    assert max(piece.strength for piece in cut) == 1
+    assert [piece.text for piece in pieces("another text", decided.why)] == ["another text"]
+    assert pieces("", ()) == []
+    overlapping = [
+        Contribution("phrase", "b c", 2, 5, 4.0),
+        Contribution("phrase", "a b", 0, 3, -9.0),
+        Contribution("picture", "a loaf", None, None, 20.0),
+    ]
+    assert [(p.text, p.effect) for p in pieces("a b c", overlapping)] == [("a b", -9.0), (" c", None)]
+
+
+def test_the_front_is_drawn_where_there_is_one(decided: OptimizationResult) -> None:
+    svg = front_svg(decided)
+    assert svg.startswith("<svg")
+    assert "#0102" not in svg
+    assert svg.count("var(--accent)") >= 1
+
+
+def test_seals_say_no_more_than_there_is(tmp_path: Path) -> None:
+    assert seal(run(tmp_path / "a", judge=FakeSimulator(name="judge", spread=4)))[0] == "good"
+    assert seal(run(tmp_path / "b")) == ("open", "not confirmed")
+    assert seal(run(tmp_path / "c", bakery(draft="Rye bread " * 12, max_length=400)))[1].startswith("no reliable")
+    assert seal(run(tmp_path / "d", bakery(draft=None, budget={"rounds": 0})))[1] == "nothing to return"
