@@ -30,6 +30,16 @@ NONE_YET = {
         ("Say what happened", "once a text is published: the app learns how good its predictions are for you."),
     ),
 }
+COPY_JS = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-do="copy"]');
+  if (!button) return;
+  navigator.clipboard.writeText(button.closest('[data-text]').dataset.text).then(
+    () => { button.textContent = 'Copied'; },
+    () => { button.textContent = 'Select it by hand'; });
+  setTimeout(() => { button.textContent = 'Copy'; }, 1600);
+});
+"""
 LIGHT: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "campaigns", "concurrency_limit": 8}
 
 
@@ -59,7 +69,7 @@ class CampaignsTab:
                 with gr.Row(elem_classes="lc-actions"):
                     self.open = gr.Button("Open", variant="primary", elem_id="c-open")
                     self.go_on = gr.Button("Go on with it", elem_id="c-resume")
-                    self.stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="c-stop")
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="c-stop")
                 self.refresh = gr.Button("Look again", size="sm", elem_id="c-refresh")
             with gr.Column(scale=9, min_width=320, elem_classes="lc-results"):
                 self.run_id = gr.State(None)
@@ -67,7 +77,7 @@ class CampaignsTab:
                 self.plot = gr.Plot(
                     visible=False, show_label=False, elem_classes="lc-plot", elem_id="c-plot", buttons=[]
                 )
-                self.cards = gr.HTML(elem_id="c-cards")
+                self.cards = gr.HTML(elem_id="c-cards", js_on_load=COPY_JS)
                 self.list = gr.HTML(self._empty(), elem_id="c-list")
 
     def _versus(self) -> None:
@@ -115,7 +125,7 @@ class CampaignsTab:
     def listed(self, name: str = "") -> list[Any]:
         """The choices of every list of runs, and the runs as cards."""
         found, problems = self.campaigns.campaigns(name)
-        choices = [(f"{c.name} · {c.started:%d %b %Y %H:%M} · {c.run_id[-6:]}", c.run_id) for c in found]
+        choices = [(f"{c.name} · {c.started:%d %b %H:%M}", c.run_id) for c in found]
         done = [choice for choice, c in zip(choices, found, strict=True) if c.best_id is not None]
         first = choices[0][1] if choices else None
         heading = f"{len(found)} runs" if len(found) != 1 else "1 run"
@@ -141,8 +151,11 @@ class CampaignsTab:
             return [run_id, *opened(result)]
 
     def _resume(self, run_id: str | None, request: gr.Request) -> Iterator[list[Any]]:
-        idle = [gr.update(interactive=True, value="Go on with it"), gr.update(interactive=False, value="Stop")]
-        busy = [gr.update(interactive=False, value="Working..."), gr.update(interactive=True, value="Stop")]
+        idle = [gr.update(interactive=True, value="Go on with it"), gr.update(visible=False)]
+        busy = [
+            gr.update(interactive=False, value="Working..."),
+            gr.update(visible=True, interactive=True, value="Stop"),
+        ]
         try:
             yield [run_id, render.render("opening", line="Opening the run."), gr.update(visible=False), "", *busy]
             run = self.campaigns.resume(run_id or "", owner=request.session_hash or "")

@@ -16,7 +16,7 @@ from ui.forms import metric_choices
 from ui.notify import told
 from ui.uploads import TABLES, checked_table
 
-SHOWN = 24
+SHOWN = 12
 LIGHT: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "outcomes", "concurrency_limit": 4}
 ALL = "all"
 
@@ -182,8 +182,9 @@ def tiles(found: Any) -> list[dict[str, str]]:
         },
     ]
     for c in found.coverage:
-        hint = f"Of {c.held.n} results; with so many, anything from {c.held.low:.0%} to {c.held.high:.0%} is likely."
-        made.append({"value": f"{c.held.share:.0%}", "unit": f"inside the {c.level:.0%} range", "hint": hint})
+        held, low, high, level = (words.percent(p) for p in (c.held.share, c.held.low, c.held.high, c.level))
+        hint = f"Of {c.held.n} results; with so many, anything from {low} to {high} is likely."
+        made.append({"value": held, "unit": f"inside the {level} range", "hint": hint})
     if found.error is not None:
         hint = f"Mean distance. Someone who always says 50 would miss by {found.error_of_middle:.0f}."
         made.append({"value": f"{found.error:.0f} points", "unit": "mean miss", "hint": hint})

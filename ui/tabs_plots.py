@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ACCENT, BAND, MUTED, GRID, ORIGIN = "#0d9488", "rgba(13,148,136,.16)", "#a8a29e", "rgba(128,128,128,.18)", "#c2703a"
 SHOWN_FINDINGS = 12
+CROWD = 30
+"""Points beyond which the ranges of predictions are left out of the plot: it would be all lines."""
 
 
 def outcome_plot(report: OutcomeReport) -> Figure:
@@ -27,32 +29,19 @@ def outcome_plot(report: OutcomeReport) -> Figure:
     figure = go.Figure()
     figure.add_scatter(x=[0, 100], y=[0, 100], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1.5},
                        hoverinfo="skip", name="agreement")  # fmt: skip
-    points = report.points
-    figure.add_scatter(
-        x=[p.predicted for p in points],
-        y=[p.observed for p in points],
-        mode="markers",
-        marker={"size": 9, "color": [ACCENT if p.held in (True, None) else ORIGIN for p in points], "opacity": 0.85},
-        error_x={
-            "type": "data",
-            "array": [(p.high or p.predicted) - p.predicted for p in points],
-            "arrayminus": [p.predicted - (p.predicted if p.low is None else p.low) for p in points],
-            "color": GRID,
-            "thickness": 1.2,
-            "width": 0,
-        },
-        error_y={
-            "type": "data",
-            "array": [(p.observed if p.observed_high is None else p.observed_high) - p.observed for p in points],
-            "arrayminus": [p.observed - (p.observed if p.observed_low is None else p.observed_low) for p in points],
-            "color": GRID,
-            "thickness": 1.2,
-            "width": 0,
-        },
-        text=[label(p.text) for p in points],
-        hovertemplate="%{text}<br>predicted %{x:.0f}, happened %{y:.0f} of 100<extra></extra>",
-        name="a published text",
-    )
+    for held, colour, name in ((True, ACCENT, "inside its range"), (False, ORIGIN, "outside its range")):
+        points = [p for p in report.points if (p.held is not False) is held]
+        figure.add_scatter(
+            x=[p.predicted for p in points],
+            y=[p.observed for p in points],
+            mode="markers",
+            marker={"size": 9, "color": colour, "opacity": 0.8},
+            error_x=_ends([(p.predicted, p.low, p.high) for p in points], shown=len(report.points) <= CROWD),
+            error_y=_ends([(p.observed, p.observed_low, p.observed_high) for p in points]),
+            text=[label(p.text) for p in points],
+            hovertemplate="%{text}<br>predicted %{x:.0f}, happened %{y:.0f} of 100<extra></extra>",
+            name=name,
+        )
     if report.bands:
         figure.add_scatter(
             x=[b.predicted for b in report.bands],
@@ -69,15 +58,28 @@ def outcome_plot(report: OutcomeReport) -> Figure:
             },
             text=[f"{b.n} results" for b in report.bands],
             hovertemplate="%{text}: predicted %{x:.0f} on average, happened %{y:.0f}<extra></extra>",
-            name="groups of like predictions, 95 % range",
+            name="means of like predictions",
         )
     figure.update_xaxes(title="predicted percentile", range=[-2, 102], dtick=25)
     figure.update_yaxes(title="what happened, percentile of your own", range=[-2, 102], dtick=25)
     return styled(figure, height=380)
 
 
-def distribution_plot(prediction: Prediction) -> Figure:
-    """The whole distribution: the chance of each tenth, with the expected percentile and the range."""
+def _ends(rows: Sequence[tuple[float, float | None, float | None]], *, shown: bool = True) -> dict[str, Any]:
+    """Ranges as plotly's bars around points; an unknown end is drawn at the point."""
+    return {
+        "type": "data",
+        "visible": shown,
+        "array": [(at if high is None else high) - at for at, _, high in rows],
+        "arrayminus": [at - (at if low is None else low) for at, low, _ in rows],
+        "color": "rgba(128,128,128,.32)",
+        "thickness": 1.2,
+        "width": 0,
+    }
+
+
+def distribution_plot(prediction: Prediction, own: Prediction | None = None) -> Figure:
+    """The chance of each tenth, with the expected percentile and the range; `own`: as the team's results have it."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -92,12 +94,21 @@ def distribution_plot(prediction: Prediction) -> Figure:
         hovertemplate="percentile %{customdata[0]} to %{customdata[1]}: %{y:.1f} % chance<extra></extra>",
         name="chance of each tenth",
     )
+    if own is not None:
+        figure.add_scatter(
+            x=list(BIN_CENTRES),
+            y=[100 * p for p in own.bins],
+            mode="lines+markers",
+            line={"color": ORIGIN, "width": 2, "shape": "spline"},
+            hovertemplate="by your own results: %{y:.1f} % chance<extra></extra>",
+            name="as your own results have it",
+        )
     if prediction.expected is not None:
         figure.add_vline(x=prediction.expected, line={"color": ORIGIN, "width": 2.5})
     figure.add_hline(y=10, line={"color": MUTED, "dash": "dot", "width": 1.2})
     figure.update_xaxes(title="percentile among comparable texts", range=[0, 100], dtick=10)
     figure.update_yaxes(title="chance, %", rangemode="tozero")
-    return styled(figure, legend=False)
+    return styled(figure, legend=own is not None)
 
 
 def aimed_plot(wanted: float, predictions: Sequence[Prediction], texts: Sequence[str]) -> Figure:
@@ -203,7 +214,7 @@ def styled(figure: Figure, *, height: int = 300, legend: bool = True) -> Figure:
     figure.update_layout(
         template="none",
         height=height,
-        margin={"l": 52, "r": 12, "t": 12, "b": 76 if legend else 48},
+        margin={"l": 52, "r": 12, "t": 12, "b": 76 if legend else 60},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"size": 12, "family": "inherit"},
