@@ -50,6 +50,12 @@ class BriefForm:
     candidates: float = 8
     approval: bool = False
 
+    def __post_init__(self) -> None:
+        """A field that nobody touched, in a fold that nobody opened, arrives as None: it has its default then."""
+        for field in fields(self):
+            if getattr(self, field.name) is None:
+                object.__setattr__(self, field.name, field.default)
+
     @classmethod
     def names(cls) -> list[str]:
         return [f.name for f in fields(cls)]
@@ -90,7 +96,7 @@ class BriefForm:
             "message": message,
             "draft": self.draft.strip() or None,
             "metric": self.metric,
-            "channel": (self.channel or "").strip() or "post",
+            "channel": self.channel.strip() or "post",
             "audience": self.audience.strip() or None,
             "tone": self.tone.strip() or None,
             "picture": picture,
@@ -134,13 +140,13 @@ def channel_choices() -> list[tuple[str, str]]:
     return [(noun.capitalize(), name) for name, noun in CHANNELS.items()]
 
 
-def texts_from(pasted: str, file: Path | None) -> list[str]:
+def texts_from(pasted: str | None, file: Path | None) -> list[str]:
     """Texts to score: the file's `text` column (or a .txt file's lines) after the pasted lines, without repeats.
 
     Raises:
         TableError: Nothing there, more than `MAX_LINES`, or a file without readable texts.
     """
-    texts = [*split_lines(pasted), *(_file_texts(file) if file else ())]
+    texts = [*split_lines(pasted or ""), *(_file_texts(file) if file else ())]
     texts = list(dict.fromkeys(texts))
     if not texts:
         raise TableError("Lines to score", "are empty", remedy="Paste one text per line, or choose a file")

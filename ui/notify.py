@@ -17,6 +17,9 @@ def plain(error: LcbmError) -> str:
     return html.escape(str(error))
 
 
+MISTAKE = "The app made a mistake. It has been written to its log; nothing you typed is lost."
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turns an error inside into Gradio's own, which ends the event and shows the words.
@@ -36,5 +39,4 @@ def told() -> Iterator[None]:
         raise
     except Exception as error:
         log.exception("an event failed")
-        message = "The app made a mistake. It has been written to its log; nothing you typed is lost."
-        raise gr.Error(message, title="That did not work", duration=12, print_exception=False) from error
+        raise gr.Error(MISTAKE, title="That did not work", duration=12, print_exception=False) from error

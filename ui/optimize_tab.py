@@ -12,7 +12,7 @@ from lcbm_model.errors import LcbmError
 from ui import render
 from ui.desk import Desk
 from ui.forms import BriefForm, channel_choices, metric_choices
-from ui.notify import plain, told
+from ui.notify import MISTAKE, log, plain, told
 from ui.run_view import Board, RunView, Updates
 from ui.sample import load_sample
 from ui.services import Services
@@ -249,6 +249,10 @@ class OptimizeTab:
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
             yield view.failed(str(error))
+            return
+        except Exception:  # the page would wait for ever
+            log.exception("a run could not be started")
+            yield view.failed(MISTAKE)
             return
         yield from view.follow(run)
 

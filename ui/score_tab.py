@@ -13,7 +13,7 @@ from lcbm_model.content import Content
 from lcbm_model.errors import LcbmError, TableError
 from ui import ranking, render
 from ui.forms import MAX_LINES, channel_choices, metric_choices, texts_from
-from ui.notify import plain, told
+from ui.notify import MISTAKE, log, plain, told
 from ui.ranking import Scored, Setting
 from ui.sample import sample_lines
 from ui.services import Services
@@ -168,6 +168,9 @@ class ScoreTab:
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
             yield {self.table: render.notice([str(error)], "error", "These lines could not be scored"), **idle}
+        except Exception:  # the page would wait for ever
+            log.exception("lines could not be scored")
+            yield {self.table: render.notice([MISTAKE], "error", "These lines could not be scored"), **idle}
 
     def _all(self, texts: list[str], metric: str, settings: list[Setting], cancelled: Any) -> Iterator[list[Scored]]:
         before: list[Scored] = []

@@ -345,6 +345,14 @@ def test_a_draft_alone_is_enough_and_nothing_is_not() -> None:
         BriefForm().brief()
 
 
+def test_untouched_fields_of_a_closed_fold_have_their_defaults() -> None:
+    values = ["Say it", *[None] * (len(BriefForm.names()) - 1)]
+    brief = BriefForm(*values).brief()  # type: ignore[arg-type]
+    assert brief.metric == "click_rate"
+    assert brief.must_keep == ()
+    assert brief.budget.rounds == 3
+
+
 def test_mistakes_carry_the_labels_of_the_page() -> None:
     form = BriefForm(message="x", must_keep="the best pan", banned_words="best, cheap")
     with pytest.raises(BriefError, match=r"^Words to avoid: also stands"):
