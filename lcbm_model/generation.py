@@ -1,4 +1,4 @@
-"""Writing with the backbone: several samples for each prompt, drawn as one batch, the same for the same seed."""
+"""Writing with the backbone: several samples for each of several prompts, drawn as one batch, the same for one seed."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def generate(
     top_p: float = 0.95,
     seed: int = 0,
     stop: Sequence[str] = ("\n",),
-    start: str = "",
+    start: str | Sequence[str] = "",
 ) -> list[list[Sample]]:
-    """Sample `n` answers to each prompt.
+    """Sample `n` answers to each prompt. All grow together: a step costs little more for many rows than for one.
 
     Args:
         backbone: From `load_backbone()`, or `LocalSimulator.backbone`.
@@ -47,10 +47,11 @@ def generate(
         n: Answers for each prompt.
         max_new_tokens: Longest answer, 1 or more.
         temperature: 0 takes the likeliest token each time (all `n` answers are then equal).
-        top_p: Share of probability that tokens are drawn from, above 0 and up to 1.
-        seed: The same seed, prompt and settings give the same answers; each prompt has draws of its own.
+        top_p: Share of probability that tokens are drawn from, above 0 and up to 1; of the 256 likeliest at most.
+        seed: The same seed, prompts and settings give the same answers; each prompt has draws of its own.
         stop: An answer ends before the first of these that follows a visible character.
-        start: Words put into the answer's mouth; they are not part of the returned text.
+        start: Words put into the answer's mouth, the same for all prompts or one for each; they are not part of the
+            returned text.
 
     Returns:
         For each prompt `n` samples in the order drawn; texts are stripped and may be empty or repeated.
@@ -60,7 +61,9 @@ def generate(
         PictureError: A picture of a prompt cannot be used.
         ValueError: A prompt's picture marks and pictures differ in number, or it is too long for the model.
     """
+    starts = [start] * len(prompts) if isinstance(start, str) else list(start)
     for name, value, fine in (
+        ("start", len(starts), len(starts) == len(prompts)),
         ("n", n, n >= 1),
         ("max_new_tokens", max_new_tokens, max_new_tokens >= 1),
         ("temperature", temperature, math.isfinite(temperature) and temperature >= 0),
@@ -71,12 +74,15 @@ def generate(
     import torch
 
     rules = _Rules(max_new_tokens, temperature, top_p, tuple(s for s in stop if s))
-    answers = []
+    if not prompts:
+        return []
     with backbone.lock, torch.inference_mode():
-        for number, prompt in enumerate(prompts):
-            generator = torch.Generator().manual_seed((seed * 1_000_003 + number) % 2**63)
-            answers.append(_sample(backbone, prompt, n, rules, generator, start))
-    return answers
+        embeddings = [
+            _prompt_embeddings(backbone, prompt, begun, max_new_tokens)
+            for prompt, begun in zip(prompts, starts, strict=True)
+        ]
+        samples = _Growing(backbone, embeddings, n, rules, seed).grow()
+    return [samples[i * n : (i + 1) * n] for i in range(len(prompts))]
 
 
 @dataclass(frozen=True)
@@ -87,42 +93,96 @@ class _Rules:
     stop: tuple[str, ...]
 
 
-def _sample(
-    backbone: Backbone, prompt: Prompt | str, n: int, rules: _Rules, generator: torch.Generator, start: str
-) -> list[Sample]:
-    """One prompt: its tokens run once, then N rows grow together on copies of its cache."""
-    from transformers import DynamicCache
+class _Growing:
+    """Rows of one batch, N for each of P prompts, that grow by a token a step until each has come to its end."""
 
-    embeddings = _prompt_embeddings(backbone, prompt, start, rules.max_new_tokens)  # (1, P, D)
-    cache = DynamicCache(config=backbone.language_model.config.get_text_config())
-    state = backbone.decoder(inputs_embeds=embeddings, past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
-    cache.batch_repeat_interleave(n)
-    banned, ends = _special_tokens(backbone)
-    logits = backbone.head(state).float().cpu().repeat(n, 1)  # (N, V)
-    rows: list[list[int]] = [[] for _ in range(n)]
-    likelihood = [0.0] * n
-    finished = [False] * n
-    for _ in range(rules.max_new_tokens):
-        logits[:, banned] = -math.inf
-        drawn = _draw(logits, rules, generator)  # (N,)
-        known = logits.log_softmax(dim=-1).gather(1, drawn[:, None])[:, 0].tolist()
-        for i, token in enumerate(drawn.tolist()):
-            if finished[i]:
+    def __init__(self, backbone: Backbone, prompts: Sequence[torch.Tensor], n: int, rules: _Rules, seed: int) -> None:
+        """Run the prompts, (1, L, D) each, padded on the left to one length, and copy each one's cache for its rows."""
+        import torch
+        from transformers import DynamicCache
+
+        self.backbone, self.rules, self.n = backbone, rules, n
+        self.generators = [torch.Generator().manual_seed((seed * 1_000_003 + i) % 2**63) for i in range(len(prompts))]
+        self.banned, self.ends = _special_tokens(backbone)
+        lengths = torch.tensor([p.shape[1] for p in prompts])
+        longest = int(lengths.max())
+        device = backbone.device
+        padded = torch.cat([torch.nn.functional.pad(p, (0, 0, longest - p.shape[1], 0)) for p in prompts])  # (P, L, D)
+        self.mask = (torch.arange(longest)[None, :] >= (longest - lengths)[:, None]).long().to(device)  # (P, L)
+        # One length needs no mask: attention then takes the path without one.
+        self.even = bool((lengths == longest).all())
+        self.cache = DynamicCache(config=backbone.language_model.config.get_text_config())
+        positions = (self.mask.cumsum(dim=1) - 1).clamp(min=0)
+        state = self._run({"inputs_embeds": padded}, positions)
+        self.cache.batch_repeat_interleave(n)
+        self.mask = self.mask.repeat_interleave(n, dim=0)  # (P * N, L)
+        self.position = lengths.repeat_interleave(n).to(device)  # (P * N,) of the next token
+        self.logits = state.repeat_interleave(n, dim=0)  # (P * N, V)
+        rows = len(prompts) * n
+        self.active = list(range(rows))
+        self.tokens: list[list[int]] = [[] for _ in range(rows)]
+        self.likelihood = [0.0] * rows
+        self.finished = [False] * rows
+
+    def grow(self) -> list[Sample]:
+        """Steps until all rows are finished or have as many tokens as they may."""
+        for step in range(self.rules.max_new_tokens):
+            drawn = self._step()  # (A,)
+            if all(self.finished) or step + 1 == self.rules.max_new_tokens:
+                break
+            self._advance(self._drop_finished(drawn))
+        rows = zip(self.tokens, self.likelihood, self.finished, strict=True)
+        return [_finish(self.backbone, row, total, done, self.rules) for row, total, done in rows]
+
+    def _step(self) -> torch.Tensor:
+        """Draw a token for each active row and book it."""
+        self.logits[:, self.banned] = -math.inf
+        chances = self._uniform()[self.active]
+        drawn = _draw(self.logits, self.rules, chances)  # (A,)
+        known = self.logits.log_softmax(dim=-1).gather(1, drawn[:, None])[:, 0].tolist()
+        for place, (row, token) in enumerate(zip(self.active, drawn.tolist(), strict=True)):
+            if self.finished[row]:
                 continue
-            likelihood[i] += known[i]
-            if token in ends:
-                finished[i] = True
+            self.likelihood[row] += known[place]
+            if token in self.ends:
+                self.finished[row] = True
                 continue
-            rows[i].append(token)
-            finished[i] = _stopped(backbone.tokenizer.decode(rows[i]), rules.stop) is not None
-        if all(finished):
-            break
-        step = drawn[:, None].to(backbone.device)
-        out = backbone.decoder(input_ids=step, past_key_values=cache, use_cache=True)
-        logits = backbone.head(out.last_hidden_state[:, -1]).float().cpu()
-    return [
-        _finish(backbone, row, total, done, rules) for row, total, done in zip(rows, likelihood, finished, strict=True)
-    ]
+            self.tokens[row].append(token)
+            text = self.backbone.tokenizer.decode(self.tokens[row])
+            self.finished[row] = _stopped(text, self.rules.stop) is not None
+        return drawn
+
+    def _uniform(self) -> torch.Tensor:
+        """(P * N,) numbers 0..1, of finished rows too: what a row draws does not hang on how the others fare."""
+        import torch
+
+        return torch.cat([torch.rand(self.n, generator=generator) for generator in self.generators])
+
+    def _drop_finished(self, drawn: torch.Tensor) -> torch.Tensor:
+        """Take finished rows out of the batch once they are a quarter of it; returns the others' tokens."""
+        import torch
+
+        kept = [place for place, row in enumerate(self.active) if not self.finished[row]]
+        if len(kept) > 0.75 * len(self.active):
+            return drawn
+        chosen = torch.tensor(kept, device=self.mask.device)
+        self.cache.batch_select_indices(chosen)
+        self.mask, self.position = self.mask[chosen], self.position[chosen]
+        self.active = [self.active[place] for place in kept]
+        return drawn[chosen.cpu()]
+
+    def _advance(self, drawn: torch.Tensor) -> None:
+        import torch
+
+        self.mask = torch.cat([self.mask, torch.ones_like(self.mask[:, :1])], dim=1)
+        self.logits = self._run({"input_ids": drawn[:, None].to(self.backbone.device)}, self.position[:, None])
+        self.position = self.position + 1
+
+    def _run(self, given: dict[str, torch.Tensor], positions: torch.Tensor) -> torch.Tensor:
+        """One pass on the cache; logits after the last token, (rows, V) float32 on the CPU."""
+        padding = {} if self.even else {"attention_mask": self.mask, "position_ids": positions}
+        out = self.backbone.decoder(**given, **padding, past_key_values=self.cache, use_cache=True)
+        return self.backbone.head(out.last_hidden_state[:, -1]).float().cpu()
 
 
 def _prompt_embeddings(backbone: Backbone, prompt: Prompt | str, start: str, room: int) -> torch.Tensor:
@@ -149,17 +209,27 @@ def _special_tokens(backbone: Backbone) -> tuple[list[int], set[int]]:
     return sorted(special - ends), ends
 
 
-def _draw(logits: torch.Tensor, rules: _Rules, generator: torch.Generator) -> torch.Tensor:
-    """One token for each row of (N, V) logits, from the smallest set that holds `top_p` of the probability."""
-    import torch
+NUCLEUS = 256
+"""Most tokens that one is drawn from: sorting a whole vocabulary for every row takes longer than the model."""
 
+
+def _draw(logits: torch.Tensor, rules: _Rules, uniform: torch.Tensor) -> torch.Tensor:
+    """One token for each row of (N, V) logits, from the smallest set that holds `top_p` of the probability.
+
+    Args:
+        uniform: (N,) numbers 0..1; the token is where the cumulated probability of the set passes this share of it.
+    """
     if rules.temperature == 0:
         return logits.argmax(dim=-1)
-    chances, order = (logits / rules.temperature).softmax(dim=-1).sort(dim=-1, descending=True)
+    scaled = logits / rules.temperature
+    likeliest, order = scaled.topk(min(NUCLEUS, scaled.shape[-1]), dim=-1)  # (N, K), descending
+    chances = (likeliest - scaled.logsumexp(dim=-1, keepdim=True)).exp()
     before = chances.cumsum(dim=-1) - chances
     chances = chances.masked_fill(before >= rules.top_p, 0.0)
-    picked = torch.multinomial(chances, 1, generator=generator)  # (N, 1); weights need not sum to one
-    return order.gather(1, picked)[:, 0]
+    summed = chances.cumsum(dim=-1)
+    picked = (summed < uniform[:, None] * summed[:, -1:]).sum(dim=-1, keepdim=True)  # (N, 1)
+    last = (chances > 0).sum(dim=-1, keepdim=True) - 1
+    return order.gather(1, picked.minimum(last))[:, 0]
 
 
 def _stopped(text: str, stop: Sequence[str]) -> int | None:

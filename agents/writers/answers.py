@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,13 +17,21 @@ LIMIT = 200_000
 """Characters of an answer that are read; the rest of a longer one is not looked at."""
 
 
-class DraftAnswer(BaseModel):
-    """One draft as asked for. Other keys are ignored, other types refused."""
+class Entry(BaseModel):
+    """One entry of an answer. Other keys are ignored, other types refused. Subclasses say what else they need."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
     text: str = Field(min_length=1, max_length=8000)
+
+
+class DraftAnswer(Entry):
+    """One draft as asked for."""
+
     strategy: str = Field(default="write", max_length=200)
+
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 
 def parse_answer(answer: str, *, channel: str = "post", allowed: str = "") -> tuple[list[DraftAnswer], int]:
@@ -33,28 +41,39 @@ def parse_answer(answer: str, *, channel: str = "post", allowed: str = "") -> tu
         answer: What the model wrote. It is text: nothing in it is run or followed.
         allowed: The brief's own words, whose marks ("{first_name}") a draft may hold.
     """
-    answer = answer[:LIMIT]
-    entries = _entries(answer)
-    drafts = [draft for entry in entries if (draft := _draft(entry, channel, allowed)) is not None]
-    kept = set(distinct([draft.text for draft in drafts]))
+    drafts, dropped = parse_entries(answer, DraftAnswer, channel=channel, allowed=allowed)
+    return [draft.model_copy(update={"strategy": slug(draft.strategy) or "write"}) for draft in drafts], dropped
+
+
+def parse_entries(
+    answer: str, kind: type[AnyEntry], *, channel: str = "post", allowed: str = ""
+) -> tuple[list[AnyEntry], int]:
+    """Valid entries with distinct, cleaned texts, and how many were dropped. Arguments as for `parse_answer`."""
+    entries = _entries(answer[:LIMIT])
+    valid = [entry for raw in entries if (entry := _valid(raw, kind, channel, allowed)) is not None]
+    kept = set(distinct([entry.text for entry in valid]))
     unique = []
-    for draft in drafts:
-        if draft.text in kept:
-            kept.discard(draft.text)
-            unique.append(draft)
+    for entry in valid:
+        if entry.text in kept:
+            kept.discard(entry.text)
+            unique.append(entry)
     return unique, max(len(entries) - len(unique), 0 if unique else 1)
 
 
-def _draft(entry: Any, channel: str, allowed: str) -> DraftAnswer | None:
+def slug(words: str) -> str:
+    """Words as a short name: 'Hook First!' -> 'hook-first'."""
+    return re.sub(r"[^a-z0-9]+", "-", words.casefold()).strip("-")[:40]
+
+
+def _valid(raw: Any, kind: type[AnyEntry], channel: str, allowed: str) -> AnyEntry | None:
     try:
-        draft = DraftAnswer.model_validate({"text": entry} if isinstance(entry, str) else entry)
+        entry = kind.model_validate({"text": raw} if isinstance(raw, str) else raw)
     except ValidationError:
         return None
-    text = clean(draft.text, channel=channel)
+    text = clean(entry.text, channel=channel)
     if not text or markup_reasons(text, allowed=allowed):
         return None
-    strategy = re.sub(r"[^a-z0-9]+", "-", draft.strategy.casefold()).strip("-")[:40] or "write"
-    return DraftAnswer(text=text, strategy=strategy)
+    return entry.model_copy(update={"text": text})
 
 
 def _entries(answer: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from agents.writers.base import WritingTask
@@ -16,13 +17,29 @@ SYSTEM = (
 )
 
 
+_ESCAPED = re.compile("[<>\u2028\u2029\x7f-\x9f\uff5c\u2581]|\\[(?=/?INST)", re.IGNORECASE)
+RULES = (
+    "State only facts that stand in the message, the draft or the facts that must stay: add no number, price, name, "
+    "link or claim. Keep every must-stay fact to the letter. Stay within the length in characters. Obey brand_rules, "
+    "required_words and banned_words as limits on the text."
+)
+
+
 def messages(task: WritingTask, n: int) -> list[dict[str, str]]:
     """Chat messages that ask for `n` drafts."""
-    block = json.dumps(task_data(task), ensure_ascii=False, indent=1)
-    # The closing line cannot be faked: JSON strings hold no raw line breaks, so no data line equals it.
+    return fenced(task_data(task), _request(task, n))
+
+
+def fenced(data: dict[str, Any], request: str) -> list[dict[str, str]]:
+    """Chat messages: what we ask stands in `request`, everything from outside in one fenced block of JSON."""
+    block = json.dumps(data, ensure_ascii=False, indent=1)
+    # The closing line cannot be faked: JSON strings hold no raw line breaks, so no data line equals it. What JSON lets
+    # stand and a reader could take for a line break or a chat template for a change of speaker is escaped as well:
+    # the data stay the same to the letter, and no "<|im_end|>" or "[INST]" reaches a tokenizer.
+    block = _ESCAPED.sub(lambda m: f"\\u{ord(m.group()):04x}", block)
     return [
         {"role": "system", "content": SYSTEM},
-        {"role": "user", "content": f"BEGIN DATA\n{block}\nEND DATA\n\n{_request(task, n)}"},
+        {"role": "user", "content": f"BEGIN DATA\n{block}\nEND DATA\n\n{request}"},
     ]
 
 
@@ -60,9 +77,7 @@ def _request(task: WritingTask, n: int) -> str:
         f"Write {n} different versions of the {noun} so that more of the audience {metric.verb} "
         f"({metric.title}: {metric.unit}). Learn from the past posts and the critique where there are any; copy none. "
         f"Vary the approach: hook, question or statement, order, specificity, length, call to action. "
-        f"State only facts that stand in the message, the draft or the facts that must stay: add no number, price, "
-        f"name, link or claim. Keep every must-stay fact to the letter. Stay within the length in characters. "
-        f"Obey brand_rules, required_words and banned_words as limits on the text.\n"
+        f"{RULES}\n"
         f'Answer with JSON only: {{"drafts": [{{"text": "...", "strategy": "two or three words"}}]}} '
         f"with exactly {n} entries."
     )

@@ -16,6 +16,11 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“", "`": "`", "*": "*", "_": "_"}
+_LITTLE_WORDS = (
+    "the and for with from that this are was were has have had its our your their his her you they she him who what "
+    "how one not but can will more than into out all any each per"
+)
+_LITTLE = frozenset(_LITTLE_WORDS.split())
 _ENDS = ".!?…\"”'’»)"
 
 
@@ -60,4 +65,18 @@ def degenerate(text: str) -> bool:
     if any(a == b for a, b in pairwise(words) if len(a) > 1):
         return True
     triples = list(zip(words, words[1:], words[2:], strict=False))
-    return len(set(triples)) < len(triples) or (len(words) >= 6 and len(set(words)) < 0.6 * len(words))
+    if len(set(triples)) < len(triples) or (len(words) >= 6 and len(set(words)) < 0.6 * len(words)):
+        return True
+    return bool(repeated_phrases(text))
+
+
+def repeated_phrases(text: str) -> list[str]:
+    """Pairs of content words that stand twice: "copper pan ... copper pan". A refrain is no accident in longer texts.
+
+    Only texts of up to 30 words are looked at: a post may name its subject more often than a headline.
+    """
+    words = re.findall(r"\w+", text.casefold())
+    if len(words) > 30:
+        return []
+    pairs = [(a, b) for a, b in pairwise(words) if min(len(a), len(b)) >= 3 and not {a, b} & _LITTLE]
+    return [" ".join(pair) for pair in dict.fromkeys(pairs) if pairs.count(pair) > 1]

@@ -1,215 +1,22 @@
 """The offline writer: the packaged language model, asked in several ways, oversampled and filtered.
 
-What it returns is what the model wrote (list marks and quotes taken off). A small model fails often; its failures are
-dropped and counted, and where little is left little is returned.
+A small model fails often; its failures are dropped and counted, and where little is left little is returned.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from agents.screener import Screener
-from agents.screener.folding import collapse
-from agents.selector import similarity
-from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
-from agents.writers.cleaning import clean, cut_at_sentence, degenerate
-from agents.writers.embedded_prompts import Ask, asks, fact_phrase
-from lcbm_model.errors import BackendError, LcbmError
-
-if TYPE_CHECKING:
-    from lcbm_model.backbone import Backbone
-    from lcbm_model.generation import Sample
-
-COPY, REPEAT = 0.8, 0.9
-"""Likeness 0..1 above which a text copies a past post, or repeats the draft or another sample."""
-GROUNDED = 0.5
-"""Least share of a draft's longer words that stand in the brief too."""
-FLUENT = -1.7
-"""Least mean log-probability of a draft's tokens: below it SmolLM2-135M's lines seldom made sense."""
+from agents.writers.base import WritingTask
+from agents.writers.embedded_prompts import Ask, asks
+from agents.writers.sampled import SampledWriter
 
 
-@dataclass(frozen=True)
-class _Made:
-    draft: Draft
-    fluency: float
-    """Mean natural log-probability of its tokens."""
-
-
-class EmbeddedWriter:
-    """Writes with the packaged model (or any backbone), offline and deterministic for a seed.
-
-    Args:
-        backbone: From `lcbm_model.backbone.load_backbone()`; None loads the embedded one at the first call.
-        oversample: Samples drawn for each draft asked for.
-        temperature: Of sampling.
-        top_p: Share of probability that tokens are drawn from.
-        generate: Another function with the signature of `lcbm_model.generation.generate`.
-    """
+class EmbeddedWriter(SampledWriter):
+    """Writes with the packaged model (or any backbone), offline and deterministic for a seed. One batch a call."""
 
     name = "embedded"
 
-    def __init__(
-        self,
-        backbone: Backbone | None = None,
-        *,
-        oversample: int = 6,
-        temperature: float = 0.7,
-        top_p: float = 0.92,
-        generate: Callable[..., list[list[Sample]]] | None = None,
-    ) -> None:
-        self._backbone, self._generate = backbone, generate
-        self.oversample, self.temperature, self.top_p = oversample, temperature, top_p
-
-    def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
-        """Up to `n` drafts that pass the brief's own limits, fewer where the model fails.
-
-        Raises:
-            BackendError: The weights cannot be loaded or the model cannot run.
-        """
-        if n <= 0:
-            return WriterResult(drafts=(), usage=WriterUsage())
-        made: list[_Made] = []
-        tokens = samples = 0
-        for ask, sample in self._samples(task, n, seed):
-            tokens += sample.tokens
-            samples += 1
-            made += self._usable(task, ask, sample, made)
-        chosen = _varied(made, n)
-        usage = WriterUsage(calls=1, tokens=tokens, dropped=samples - len(chosen))
-        return WriterResult(drafts=tuple(entry.draft for entry in chosen), usage=usage)
-
-    def _samples(self, task: WritingTask, n: int, seed: int) -> Iterator[tuple[Ask, Sample]]:
-        ways = asks(task)
-        # Rows of one batch cost little beside its steps: few ways with many rows each, other ways in other rounds.
-        rest = ways[2:]
-        ways = ways[:2] + [rest[(3 * seed + i) % len(rest)] for i in range(min(3, len(rest)))]
-        each = max(-(-n * self.oversample // len(ways)), 8)
-        room = min(8 + task.max_length // 4, 80)  # about four characters a token, and some to spare
-        try:
-            generate = self._ready()
-            for i, ask in enumerate(ways):
-                [answers] = generate(
-                    self._backbone,
-                    [ask.prompt],
-                    each,
-                    max_new_tokens=room,
-                    temperature=self.temperature,
-                    top_p=self.top_p,
-                    seed=seed * 64 + i,
-                    start=ask.start,
-                )
-                yield from ((ask, answer) for answer in answers)
-        except (LcbmError, RuntimeError, MemoryError, ValueError) as error:
-            raise BackendError(f"writer {self.name}: the embedded model cannot write: {error}") from error
-
-    def _ready(self) -> Callable[..., list[list[Sample]]]:
-        """Loads what is missing, at the first call and not before."""
-        if self._generate is None:
-            from lcbm_model.generation import generate
-
-            self._generate = generate
-            if self._backbone is None:
-                from lcbm_model.backbone import load_backbone
-
-                self._backbone = load_backbone()
-        return self._generate
-
-    def _usable(self, task: WritingTask, ask: Ask, sample: Sample, made: list[_Made]) -> list[_Made]:
-        """The draft a sample makes, or nothing."""
-        if sample.log_likelihood < FLUENT or (ask.start and re.search(r"(?:^|\s)\d{1,2}\.\s", sample.text)):
-            return []
-        text = _text(task, ask, sample)
-        if len(text.split()) < 3 or degenerate(text) or not _grounded(text, task):
-            return []
-        strategy = ask.strategy
-        screener = Screener(task)
-        if screener.check(text):
-            text, strategy = _with_fact(text, task), f"{strategy}+fact"
-            if not text or screener.check(text):
-                return []
-        if any(similarity(text, example.text) > COPY for example in task.examples):
-            return []
-        others = [task.content.text, *task.best_so_far, *(entry.draft.text for entry in made)]
-        if any(other and similarity(text, other) > REPEAT for other in others):
-            return []
-        draft = Draft(text=text, writer=self.name, strategy=strategy, parent=ask.parent)
-        return [_Made(draft, sample.log_likelihood)]
-
-
-def _text(task: WritingTask, ask: Ask, sample: Sample) -> str:
-    channel = task.content.channel
-    raw = (
-        f"{ask.prefix} {sample.text}"
-        if ask.prefix and not re.match(r"[,.:;?!'’-]", sample.text)
-        else (ask.prefix + sample.text)
-    )
-    text = clean(raw, channel=channel)
-    if not sample.finished or len(text) > task.max_length:
-        # Broken off in mid-sentence: only whole sentences stay.
-        text = cut_at_sentence(text, min(task.max_length, len(text) - 1))
-    if channel in ("headline", "title", "email_subject") and text.count(".") == 1 and text.endswith("."):
-        text = text[:-1]
-    return text
-
-
-def _grounded(text: str, task: WritingTask) -> bool:
-    """Whether most longer words come from the brief, and no fact is said twice: a small model's own ideas stray."""
-    told = set(_stems(" ".join((task.message, task.content.text, task.content.audience or "", *task.must_keep))))
-    own = set(_stems(text))
-    if any(collapse(text).casefold().count(collapse(fact).casefold()) > 1 for fact in task.must_keep if fact.strip()):
-        return False
-    if not _attached(text, task):
-        return False
-    return len(own & told) >= max(GROUNDED * len(own), 1)
-
-
-def _stems(text: str) -> list[str]:
-    """Beginnings of the longer words, so that 'browns' and 'browning', 'pan' and 'pans' are one."""
-    return [word.rstrip("s")[:5] for word in re.findall(r"[^\W\d_]{3,}", text.casefold()) if word not in _COMMON]
-
-
-_COMMON_WORDS = (
-    "the and for with that this are was has have had you your our its not but all can will from into out who how why "
-    "what when where she him her his they them their than then too very just more most only over about"
-)
-_COMMON = frozenset(_COMMON_WORDS.split())
-
-
-def _with_fact(text: str, task: WritingTask) -> str:
-    """The one missing fact set at the end in the words of the brief; empty where that would not read well."""
-    missing = [fact for fact in task.must_keep if collapse(fact) not in collapse(text)]
-    if len(missing) != 1 or re.search(r"[.:;?!–—,]|\d", text) or len(text.split()) < 3:
-        return ""
-    phrase = fact_phrase(task, missing[0])
-    made = f"{text} {phrase}"
-    return made if phrase != collapse(missing[0]) and _attached(made, task) else ""
-
-
-def _attached(text: str, task: WritingTask) -> bool:
-    """Whether every kept fact is said of what the brief says it of.
-
-    Where the brief has "browns onions in 9 minutes", a text with "9 minutes" has to speak of browning and of onions:
-    "copper spreads heat in 9 minutes" holds the fact to the letter and is false.
-    """
-    told, own = collapse(f"{task.content.text} {task.message}"), set(_stems(text))
-    for fact in task.must_keep:
-        phrase = fact_phrase(task, fact)
-        if phrase == collapse(fact) or collapse(fact) not in collapse(text):
-            continue
-        place = re.search(re.escape(phrase), told, re.IGNORECASE)
-        before = _stems(told[: place.start()])[-2:] if place else []
-        if not set(before) <= own:
-            return False
-    return True
-
-
-def _varied(made: list[_Made], n: int) -> list[_Made]:
-    """The most fluent draft of each way of asking, then the next of each, until there are `n`."""
-    ways: dict[str, list[_Made]] = {}
-    for entry in sorted(made, key=lambda m: (-m.fluency, m.draft.text)):
-        ways.setdefault(entry.draft.strategy.partition("+")[0], []).append(entry)
-    turns = max((len(entries) for entries in ways.values()), default=0)
-    return [entries[i] for i in range(turns) for entries in ways.values() if i < len(entries)][:n]
+    def ways(self, task: WritingTask, seed: int) -> list[Ask]:
+        """Few ways with many rows each: rows of one batch cost little beside its steps. Other ways in other rounds."""
+        made = asks(task)
+        rest = made[2:]
+        return made[:2] + [rest[(3 * seed + i) % len(rest)] for i in range(min(3, len(rest)))]

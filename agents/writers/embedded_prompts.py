@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from agents.screener.folding import collapse
 from agents.writers.base import WritingTask
+from lcbm_model.verbalize import Prompt
 
 MESSAGE, TEXT = 600, 200
 """Characters of the message and of one other text that are shown: a small window, and hostile texts can be long."""
@@ -22,7 +23,7 @@ class Ask:
     """One way of asking. The draft is `prefix` and what the model writes after `start`."""
 
     strategy: str
-    prompt: str
+    prompt: Prompt | str
     start: str = ""
     prefix: str = ""
     parent: str | None = None

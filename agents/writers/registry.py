@@ -1,12 +1,24 @@
-"""Writers by name: a new one is one file and one line here."""
+"""Writers by name: a new one is one file and one line here.
+
+A name may carry its own endpoint: `openai:MODEL@BASE_URL`, `openai-edits:MODEL@BASE_URL`. Several models at once are
+several names, or a file (`agents/writers/settings.py`), or `LCBM_WRITERS`.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.writers.base import Writer
 from lcbm_model.errors import SettingsError
+
+if TYPE_CHECKING:
+    from agents.writers.chat_model import ChatModel
+    from agents.writers.chat_writer import Way
+    from agents.writers.settings import ChatSettings
 
 
 def _embedded() -> Writer:
@@ -15,39 +27,129 @@ def _embedded() -> Writer:
     return EmbeddedWriter()
 
 
+def _lcbm() -> Writer:
+    from agents.writers.content_simulation import ContentSimulationWriter
+
+    return ContentSimulationWriter()
+
+
 def _edits() -> Writer:
     from agents.writers.edits import EditWriter
 
     return EditWriter()
 
 
-def _openai() -> Writer:
-    from agents.writers.openai_compatible import OpenAIWriter
+def _crossover() -> Writer:
+    from agents.writers.crossover import CrossoverWriter
 
-    return OpenAIWriter()
+    return CrossoverWriter()
 
 
-WRITERS: dict[str, Callable[[], Writer]] = {"embedded": _embedded, "edits": _edits, "openai": _openai}
+OFFLINE: dict[str, Callable[[], Writer]] = {
+    "embedded": _embedded,
+    "lcbm": _lcbm,
+    "edits": _edits,
+    "crossover": _crossover,
+}
+"""Writers that need no endpoint."""
+
+
+def _edits_way() -> Way:
+    from agents.writers.chat_edits import StructuredEdits
+
+    return StructuredEdits()
+
+
+def _revision_way() -> Way:
+    from agents.writers.chat_revision import Revision
+
+    return Revision()
+
+
+def _winners_way() -> Way:
+    from agents.writers.chat_winners import Winners
+
+    return Winners()
+
+
+def _crossover_way() -> Way:
+    from agents.writers.chat_crossover import Crossover
+
+    return Crossover()
+
+
+CHAT: dict[str, Callable[[], Way] | None] = {
+    "openai": None,
+    "openai-edits": _edits_way,
+    "openai-revision": _revision_way,
+    "openai-winners": _winners_way,
+    "openai-crossover": _crossover_way,
+}
+"""Ways of asking a chat model; None: the plain one, drafts from the brief."""
 
 
 def writer_names() -> list[str]:
-    """Names that `load_writers` takes."""
-    return list(WRITERS)
+    """Names that `load_writers` takes; those of chat models also with `:MODEL@BASE_URL` behind."""
+    return [*OFFLINE, *CHAT]
 
 
-def load_writers(names: Sequence[str] | None = None) -> tuple[Writer, ...]:
-    """Writers by name, each once, in the order given.
+def load_writers(names: Sequence[str] | str | Path | None = None) -> tuple[Writer, ...]:
+    """Writers by name, each once, in the order given. Names of one model share it, and its spend cap.
 
     Args:
-        names: None: embedded and edits, and openai before them where LCBM_WRITER_BASE_URL is set.
+        names: Names; or the path of a YAML file of writers. None: what LCBM_WRITERS says (names with commas between
+            them, or a path); without it "crossover", "embedded" and "edits", and before them "openai",
+            "openai-revision" and "openai-edits" where LCBM_WRITER_BASE_URL is set.
 
     Raises:
         SettingsError: An unknown name, or a writer whose settings are missing or wrong.
     """
-    if names is None:
-        configured = bool(os.environ.get("LCBM_WRITER_BASE_URL", "").strip())
-        names = [*(["openai"] if configured else []), "embedded", "edits"]
-    for name in names:
-        if name not in WRITERS:
-            raise SettingsError("writers", "unknown writer", value=name, remedy=f"Use some of: {', '.join(WRITERS)}")
-    return tuple(WRITERS[name]() for name in dict.fromkeys(names))
+    from agents.writers.settings import ChatSettings, read_file
+
+    given: Sequence[str] | str | Path | None = names
+    if given is None:
+        given = os.environ.get("LCBM_WRITERS", "").strip() or _by_default()
+    if isinstance(given, Path) or (isinstance(given, str) and given.endswith((".yaml", ".yml"))):
+        asked = read_file(Path(given))
+    else:
+        listed = [part.strip() for part in given.split(",")] if isinstance(given, str) else list(given)
+        asked = [ChatSettings.of_name(name) for name in dict.fromkeys(listed) if name]
+    loading = _Loading({})
+    made = {settings.key: loading.writer(settings) for settings in asked}
+    if not made:
+        raise SettingsError("writers", "names none", value=names, remedy=f"Use some of: {', '.join(writer_names())}")
+    return tuple(made.values())
+
+
+def _by_default() -> list[str]:
+    configured = bool(os.environ.get("LCBM_WRITER_BASE_URL", "").strip())
+    chat = ["openai", "openai-revision", "openai-edits"] if configured else []
+    return [*chat, "crossover", "embedded", "edits"]
+
+
+@dataclass
+class _Loading:
+    """Chat models made so far, by address and name, so that writers share them."""
+
+    models: dict[tuple[str, str], ChatModel]
+
+    def writer(self, settings: ChatSettings) -> Writer:
+        name = settings.name
+        if name in OFFLINE:
+            if settings.endpoint_given:
+                raise SettingsError("writers", "needs no endpoint", value=settings.key, remedy=f"Write {name!r}")
+            return OFFLINE[name]()
+        if name not in CHAT:
+            remedy = f"Use some of: {', '.join(writer_names())}"
+            raise SettingsError("writers", "unknown writer", value=name, remedy=remedy)
+        from agents.writers.chat_writer import ChatWriter
+        from agents.writers.openai_compatible import OpenAIWriter
+
+        plain = OpenAIWriter(**settings.arguments())
+        key = (plain.chat.endpoint.base_url, plain.model)
+        shared = self.models.setdefault(key, plain.chat)
+        way = CHAT[name]
+        if way is not None:
+            return ChatWriter(shared, way(), max_tokens=settings.max_tokens)
+        plain.chat, plain.meter = shared, shared.meter
+        return plain

@@ -5,11 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.screener import Screener
-from agents.writers import EditWriter, Writer, WritingTask, load_writers, writer_names
+from agents.writers import EditWriter, Writer, WritingTask
 from agents.writers.base import WritingExample
 from agents.writers.edit_rules import EDITS
 from lcbm_model.content import Communicator, Content
-from lcbm_model.errors import SettingsError
 
 MESSAGE = "Our new 28 cm pan browns onions in 9 minutes because copper spreads heat evenly. It costs 149 euros."
 
@@ -101,15 +100,3 @@ def test_any_brief_is_survived(draft: str, message: str) -> None:
     odd = WritingTask(content=Content(text=draft, channel="headline"), metric="likes", message=message)
     for made in EditWriter().write(odd, 5, seed=1).drafts:
         assert Screener(odd).check(made.text) == []
-
-
-def test_writers_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BASE_URL", "MODEL"):
-        monkeypatch.delenv(f"LCBM_WRITER_{name}", raising=False)
-    assert [w.name for w in load_writers()] == ["embedded", "edits"]
-    assert [w.name for w in load_writers(["edits", "edits"])] == ["edits"]
-    monkeypatch.setenv("LCBM_WRITER_BASE_URL", "http://127.0.0.1:9/v1")
-    monkeypatch.setenv("LCBM_WRITER_MODEL", "m")
-    assert [w.name for w in load_writers()] == ["openai:m", "embedded", "edits"]
-    with pytest.raises(SettingsError, match=", ".join(writer_names())):
-        load_writers(["typewriter"])
