@@ -38,11 +38,21 @@ def best_first(
     return [usable[s.id] for s in ordered]
 
 
-def slate(candidates: Iterable[Candidate], best: Candidate | None, brief: Brief, calibrated: bool) -> list[Candidate]:
-    """Good and different drafts, `best` first: the rest is ranked, and near-copies of a better one are left out."""
+def slate(
+    candidates: Iterable[Candidate], best: Candidate | None, brief: Brief, calibrated: bool, *, losing: bool = False
+) -> list[Candidate]:
+    """Good and different drafts, `best` first, the rest as ranked; near-copies of a better one are left out.
+
+    Args:
+        losing: Also drafts that the original beats as surely as a gain would have to be.
+    """
     from agents.selector import diverse
 
-    ranked = [c for c in best_first(candidates, brief, calibrated) if best is None or c.id != best.id]
+    def good(candidate: Candidate) -> bool:
+        win = candidate.win_over_original
+        return losing or win is None or win >= 1 - brief.reliable_gain
+
+    ranked = [c for c in best_first(candidates, brief, calibrated) if (best is None or c.id != best.id) and good(c)]
     first = [best] if best is not None and best.score is not None else []
     usable = {c.id: c for c in [*first, *ranked]}
     scored = [s for c in usable.values() if (s := _scored(c, brief)) is not None]

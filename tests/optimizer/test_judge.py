@@ -20,7 +20,7 @@ def test_a_judge_that_agrees_confirms(tmp_path: Path) -> None:
     assert judgement is not None
     assert judgement.reliable
     assert judgement.verdict.startswith("The judge confirms")
-    assert judgement.proxy_gain == pytest.approx(judgement.judge_gain, abs=3)
+    assert judgement.proxy_gain == pytest.approx(judgement.judge_gain, abs=5)
     assert judgement.simulator.checkpoint == "judge"
 
 

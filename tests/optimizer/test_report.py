@@ -144,7 +144,7 @@ def test_bars_lie_on_their_track(result: OptimizationResult) -> None:
         assert 0 <= place["left"] <= place["dot"] <= place["left"] + place["width"] <= 100.5
 
 
-# What came of the loop: why, slate, trade-offs, writers, decisions -----------------------------------------------------
+# What came of the loop: why, slate, trade-offs, writers, decisions ---------------------------------------------------
 
 
 @pytest.fixture

@@ -92,6 +92,13 @@ def test_the_slate_is_good_and_different_and_begins_with_the_best(tmp_path: Path
     assert result.front == ()
 
 
+def test_what_surely_loses_to_the_original_is_not_offered_for_a_test(tmp_path: Path) -> None:
+    result = one_round(tmp_path, simulator=FakeSimulator(scored_by({DRAFTS[0]: 41.0, DRAFTS[2]: 5.0}), spread=12))
+    offered = {c.text for c in result.by_ids(result.slate)}
+    assert DRAFTS[0] in offered
+    assert DRAFTS[2] not in offered
+
+
 class TwoMetrics(FakeSimulator):
     """Clicks by one table, shares by another."""
 

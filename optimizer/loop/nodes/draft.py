@@ -121,7 +121,7 @@ def writing_task(state: State, context: LoopContext, number: int) -> WritingTask
     """All that writers may know in round `number`: the brief, past winners, the best so far, critique and comments."""
     candidates, brief = candidates_of(state), context.brief
     best = next((c for c in candidates if c.id == state["best_id"]), None)
-    good = slate(candidates, best, brief, context.scorer.calibrated)[:EARLIER]
+    good = slate(candidates, best, brief, context.scorer.calibrated, losing=True)[:EARLIER]
     # A person's wording is a parent whatever its score: they want it built upon.
     own = [c for c in candidates if c.round == state["round"] > 0 and c.writer == HUMAN and c.eligible]
     texts = list(dict.fromkeys(c.text for c in [*good[:1], *own, *good[1:]]))
