@@ -35,7 +35,9 @@ def test_the_public_face_is_whole() -> None:
     assert set(optimizer.__all__) == {
         "Brief",
         "Budget",
+        "Decision",
         "Library",
+        "Objective",
         "OptimizationResult",
         "RunEvent",
         "compare",
@@ -43,6 +45,7 @@ def test_the_public_face_is_whole() -> None:
         "resume",
         "score",
         "stream",
+        "stream_resume",
     }
     assert all(getattr(optimizer, name) is not None for name in optimizer.__all__)
     assert dir(optimizer) == sorted(optimizer.__all__)
