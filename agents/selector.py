@@ -5,6 +5,7 @@ With several objectives, `pareto` finds the drafts that no other beats on all of
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -41,7 +42,8 @@ def similarity(a: str, b: str) -> float:
 def pareto(points: Sequence[Sequence[float]]) -> list[int]:
     """Indexes of the points that no other point matches everywhere and beats somewhere; more is better.
 
-    Exact, by comparing all pairs: a run has hundreds of drafts, not millions. Equal points stay together.
+    Exact. In falling lexicographic order no point is beaten by a later one, so each meets the front found so far only.
+    Equal points stay together.
 
     Args:
         points: (N, O) values.
@@ -52,12 +54,13 @@ def pareto(points: Sequence[Sequence[float]]) -> list[int]:
     if len({len(point) for point in points}) > 1:
         raise ValueError(f"expected points of one length, got {sorted({len(point) for point in points})}")
 
-    def dominated(point: Sequence[float]) -> bool:
-        return any(
-            all(b >= a for a, b in zip(point, other, strict=True)) and tuple(other) != tuple(point) for other in points
-        )
-
-    return [i for i, point in enumerate(points) if not dominated(point)]
+    front: list[int] = []
+    for i in sorted(range(len(points)), key=lambda i: tuple(points[i]), reverse=True):
+        point = tuple(points[i])
+        rivals = (tuple(points[j]) for j in front)
+        if not any(other != point and all(map(operator.ge, other, point)) for other in rivals):
+            front.append(i)
+    return sorted(front)
 
 
 def diverse(ranked: Sequence[Scored], k: int, *, max_similarity: float = 0.85) -> list[Scored]:

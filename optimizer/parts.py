@@ -73,6 +73,10 @@ def resolve_writers(writers: Sequence[Writer] | None) -> tuple[Writer, ...]:
         writers = load_writers()
     if not writers:
         raise SettingsError("writers", "is empty", value=[], remedy="Configure at least one writer")
+    names = [writer.name for writer in writers]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        remedy = "Give each its own name: what they bring is counted by it"
+        raise SettingsError("writers", "several have one name", value=twice[0], remedy=remedy)
     return tuple(writers)
 
 

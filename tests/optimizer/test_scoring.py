@@ -59,3 +59,27 @@ def test_comparisons_cost_no_call(tmp_path: Path) -> None:
     assert win > 0.5
     assert simulator.calls == 2
     assert abs(scorer.win(short, long, channel="post") - (1 - win)) < 1e-9
+
+
+def test_a_whole_run_asks_nothing_twice_and_the_judge_once(tmp_path: Path) -> None:
+    from tests.optimizer.parts import FakeLibrary, bakery, run
+
+    class Watching(FakeSimulator):
+        def __init__(self, name: str) -> None:
+            super().__init__(name=name)
+            self.asked: list[tuple[str, str]] = []
+            self.batches = 0
+
+        def predict(self, contents, metric, context=None):  # type: ignore[no-untyped-def]
+            self.batches += 1
+            self.asked += [(content.content_hash(), str(metric)) for content in contents]
+            return super().predict(contents, metric, context)
+
+    simulator, judge = Watching("proxy"), Watching("judge")
+    brief = bakery(budget={"rounds": 4, "candidates": 8, "patience": 9}, objectives=({"metric": "shares"},))
+    result = run(tmp_path, brief, simulator=simulator, judge=judge, library=FakeLibrary())
+    assert len(result.rounds) == 4
+    assert len(simulator.asked) == len(set(simulator.asked)) == result.simulator_calls
+    assert simulator.batches <= 2 * 5 + 1  # metric and objective for the original and each round, and one to explain
+    assert judge.batches == 1
+    assert len(judge.asked) == 2

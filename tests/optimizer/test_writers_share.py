@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
+from lcbm_model.errors import SettingsError
 from optimizer.loop.yields import after_round, gains_of
 from tests.fakes import FakeSimulator, FakeWriter
 from tests.optimizer.parts import Baker, bakery, run
@@ -108,3 +111,9 @@ def test_gains_are_counted_over_the_best_before_the_round() -> None:
     assert abs(gains["a"].total - 20) < 1
     assert abs(gains["b"].total - 10) < 1
     assert found["a"]["best"] > found["b"]["best"]
+
+
+def test_two_writers_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="several have one name"):
+        run(tmp_path, writers=[Baker("same"), Baker("same")])
+    assert list(tmp_path.iterdir()) == []
