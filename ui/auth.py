@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lcbm_model.errors import SettingsError
 
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_SECRET = 8
+"""Characters of the secret between proxy and app, at least."""
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
 
@@ -69,6 +76,31 @@ def read_auth_file(path: str | Path) -> Callable[[str, str], bool]:
     if not users:
         raise SettingsError(str(path), "names no user", remedy="Add lines of name:password")
     return lambda name, password: _matches(users.get(name), password)
+
+
+def forwarded_user(header: str, secret: str, secret_header: str = "X-Forwarded-Secret") -> Callable[[Any], str | None]:
+    """Gradio's `auth_dependency` for single sign-on by a proxy in front (oauth2-proxy, Authelia, a company's own).
+
+    The proxy logs people in, sets `header` to their name and `secret_header` to a secret that only it and the app know,
+    and drops both from whatever comes from outside. Without the right secret nobody is let in: a request that goes
+    around the proxy cannot invent a name.
+
+    Raises:
+        SettingsError: No name of a header, or a secret that could be guessed.
+    """
+    for name in (header, secret_header):
+        if not re.fullmatch(r"[A-Za-z0-9-]+", name):
+            raise SettingsError("header", "is no name of a header", value=name, remedy="Such as X-Forwarded-User")
+    if len(secret) < _SECRET:
+        raise SettingsError("secret", f"must have at least {_SECRET} characters", remedy="Make one with openssl rand")
+
+    def user(request: Request) -> str | None:
+        given = request.headers.get(secret_header, "")
+        if not hmac.compare_digest(given.encode(), secret.encode()):
+            return None
+        return request.headers.get(header, "").strip() or None
+
+    return user
 
 
 def _is_hash(secret: str) -> bool:

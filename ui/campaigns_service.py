@@ -15,8 +15,8 @@ from optimizer.campaigns import Campaign, Comparison, compare_runs, list_campaig
 from optimizer.events import RunEvent
 from optimizer.loop.folder import store_folder
 from optimizer.result import OptimizationResult
-from ui.runs import Run
-from ui.services import Services
+from ui.runs import Marks, Run
+from ui.services import Services, decision_of
 
 if TYPE_CHECKING:
     from optimizer.outcomes import Imported, Outcome, OutcomeReport, OutcomeStore, TeamCalibration
@@ -104,7 +104,7 @@ class CampaignsService:
         def events() -> Iterator[RunEvent]:
             return services.floors.resume(
                 run_id,
-                decision={"action": action},
+                decision=decision_of(Marks(), action),
                 library=None,
                 simulator=models.simulator,
                 judge=models.judge,

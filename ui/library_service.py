@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from agents.library.insights import Insights
     from agents.library.records import Hit
 
+PICTURED = "posts-with-pictures.csv"
+"""The table once its pictures are named as the app keeps them."""
 KEPT = 8
 """Libraries held at once."""
 FOUND = 12
@@ -109,7 +111,10 @@ class LibraryService:
         from agents.library import preview_posts
 
         with named(reading):
-            return preview_posts(reading.path, metric=reading.metric, **reading.options())
+            seen = preview_posts(reading.path, metric=reading.metric, **reading.options())
+            return replace(
+                seen, problem=told_of(reading, seen.problem), notes=tuple(told_of(reading, n) for n in seen.notes)
+            )
 
     def open(self, reading: Reading) -> tuple[str, Searchable]:
         """Build the library; the key is good for as long as it is held.
@@ -162,7 +167,7 @@ class LibraryService:
         """
         seen = self.preview(reading)
         heading = next((c.heading for c in seen.columns if "image" in c.read_as), None)
-        if heading is None or (not any(r.column == heading for r in seen.rejected) and not reading.pictures):
+        if heading is None:
             return reading
         import polars as pl
 
@@ -171,7 +176,7 @@ class LibraryService:
 
         table = read_posts(reading.path, **reading.options()).table
         cells = [self._picture(reading, cell) for cell in as_strings(table.frame[heading]).to_list()]
-        path = reading.path.parent / "posts-with-pictures.csv"
+        path = reading.path.parent / PICTURED
         table.frame.with_columns(pl.Series(heading, cells, dtype=pl.String)).write_csv(path)
         return replace(reading, path=path, header=None, sheet=None)
 
@@ -272,11 +277,15 @@ def named(reading: Reading) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        where = error.where
-        for path in (reading.path.parent / "posts-with-pictures.csv", reading.path):
-            where = where.replace(str(path), reading.shown).replace(path.name, reading.shown)
-        remedy, problem = (text.replace(str(reading.path.parent), "").strip() for text in (error.remedy, error.problem))
+        where, problem, remedy = (told_of(reading, text) for text in (error.where, error.problem, error.remedy))
         raise type(error)(where, problem, **_value(error), remedy=remedy) from error
+
+
+def told_of(reading: Reading, text: str) -> str:
+    """A message with the file's own name in the place of where the app keeps it."""
+    for path in (reading.path.parent / PICTURED, reading.path):
+        text = text.replace(str(path), reading.shown).replace(path.name, reading.shown)
+    return text.replace(str(reading.path.parent), "").strip()
 
 
 def _value(error: InputError) -> dict[str, Any]:

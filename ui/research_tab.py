@@ -42,7 +42,7 @@ OCCLUDE_EMPTY = render.empty(
     "what that part is worth to the model.",
 )
 EVIDENCE = (
-    "<h2>Do the ranges keep their promise?</h2><p class='lc-quiet'>Share of held-out results inside the 80 % range, for "
+    "<h2>Do the ranges keep their promise?</h2><p class='lc-quiet'>Share of held-out results inside the 80 % range for "
     "each kind of content that was measured, with its 95 % interval. The band is 77 to 83 %.</p>"
 )
 
