@@ -58,7 +58,7 @@ def test_five_at_once_finish_with_their_own_results(browser: Any) -> None:
             start(page, f"The invented offer of visitor {number} costs 149 euros", rounds=2)
         for number, page in enumerate(pages):
             finished(page)
-            drafts = page.locator(".lc-card .lc-draft").all_inner_texts()
+            drafts = page.locator(".lc-card .lc-draft").all_text_contents()
             assert len(drafts) > 5
             assert all(f"visitor {number}" in draft for draft in drafts)
 
@@ -85,7 +85,8 @@ def test_a_second_click_starts_no_second_run(browser: Any, house: Services) -> N
 
 
 def test_a_reload_and_the_back_button_find_the_run_again(browser: Any, house: Services) -> None:
-    with serving(house) as url, visit(browser, url) as (page, _):
+    # Forgiving: Gradio's client says "Connection errored out" of the streams that a reload cuts.
+    with serving(house) as url, visit(browser, url, forgiving=True) as (page, _):
         start(page, "A pan that browns onions in 9 minutes", rounds=3)
         page.locator(".lc-card").first.wait_for()
         page.reload()
@@ -100,6 +101,7 @@ def test_a_reload_and_the_back_button_find_the_run_again(browser: Any, house: Se
 
 
 def test_a_closed_tab_frees_the_model(browser: Any, house: Services) -> None:
+    house.limits.grace_seconds = 0.5
     with serving(house) as url:
         with visit(browser, url) as (page, _):
             start(page, "A pan that browns onions in 9 minutes", rounds=LONG)

@@ -18,10 +18,11 @@ const cardOf = (id) => live.querySelector(`.lc-card[data-id="${CSS.escape(id)}"]
 const textOf = (card) => drafts.get(card.dataset.id)?.text ?? card.dataset.text;
 
 async function ask(message) {
+  const lost = { error: 'The app cannot be reached. Your words are kept here; try again in a moment.' };
   try {
-    return await server.desk({ run, ...message });
+    return (await server.desk({ run, ...message })) ?? lost; // Gradio answers a broken connection with nothing
   } catch {
-    return { error: 'The app cannot be reached. Your words are kept here; try again in a moment.' };
+    return lost;
   }
 }
 
