@@ -155,7 +155,7 @@ class LibraryTab:
                     )  # fmt: skip
                 with gr.Row(elem_classes="lc-actions"):
                     self.seek = gr.Button("Search", variant="primary", elem_id="library-search")
-                    self.sides = gr.Button("Winners beside losers", elem_id="library-contrast")
+                    self.sides = gr.Button("Best beside worst", elem_id="library-contrast")
             with gr.Column(scale=8, min_width=320, elem_classes="lc-results"):
                 self.found = gr.HTML(SEARCH_EMPTY, elem_id="library-hits")
 
