@@ -23,8 +23,8 @@ from lcbm_model.simulator.base import Context, Simulator
 from lcbm_model.simulator.calibration import compare_predictions
 from lcbm_model.simulator.raw_scale import on_raw_scale
 
-TRUST = 4.0
-"""Weight of a prediction. At 4 it counts as much as four past posts with the very same text."""
+TRUST = 2.0
+"""Weight of a prediction. At 2 it counts as much as two past posts with the very same text."""
 LEAST_STRENGTH = 1e-9
 
 

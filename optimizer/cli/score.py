@@ -22,6 +22,10 @@ def score(
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet: text, and optionally id, channel, image.")],
     metric: Annotated[str, typer.Option("--metric", help="The behaviour to predict: click_rate, shares, ...")],
     channel: Annotated[str, typer.Option("--channel", help="For rows without their own.")] = "post",
+    library: Annotated[
+        Path | None,
+        typer.Option("--library", help="Your own past posts: scores are moved towards where posts like these landed."),
+    ] = None,
     model: Model = "embedded",
     no_cache: NoCache = False,
     as_json: Json = False,
@@ -31,13 +35,18 @@ def score(
     from lcbm_model.metrics import get_metric
     from lcbm_model.simulator import predict_stream
     from optimizer.loop.closing import identity_warnings
-    from optimizer.parts import resolve_simulator
+    from optimizer.parts import open_library, resolve_simulator
 
     get_metric(metric)
     table = read_table(file)
     table.column("text")
     with progress("Waking up the audience model") as say, only_results_on_stdout():
+        past = open_library(library, metric) if library is not None else None
         simulator = resolve_simulator(model)
+        if past is not None:
+            from agents.library import InformedSimulator
+
+            simulator = InformedSimulator(simulator, past)
         rows, contents = _contents(table, channel)
         found: dict[int, Prediction] = {}
         for index, prediction in predict_stream(simulator, contents, metric):

@@ -13,10 +13,12 @@ from PIL import Image
 
 import agents.library.library
 import agents.library.pictures
+import optimizer.parts
 from agents.library.pictures import PictureEncoder
 from lcbm_model.vision.images import open_picture
 from optimizer.cli import run
 from tests.agents.hashing_embedder import HashingEmbedder
+from tests.fakes import FakeSimulator
 
 ROWS = [
     ("a", "soup of red lentils", 90, "red.png"),
@@ -96,6 +98,23 @@ def test_evidence_says_where_posts_like_it_landed(posts: Path, capsys: pytest.Ca
     assert good["text"] == texts[0]
     assert run(["library", "evidence", str(posts), texts[0], "--metric", "likes"]) == 0
     assert "rests on them" in capsys.readouterr().out
+
+
+def test_scores_move_towards_where_posts_like_these_landed(
+    posts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimizer.parts, "resolve_simulator", lambda _: FakeSimulator(lambda _: 50.0))
+    drafts = posts.parent / "drafts.csv"
+    drafts.write_text("text\nsoup of red lentils\nsoup nobody wanted\n", encoding="utf-8")
+    scored = ["score", str(drafts), "--metric", "likes", "--json"]
+    assert run(scored) == 0
+    alone = [row["expected"] for row in json.loads(capsys.readouterr().out)]
+    assert run([*scored, "--library", str(posts)]) == 0
+    good, bad = (row["expected"] for row in json.loads(capsys.readouterr().out))
+    assert alone[0] == alone[1]
+    assert good > alone[0] > bad
+    assert run([*scored, "--library", str(posts.parent / "no.csv")]) == 2
+    assert "no.csv" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
