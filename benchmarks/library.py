@@ -10,7 +10,6 @@ short posts. Every way takes its turn in every repeat. Writes benchmarks/results
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib.metadata
 import json
 import resource
@@ -31,6 +30,7 @@ from threadpoolctl import threadpool_info
 from agents import Embedder, Library, load_embedder
 from agents.library.index import VectorIndex
 from agents.library.indexes.exact import nearest
+from lcbm_model.evaluation.benchmark_record import BenchmarkRecord, Table, Value
 
 OUT = Path(__file__).parent / "results" / "library.json"
 K = 10
@@ -42,31 +42,96 @@ WORDS = SPOKEN.split()
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
-    record: dict[str, Any] = {
-        "measured": datetime.date.today().isoformat(),
-        "machine": machine(torch.device("cpu"))
-        | {"BLAS": sorted({f"{p['internal_api']} x{p['num_threads']}" for p in threadpool_info()})},
-        "versions": {n: importlib.metadata.version(n) for n in ("faiss-cpu", "numpy", "polars", "torch")},
-        "rows": asked.rows,
-        "dimension": asked.dimension,
-    }
+    figures: dict[str, Any] = {}
     if asked.texts:
-        record["build"] = build(asked.texts, asked.repeats)
-        _tell("build", record["build"])
+        figures["build"] = build(asked.texts, asked.repeats)
+        _tell("build", figures["build"])
     vectors = clustered(asked.rows, asked.dimension)
     queries = clustered(asked.queries, asked.dimension, seed=1, rows=vectors)
     truth = [nearest(vectors, query, K)[1] for query in queries]
-    record["exact"] = exact(vectors, queries, asked.repeats)
-    _tell("exact", record["exact"])
+    figures["exact"] = exact(vectors, queries, asked.repeats)
+    _tell("exact", figures["exact"])
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         for kind in asked.kinds:
-            record[kind] = one_kind(kind, vectors, queries, truth, Path(folder))
-            _tell(kind, record[kind])
-        record["open"] = opening(vectors, asked.kinds[-1], Path(folder))
-        _tell("open", record["open"])
-    record["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            figures[kind] = one_kind(kind, vectors, queries, truth, Path(folder))
+            _tell(kind, figures[kind])
+        figures["open"] = opening(vectors, asked.kinds[-1], Path(folder))
+        _tell("open", figures["open"])
+    made = record(asked, figures)
+    made.save(asked.out)
+    print(made.markdown())
+
+
+def record(asked: argparse.Namespace, figures: dict[str, Any]) -> BenchmarkRecord:
+    """As it goes into docs/performance.md."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    threads = ", ".join(sorted({f"{p['internal_api']} {p['num_threads']}" for p in threadpool_info()}))
+    tables = []
+    if built := figures.get("build"):
+        tables.append(
+            Table(
+                title="Building",
+                told=f"{built['posts']:,} posts; the whole build beside the embedder alone on texts of the same kind.",
+                columns=("build, posts/s", "embedder, posts/s", "share"),
+                rows=((built["build_per_s"], built["embedder_per_s"], built["share"]),),
+            )
+        )
+    found = figures["exact"]
+    tables.append(
+        Table(
+            title="Exact search",
+            told=f"One query after the other over all vectors, the ten nearest; numpy's product alone sorts nothing. "
+            f"The library takes {found['over_numpy']:.2f} times the product.",
+            columns=("numpy's product, ms", "library, ms", "FAISS flat, ms"),
+            rows=((found["numpy_product_ms"], found["library_ms"], found["faiss_flat_ms"]),),
+        )
+    )
+    tables.append(
+        Table(
+            title="Indexes",
+            told=f"Read from disk, memory-mapped; {asked.queries} queries, recall at 10 against exact search. With a "
+            f"filter: {SELECTED:.0%} of the rows allowed, others for each query.",
+            columns=(
+                "index",
+                "build, s",
+                "file, MB",
+                "opened, s",
+                "p50, ms",
+                "p95, ms",
+                "recall",
+                "filtered p95, ms",
+                "filtered recall",
+            ),
+            rows=tuple(_index_line(kind, figures[kind]) for kind in asked.kinds),
+        )
+    )
+    opened = figures["open"]
+    tables.append(
+        Table(
+            title="Opening",
+            told=f"A saved library of all rows, index {asked.kinds[-1]}. Every file over 64 MB is known by its stamp; "
+            "the full check hashes all of them.",
+            columns=("save, s", "open, s", "open and first search, s", "full check, s"),
+            rows=((opened["save_s"], opened["open_s"], opened["open_and_first_search_s"], opened["full_check_s"]),),
+        )
+    )
+    return BenchmarkRecord(
+        page="performance",
+        title=f"Library: {asked.rows:,} vectors of {asked.dimension} numbers",
+        command="python benchmarks/library.py",
+        machine=machine(torch.device("cpu")) | {"threads of": threads},
+        versions={n: importlib.metadata.version(n) for n in ("faiss-cpu", "numpy", "polars", "torch")},
+        told=(
+            "Synthetic vectors: clusters on the sphere whose nearest neighbours are as near as those of sentence "
+            f"embeddings of short posts. Peak memory of the whole process, all indexes and copies: {peak:,.0f} MB.",
+        ),
+        tables=tuple(tables),
+    )
+
+
+def _index_line(kind: str, found: dict[str, Any]) -> tuple[Value, ...]:
+    own = (found[key] for key in ("build_s", "file_mb", "read_s", "p50_ms", "p95_ms", "recall_at_10"))
+    return (kind, *own, found["filtered"]["p95_ms"], found["filtered"]["recall_at_10"])
 
 
 def build(n: int, repeats: int) -> dict[str, float]:
