@@ -25,6 +25,9 @@ Generated from the recorded evaluations in `lcbm_model/evaluation/results/` by `
 OF_CHOICES: Mapping[str, float] = {"lift_over_mean": 1.0, "share_of_possible": 0.0}
 """What a coin reaches in results that no suite of this package made: replayed choices among arms that were run."""
 
+OF_THE_MODEL = ("best_of_n_by_mean",)
+"""What stands beside a model and is made of its own scores: another figure beside each model."""
+
 Line = tuple[str, Figures, Intervals]
 """One model's name, figures and intervals."""
 
@@ -118,9 +121,10 @@ def _lines(results: Sequence[EvaluationResult]) -> list[Line]:
                 f"{r.suite}, {r.split}", "two results of one model", value=label, remedy="Keep one of them"
             )
         lines.append((label, r.metrics, r.intervals))
-        for name, figures in r.baselines.items():
+        for key, figures in r.baselines.items():
+            name = f"{key}, {label.partition(' (')[0].removeprefix('the loop, ')}" if key in OF_THE_MODEL else key
             _, known, ends = beside.get(name, (name, {}, {}))
-            beside[name] = (name, figures | known, r.baseline_intervals[name] | ends)
+            beside[name] = (name, figures | known, r.baseline_intervals[key] | ends)
     shown = {label for label, _, _ in lines}
     return lines + [line for name, line in beside.items() if name not in shown]
 

@@ -86,6 +86,17 @@ def test_replayed_choices_come_after_the_suites(tmp_path: Path) -> None:
     assert key in files["figures/results-replay-upworthy-test-90.svg"]
 
 
+def test_best_of_n_is_each_models_own(tmp_path: Path) -> None:
+    key = "lift_over_mean"
+    for model, value in (("alpha", 1.1), ("beta", 1.2)):
+        figures = {"metrics": {key: value}, "intervals": {key: None}, "baselines": {"best_of_n_by_mean": {key: value}}}
+        ends = {"baseline_intervals": {"best_of_n_by_mean": {key: None}}}
+        result(model, suite="replay-upworthy", **figures, **ends).save(tmp_path / f"{model}.json")
+    page = generate(tmp_path)["results.md"]
+    assert "| best_of_n_by_mean, alpha | 1.100 |" in page
+    assert "| best_of_n_by_mean, beta | 1.200 |" in page
+
+
 def test_hostile_notes_stay_words(tmp_path: Path) -> None:
     result("alpha", notes=("got '| x |\n# <script>'",)).save(tmp_path / "a.json")
     page = generate(tmp_path)["results.md"]
