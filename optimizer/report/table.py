@@ -24,6 +24,13 @@ COLUMNS = (
     "strategy",
     "parent",
     "error",
+    "adjusted",
+    "meaning",
+    "nearest",
+    "doubt",
+    "vetoed",
+    "slate",
+    "front",
 )
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -31,12 +38,22 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def candidates_csv(result: OptimizationResult) -> str:
-    """All candidates, in the order of their making. Percentiles 0..100; `raw` on the metric's own scale."""
+    """All candidates, in the order of their making. Percentiles 0..100; `raw` on the metric's own scale.
+
+    Each further objective has two columns behind the others: its expected percentile and the lower end.
+    """
+    labels = [objective.label for objective in result.brief.objectives]
+    columns = [*COLUMNS, *(f"{label} {part}" for label in labels for part in ("expected", "low"))]
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([neutral(name) for name in columns])
     for candidate in result.candidates:
-        writer.writerow({name: neutral(value) for name, value in _row(candidate, result.best_id).items()})
+        row = _row(candidate, result)
+        for label in labels:
+            other = candidate.predictions.get(label)
+            row[f"{label} expected"] = other.expected if other else None
+            row[f"{label} low"] = other.low if other else None
+        writer.writerow([neutral(row[name]) for name in columns])
     return stream.getvalue()
 
 
@@ -45,8 +62,8 @@ def neutral(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.lstrip(" \n").startswith(FORMULA) else value
 
 
-def _row(candidate: Candidate, best_id: str | None) -> dict[str, Any]:
-    prediction = candidate.prediction
+def _row(candidate: Candidate, result: OptimizationResult) -> dict[str, Any]:
+    prediction, guard = candidate.prediction, candidate.guard
     return {
         "id": candidate.id,
         "round": candidate.round,
@@ -56,10 +73,21 @@ def _row(candidate: Candidate, best_id: str | None) -> dict[str, Any]:
         "high": prediction.high if prediction else None,
         "raw": prediction.raw if prediction else None,
         "win_over_original": candidate.win_over_original,
-        "best": "yes" if candidate.id == best_id else "",
+        "best": _yes(candidate.id == result.best_id),
         "rejected": "; ".join(candidate.rejected),
         "writer": candidate.writer,
         "strategy": candidate.strategy,
         "parent": candidate.parent,
         "error": prediction.error if prediction else None,
+        "adjusted": candidate.adjusted,
+        "meaning": guard.meaning if guard else None,
+        "nearest": guard.nearest if guard else None,
+        "doubt": candidate.doubt,
+        "vetoed": _yes(candidate.vetoed),
+        "slate": _yes(candidate.id in result.slate),
+        "front": _yes(candidate.id in result.front),
     }
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else ""

@@ -216,3 +216,18 @@ def test_seals_say_no_more_than_there_is(tmp_path: Path) -> None:
     assert seal(run(tmp_path / "b")) == ("open", "not confirmed")
     assert seal(run(tmp_path / "c", bakery(draft="Rye bread " * 12, max_length=400)))[1].startswith("no reliable")
     assert seal(run(tmp_path / "d", bakery(draft=None, budget={"rounds": 0})))[1] == "nothing to return"
+
+
+def test_the_table_holds_every_objective_and_what_people_did(decided: OptimizationResult, tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(decided.save(tmp_path / "c.csv").read_text())))
+    assert [row["id"] for row in rows if row["vetoed"]] == list(decided.decisions[0].vetoed)
+    assert {row["id"] for row in rows if row["slate"]} == set(decided.slate)
+    assert {row["id"] for row in rows if row["front"]} == set(decided.front)
+    scored = [row for row in rows if row["expected"]]
+    assert all(0 <= float(row["shares for <i>parents</i> expected"]) <= 100 for row in scored)
+
+
+def test_a_header_runs_nothing_either(decided: OptimizationResult, tmp_path: Path) -> None:
+    aim = Objective(metric="shares").model_copy(update={"metric": "=shares"})
+    hostile = decided.model_copy(update={"brief": decided.brief.model_copy(update={"objectives": (aim,)})})
+    assert "'=shares expected" in hostile.save(tmp_path / "c.csv").read_text().splitlines()[0]
