@@ -183,7 +183,7 @@ def test_a_calibrated_simulator_is_selected_on_its_lower_bound(tmp_path: Path) -
             ]
 
     simulator = Calibrated()
-    writer = FakeWriter(texts=["Rye bread at dawn", "Rye bread at dawn, and rye bread again at dusk, every day"])
+    writer = FakeWriter(texts=["Rye bread at dawn", "Rye bread at dawn, and rye bread again at dusk, warm and slow"])
     uncalibrated = run(tmp_path, simulator=simulator, writers=[writer])
     simulator.identity = simulator.identity.model_copy(update={"calibration_id": "c1"})
     calibrated = run(tmp_path, simulator=simulator, writers=[writer])
