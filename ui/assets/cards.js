@@ -59,6 +59,7 @@ function keepWhatIsUsed(content) {
     old.className = twin.className;
     part(old, 'place').replaceWith(part(twin, 'place'));
     twin.replaceWith(old);
+    if (old.matches('.lc-editing')) old.closest('details')?.setAttribute('open', '');
   }
   for (const old of live.querySelectorAll('details[data-key][open]')) {
     content.querySelector(`details[data-key="${old.dataset.key}"]`)?.setAttribute('open', '');
