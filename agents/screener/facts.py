@@ -21,7 +21,7 @@ _TLDS = (
     "com|org|net|io|ai|app|dev|co|info|biz|shop|store|eu|de|at|ch|fr|uk|us|es|it|nl|se|no|dk|pl|in|jp|cn|br|ca|au|me|tv"
 )
 PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("email", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("email", re.compile(r"(?<![\w.+-])[\w.+-]{1,80}@[\w-]+(?:\.[\w-]+)+")),
     (
         "link",
         re.compile(
@@ -34,7 +34,10 @@ PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ),
     (
         "link",
-        re.compile(rf"[\w-]+\s?(?:[\[({{]\s?(?:dot|\.)\s?[\])}}]|\sdot\s)\s?(?:{_TLDS}|\w{{2,12}}(?=/))\b\S*", re.I),
+        re.compile(
+            rf"(?<![\w-])[\w-]{{1,80}}\s?(?:[\[({{]\s?(?:dot|\.)\s?[\])}}]|\sdot\s)\s?(?:{_TLDS}|\w{{2,12}}(?=/))\b\S*",
+            re.I,
+        ),
     ),
     ("handle", re.compile(r"(?<![\w@/])@\w[\w.]+")),
     *(("date", pattern) for pattern in DATE_PATTERNS),

@@ -63,7 +63,14 @@ def _evasion_pattern(word: str) -> re.Pattern[str] | None:
 
 
 def _joined(part: str, between: str) -> str:
-    return between.join(f"[{re.escape(_SWAPS[c])}]" if c in _SWAPS else re.escape(c) for c in part)
+    """The characters of a part with `between` among its letters and digits; among marks, which `between` matches too,
+    it would make the search run for ever."""
+    made = ""
+    for i, c in enumerate(part):
+        if i and c.isalnum() and part[i - 1].isalnum():
+            made += between
+        made += f"[{re.escape(_SWAPS[c])}]" if c in _SWAPS else re.escape(c)
+    return made
 
 
 def _bounded(pattern: str, word: str) -> str:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from agents.writers.base import WritingTask
+from lcbm_model.content import CHANNELS
 from lcbm_model.metrics import get_metric
 
 SYSTEM = (
@@ -71,8 +72,13 @@ def task_data(task: WritingTask) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value}
 
 
+def noun_of(task: WritingTask) -> str:
+    """The channel's word for our own sentences. A team's own channel name comes from outside: it stays in the data."""
+    return CHANNELS.get(task.content.channel, "text")
+
+
 def _request(task: WritingTask, n: int) -> str:
-    noun, metric = task.content.noun, get_metric(task.metric)
+    noun, metric = noun_of(task), get_metric(task.metric)
     return (
         f"Write {n} different versions of the {noun} so that more of the audience {metric.verb} "
         f"({metric.title}: {metric.unit}). Learn from the past posts and the critique where there are any; copy none. "

@@ -7,7 +7,7 @@ from typing import Any
 from agents.writers.answers import Entry
 from agents.writers.base import WritingExample, WritingTask
 from agents.writers.chat_edits import editable
-from agents.writers.chat_prompt import RULES, task_data
+from agents.writers.chat_prompt import RULES, noun_of, task_data
 
 WINNER = 50.0
 """Percentile above which a past post counts as a winner; posts without a result were retrieved as such."""
@@ -32,7 +32,7 @@ class Winners:
 
     def request(self, task: WritingTask, n: int) -> str:
         return (
-            f"The winners are past {task.content.noun}s that did well, about other things. For {n} of them in turn, "
+            f"The winners are past {noun_of(task)}s that did well, about other things. For {n} of them in turn, "
             f"see how it works (its opening, its build, whom it speaks to) and write the message in that manner. Take "
             f"over the manner only: no words, names, numbers or claims of a winner. {RULES}\n"
             f'Answer with JSON only: {{"rewrites": [{{"pattern": <number of the winner>, "text": "..."}}]}} '

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agents.screener.folding import collapse
 from agents.writers.base import WritingTask
-from lcbm_model.verbalize import Prompt
+from lcbm_model.verbalize import IMAGE, Prompt, spoken_noun
 
 MESSAGE, TEXT = 600, 200
 """Characters of the message and of one other text that are shown: a small window, and hostile texts can be long."""
@@ -42,12 +42,24 @@ def asks(task: WritingTask) -> list[Ask]:
 
 def _about(task: WritingTask) -> str:
     sender = task.content.communicator
-    who = f" from {collapse(sender.name)[:60]}" if sender and sender.name else ""
-    return f"News{who}: {collapse(task.message)[:MESSAGE]}"
+    who = f" from {_plain(sender.name)[:60]}" if sender and sender.name else ""
+    return f"News{who}: {_plain(task.message)[:MESSAGE]}"
+
+
+def _noun(task: WritingTask) -> str:
+    return spoken_noun(task.content)[:60]
+
+
+def _plain(text: str) -> str:
+    """One line, on which the marks of the chat template are words."""
+    text = collapse(text)
+    for mark in ("<|", "|>", IMAGE):
+        text = text.replace(mark, " ".join(mark))
+    return text
 
 
 def _shown(texts: Sequence[str]) -> list[str]:
-    return [collapse(text)[:TEXT] for text in texts]
+    return [_plain(text)[:TEXT] for text in texts]
 
 
 def _list_of(task: WritingTask) -> tuple[str, str, str | None]:
@@ -58,7 +70,7 @@ def _list_of(task: WritingTask) -> tuple[str, str, str | None]:
     texts = list(dict.fromkeys(_shown([t for t in (task.content.text, *task.best_so_far) if t.strip()])))
     known = texts[:3][::-1]
     lines = [f"{i}. {text}" for i, text in enumerate(known, start=1)]
-    prompt = f"{_about(task)}\n\nWrite ten different short {task.content.noun}s for it, one on each line."
+    prompt = f"{_about(task)}\n\nWrite ten different short {_noun(task)}s for it, one on each line."
     return prompt, "\n".join([*lines, f"{len(lines) + 1}."]), known[-1] if known else None
 
 
@@ -69,20 +81,21 @@ def _from_list(task: WritingTask) -> Ask:
 
 def _begun(task: WritingTask, name: str, words: str) -> Ask:
     """The next line of the list with its first words given."""
+    words = _plain(words)
     prompt, start, parent = _list_of(task)
     return Ask(f"begun:{name}", prompt, start=f"{start} {words}", prefix=words, parent=parent)
 
 
 def _rewrite(task: WritingTask) -> Ask:
     """The draft in other words."""
-    noun, draft = task.content.noun, collapse(task.content.text)[:TEXT]
+    noun, draft = _noun(task), _plain(task.content.text)[:TEXT]
     prompt = f"{_about(task)}\n\nSay this {noun} in other words, shorter and more vivid:\n{draft}"
     return Ask("rewrite", prompt, parent=task.content.text)
 
 
 def _from_examples(task: WritingTask) -> Ask:
     """The team's winners as the pattern, the news as the matter."""
-    noun = task.content.noun
+    noun = _noun(task)
     shown = "\n".join(f"- {text}" for text in _shown([e.text for e in task.examples])[:4])
     prompt = f"These {noun}s worked well:\n{shown}\n\nWrite one more {noun} in the same style.\n{_about(task)}"
     return Ask("from-example", prompt, parent=task.examples[0].text)

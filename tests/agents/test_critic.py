@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from agents.critic import critique, fisher
+from agents.critic import contribution_lines, critique, fisher, tradeoff_lines, why_preferred
 from agents.library.records import Hit, Post
+from agents.occlusion import Contribution
 from agents.traits import TRAITS, starts_with
 
 
@@ -103,3 +104,69 @@ def test_fisher_agrees_with_scipy(a: int, n: int, b: int, m: int) -> None:
 def test_every_trait_can_be_told_in_words() -> None:
     assert len({trait.name for trait in TRAITS}) == len(TRAITS)
     assert all(trait.have and trait.do and trait.avoid for trait in TRAITS)
+
+
+# Parts, losers, other metrics -------------------------------------------------------------------------------------
+
+
+def part(text: str, effect: float, kind: str = "phrase") -> Contribution:
+    return Contribution(kind, text, 0, len(text), effect)  # type: ignore[arg-type]
+
+
+def test_parts_that_carry_and_parts_that_hold_back_are_named() -> None:
+    said = critique(questions_win(), contributions=[part("in 9 minutes", 14.2), part("from Ostholt", -5.0)])
+    assert "without 'in 9 minutes' it would lose 14 points" in said
+    assert "without 'from Ostholt' it would gain 5 points" in said
+    assert "say 'from Ostholt' otherwise" in said
+
+
+def test_a_fact_that_must_stay_is_never_advised_away() -> None:
+    said = " ".join(contribution_lines([part("in 9 minutes", -8.0)], must_keep=("9 minutes",)))
+    assert "would gain 8 points" in said
+    assert "leave it out" not in said
+    assert "What must stay stays" in said
+
+
+def test_effects_below_a_point_and_pictures() -> None:
+    assert contribution_lines([part("a", 0.4), part("b", -0.9)]) == []
+    assert "without the picture it would lose 7 points" in contribution_lines([part("a pan", 7.0, "picture")])[0]
+
+
+def test_losers_are_set_against_winners() -> None:
+    drafts = [(f"Why does a {noun} ring?", 50.0) for noun in NOUNS]
+    winners = [hit(f"Why does a {noun} sing?") for noun in NOUNS[:6]]
+    losers = [hit(f"The {noun} is on sale", 10.0) for noun in NOUNS[:6]]
+    said = critique(drafts, winners, losers=losers)
+    assert "6 of 6 winners ask a question, 0 of 6 losers do" in said
+    assert "losers" not in critique(drafts, winners)
+    assert "losers" in critique(drafts, [*winners, *losers])
+
+
+@pytest.mark.parametrize(("sign", "said"), [(1, "Shares agrees"), (-1, "Shares pulls the other way")])
+def test_other_metrics_agree_or_pull(sign: int, said: str) -> None:
+    scored = questions_win()
+    found = critique(scored, others={"Shares": [(text, 50 + sign * score / 10) for text, score in scored]})
+    assert said in found
+    assert f"number {1 if sign > 0 else 9} of 10 there" in found  # the two best are equal
+
+
+def test_too_few_or_equal_scores_say_nothing_of_other_metrics() -> None:
+    assert tradeoff_lines(questions_win(4), {"Shares": questions_win(4)}) == []
+    assert tradeoff_lines(questions_win(), {"Shares": [(t, 1.0) for t, _ in questions_win()]}) == []
+
+
+def test_comments_of_people_come_first() -> None:
+    assert critique(questions_win(), comments=("less\nabout price", " ")).startswith("A person asks: less about price ")
+
+
+def test_two_drafts_side_by_side() -> None:
+    better = ("Brown onions in 9 minutes", 71.0, [part("in 9 minutes", 14.0), part("onions", 2.0)])
+    worse = ("The onions from Ostholt", 52.0, [part("from Ostholt", -6.0)])
+    said = why_preferred(better, worse)
+    assert "19 percentile points above" in said
+    assert "It has what the other lacks: 'in 9 minutes' (+14)" in said
+    assert "held back by 'from Ostholt' (-6)" in said
+    assert "Both have 'onions' (+2)" in said
+    assert "the wording as a whole does" in why_preferred(("a", 2.0, []), ("b", 1.0, []))
+    with pytest.raises(ValueError, match="better draft first"):
+        why_preferred(worse, better)

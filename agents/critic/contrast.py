@@ -1,4 +1,4 @@
-"""Says in plain words what sets better drafts apart, computed from the run's own scores and past winners.
+"""What sets better drafts apart, computed from the run's own scores, past winners and past losers.
 
 Every sentence carries its counts and the chance of seeing such a difference among drafts that do not differ. Where
 the numbers carry nothing, that is what is said. Scores are a simulator's; the words are about them, not about people.
@@ -6,16 +6,14 @@ the numbers carry nothing, that is what is said. Scores are a simulator's; the w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.library.records import Hit
-from agents.screener.rules import parse_rules
-from agents.traits import TRAITS, Trait, starts_with
+from agents.traits import Trait
 
 SHUFFLES = 2000
 FALSE_FINDINGS = 0.2
@@ -31,32 +29,8 @@ class Finding:
     advice: str
 
 
-def critique(
-    scored: Sequence[tuple[str, float]],
-    hits: Sequence[Hit] = (),
-    *,
-    must_keep: Iterable[str] = (),
-    rules: Iterable[str] = (),
-    seed: int = 0,
-) -> str:
-    """What the higher-scored drafts share against the lower ones, and against retrieved winners.
-
-    Args:
-        scored: (text, expected percentile 0..100) of every draft of the run that was scored.
-        hits: Past posts that were retrieved; those above the middle of their channel count as winners.
-        must_keep: Facts of the brief; a trait is whether one of them comes first.
-        rules: Brand rules; what they forbid is never advised.
-        seed: Of the shuffles behind the chances; the answer is the same for the same input.
-    """
-    forbidden = {rule.thing for rule in parse_rules(rules)[0] if rule.high == 0}
-    traits = [*(t for t in TRAITS if t.thing not in forbidden), *(starts_with(fact) for fact in must_keep)]
-    lines = _within(scored, traits, seed)
-    winners = [hit.post.text for hit in hits if hit.percentile is not None and hit.percentile > 50]
-    lines += _against_winners(scored, winners, traits)
-    return " ".join(lines)
-
-
-def _within(scored: Sequence[tuple[str, float]], traits: Sequence[Trait], seed: int) -> list[str]:
+def within(scored: Sequence[tuple[str, float]], traits: Sequence[Trait], seed: int) -> list[str]:
+    """What separates the run's higher-scored drafts from the lower ones, or that nothing does."""
     if len(scored) < 4:
         return [f"Only {len(scored)} scored draft{'s' * (len(scored) != 1)}: too few to compare."]
     texts = [text for text, _ in scored]
@@ -87,17 +61,17 @@ def _trait(trait: Trait, texts: Sequence[str], scores: NDArray[np.float64], seed
 
 def _length(texts: Sequence[str], scores: NDArray[np.float64], seed: int) -> Finding | None:
     """Rank correlation of length and score."""
-    lengths = _ranks(np.array([len(text) for text in texts], dtype=np.float64))
+    lengths = ranks(np.array([len(text) for text in texts], dtype=np.float64))
     if float(np.ptp(lengths)) == 0:
         return None
-    order = _ranks(scores)
+    order = ranks(scores)
     rho = float(np.corrcoef(lengths, order)[0, 1])
     p = _chance(order, lambda s: abs(float(np.corrcoef(lengths, s)[0, 1])), seed)
     which, n = ("longer" if rho > 0 else "shorter"), len(texts)
     return Finding(p, f"{which} ones score higher (rank correlation {rho:+.2f}, n = {n})", f"write {which}")
 
 
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks from 0, ties at their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
@@ -117,7 +91,7 @@ def _benjamini_hochberg(findings: Sequence[Finding]) -> list[Finding]:
     return ordered[: max(passing, default=0)]
 
 
-def _against_winners(scored: Sequence[tuple[str, float]], winners: Sequence[str], traits: Sequence[Trait]) -> list[str]:
+def against_winners(scored: Sequence[tuple[str, float]], winners: Sequence[str], traits: Sequence[Trait]) -> list[str]:
     """Traits that past winners have far more or less often than the run's drafts (Fisher's exact test)."""
     if len(winners) < 3 or len(scored) < 3:
         return []
@@ -133,6 +107,23 @@ def _against_winners(scored: Sequence[tuple[str, float]], winners: Sequence[str]
     if not kept:
         return []
     return [f"Past winners differ: {'; '.join(f.said for f in kept)}. To try: {'; '.join(f.advice for f in kept)}."]
+
+
+def against_losers(winners: Sequence[str], losers: Sequence[str], traits: Sequence[Trait]) -> list[str]:
+    """Traits that retrieved winners have and retrieved losers of the same subject have not, or the other way round."""
+    if len(winners) < 3 or len(losers) < 3:
+        return []
+    findings = []
+    for trait in traits:
+        won, lost = sum(map(trait.holds, winners)), sum(map(trait.holds, losers))
+        p = fisher(won, len(winners), lost, len(losers))
+        said = f"{won} of {len(winners)} winners {trait.have}, {lost} of {len(losers)} losers do"
+        more = won / len(winners) > lost / len(losers)
+        findings.append(Finding(p, said, trait.do if more else trait.avoid))
+    kept = _benjamini_hochberg(findings)[:2]
+    if not kept:
+        return []
+    return [f"Past losers differ: {'; '.join(f.said for f in kept)}. To try: {'; '.join(f.advice for f in kept)}."]
 
 
 def fisher(a: int, n: int, b: int, m: int) -> float:
