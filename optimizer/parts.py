@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.library.records import Hit
+from agents.occlusion import Contribution
 from agents.writers.base import Writer
 from lcbm_model.content import Content
 from lcbm_model.errors import BriefError, SettingsError
@@ -164,13 +165,27 @@ def critic_for(brief: Brief, seed: int) -> Critic:
     """Advice to writers from what was scored; None while there is too little to compare."""
     from agents.critic import critique
 
-    def critic(candidates: list[Candidate], hits: list[Hit]) -> str | None:
+    def critic(candidates: list[Candidate], hits: list[Hit], parts: list[Contribution]) -> str | None:
         scored = [(c.text, c.score) for c in candidates if c.score is not None and not c.rejected]
         if len(scored) < COMPARABLE:
             return None
-        return critique(scored, hits, must_keep=brief.must_keep, rules=brief.rules, seed=seed)
+        return critique(
+            scored,
+            hits,
+            must_keep=brief.must_keep,
+            rules=brief.rules,
+            seed=seed,
+            contributions=parts,
+            others={o.label: _scores(candidates, o.label) for o in brief.objectives},
+        )
 
     return critic
+
+
+def _scores(candidates: list[Candidate], label: str) -> list[tuple[str, float]]:
+    """Texts and expected percentiles on a further objective."""
+    answers = [(c.text, c.predictions.get(label)) for c in candidates if not c.rejected]
+    return [(text, p.expected) for text, p in answers if p is not None and p.expected is not None]
 
 
 def check_picture(content: Content) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agents.library.base import Retriever
 from agents.library.records import Hit
+from agents.occlusion import Contribution
 from agents.writers.base import Writer
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.simulator.base import Simulator
@@ -30,8 +31,8 @@ class Guard(Protocol):
     def check(self, texts: Sequence[str]) -> list[GuardFinding]: ...
 
 
-Critic = Callable[[list[Candidate], list[Hit]], str | None]
-"""Advice to the next round's writers from all candidates and the retrieved posts; None where there is none."""
+Critic = Callable[[list[Candidate], list[Hit], list[Contribution]], str | None]
+"""Advice to the next round's writers from all candidates, the retrieved posts and the leading draft's parts."""
 
 
 class Searchable(Retriever, Protocol):

@@ -14,9 +14,9 @@ from optimizer.loop.state import (
     decisions_of,
     hits_of,
     judgement_of,
+    parts_of,
     rounds_of,
     usage_of,
-    why_of,
 )
 from optimizer.loop.yields import yields
 from optimizer.result import OptimizationResult, Status
@@ -73,6 +73,7 @@ def _result(
     candidates, brief, calibrated = candidates_of(state), settings.brief, context.scorer.calibrated
     best_id = fall_back(state) if complete else _best_so_far(state, context)
     best = next((c for c in candidates if c.id == best_id), None)
+    explained = state.get("explained", {})
     return OptimizationResult(
         run_id=settings.run_id,
         brief=brief,
@@ -92,7 +93,7 @@ def _result(
         warnings=tuple(warnings),
         slate=tuple(c.id for c in slate(candidates, best, brief, calibrated)),
         front=tuple(c.id for c in front(candidates, brief, calibrated)),
-        why=tuple(why_of(state)),
+        why=tuple(parts_of(explained)) if explained.get("id") == best_id else (),
         writers=yields(state["per_writer"], candidates),
         decisions=tuple(decisions_of(state)),
     )

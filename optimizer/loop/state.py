@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from agents.library.records import Hit
@@ -39,7 +39,7 @@ class State(TypedDict, total=False):
     failure: str | None  # what ended the run before it did what it was asked
     stop_reason: str | None
     judgement: dict[str, Any] | None
-    why: list[dict[str, Any]]  # Contribution, parts of the best draft
+    explained: dict[str, Any]  # id and parts (Contribution) of the draft that was explained last
 
 
 def new_state(warnings: Sequence[str] = ()) -> State:
@@ -66,7 +66,7 @@ def new_state(warnings: Sequence[str] = ()) -> State:
         failure=None,
         stop_reason=None,
         judgement=None,
-        why=[],
+        explained={},
     )
 
 
@@ -105,6 +105,6 @@ def decisions_of(state: State) -> list[Decision]:
     return [Decision.model_validate(d) for d in state.get("decisions", [])]
 
 
-def why_of(state: State) -> list[Contribution]:
-    """What carries the best draft's score."""
-    return [Contribution(**c) for c in state.get("why", [])]
+def parts_of(explained: Mapping[str, Any]) -> list[Contribution]:
+    """The parts of an explained draft as records."""
+    return [Contribution(**part) for part in explained.get("parts", [])]

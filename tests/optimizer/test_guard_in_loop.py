@@ -135,6 +135,23 @@ def test_the_best_is_explained_within_the_budget(tmp_path: Path) -> None:
     assert spent.calls == short.simulator_calls == 3
 
 
+def test_explaining_takes_no_call_that_a_draft_may_need(tmp_path: Path) -> None:
+    texts = [f"{PARTS}, {word}" for word in ("gladly", "slowly", "quietly", "kindly")]
+    writer = FakeWriter(texts=texts)
+    brief = bakery(draft=PARTS, budget={"rounds": 1, "candidates": 4, "simulator_calls": 5})
+    result = run(tmp_path, brief, writers=[writer])
+    assert result.rounds[0].scored == 4
+    assert result.simulator_calls == 5
+    assert result.why == ()
+
+
+def test_the_critic_hears_what_carries_the_leading_draft(tmp_path: Path) -> None:
+    writer = FakeWriter(texts=[PARTS, "Rye bread at dawn", "Why rye at dawn?", "Rye, warm"])
+    result = run(tmp_path, bakery(budget={"rounds": 2, "patience": 5}), writers=[writer])
+    assert "What carries the best draft" in (result.rounds[0].critique or "")
+    assert len(result.why) <= 16
+
+
 def test_an_untuned_simulator_explains_nothing(tmp_path: Path) -> None:
     result = run(tmp_path, simulator=FakeSimulator(tuned=False), writers=[FakeWriter(texts=[PARTS])])
     assert result.why == ()

@@ -80,6 +80,6 @@ def test_a_whole_run_asks_nothing_twice_and_the_judge_once(tmp_path: Path) -> No
     result = run(tmp_path, brief, simulator=simulator, judge=judge, library=FakeLibrary())
     assert len(result.rounds) == 4
     assert len(simulator.asked) == len(set(simulator.asked)) == result.simulator_calls
-    assert simulator.batches <= 2 * 5 + 1  # metric and objective for the original and each round, and one to explain
+    assert simulator.batches <= 3 * 5  # metric, objective and the leading draft's parts: the original, and each round
     assert judge.batches == 1
     assert len(judge.asked) == 2

@@ -1,15 +1,28 @@
-"""What the next round's writers should do differently, from this round's scores and past winners."""
+"""What the next round's writers should do differently: from this round's scores, the leading draft's parts, winners."""
 
 from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
 from optimizer.loop.context import LoopContext
-from optimizer.loop.state import State, candidates_of, hits_of
+from optimizer.loop.explaining import explain
+from optimizer.loop.ranking import best_first
+from optimizer.loop.state import State, candidates_of, hits_of, parts_of
 
 
 def critique(state: State, runtime: Runtime[LoopContext]) -> State:
     """Ask the critic; rounds without anything new to say keep the last advice."""
     context = runtime.context
-    advice = context.critic(candidates_of(state), hits_of(state)) if context.critic else None
-    return State(critique=advice or state["critique"], seconds=context.stopwatch.seconds())
+    if context.critic is None:
+        return State(seconds=context.stopwatch.seconds())
+    candidates = candidates_of(state)
+    leading = next(iter(best_first(candidates, context.brief, context.scorer.calibrated)), None)
+    explained, calls, failure = explain(state, leading, context)
+    advice = context.critic(candidates, hits_of(state), parts_of(explained))
+    return State(
+        critique=advice or state["critique"],
+        explained=explained,
+        notes=[*state["notes"], *([failure] if failure else [])],
+        simulator_calls=state["simulator_calls"] + calls,
+        seconds=context.stopwatch.seconds(),
+    )
