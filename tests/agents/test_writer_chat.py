@@ -33,6 +33,8 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "crossover": [{"first": 0, "second": 1, "text": "On onions: brown them sooner"}],
 }
 PAST = ({"text": "Why a thick base keeps rice loose", "percentile": 90.0}, {"text": "Lost", "percentile": 3.0})
+NOBODY = {"of": 99, "edit": "hook", "pattern": 99, "first": 0, "second": 99, "text": "A text of nobody"}
+BAD = ({"text": 5}, {"text": "No keys"}, NOBODY, 7, None, [], {"text": "<b>Bold</b>"})
 STRATEGIES = {"edits": "edit:hook", "revision": "revision", "winners": "from-winner", "crossover": "crossover"}
 
 
@@ -85,8 +87,7 @@ def test_a_valid_answer_becomes_drafts_with_strategy_and_parent(server: Server, 
 
 
 @pytest.mark.parametrize("way", sorted(WAYS))
-@pytest.mark.parametrize("bad", [{"text": 5}, {"text": "No keys"}, {"of": 99, "edit": "hook", "pattern": 99, "first": 0,
-                                  "second": 99, "text": "A text of nobody"}, 7, None, [], {"text": "<b>Bold</b>"}])  # fmt: skip
+@pytest.mark.parametrize("bad", BAD, ids=ascii)
 def test_malformed_entries_are_dropped_and_counted(server: Server, way: str, bad: Any) -> None:
     if way == "revision" and bad == {"text": "No keys"}:
         bad = {"text": "No keys", "of": "first"}
