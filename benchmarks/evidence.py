@@ -278,8 +278,7 @@ def _choices(asked: argparse.Namespace, embedder: CachedEmbedder, simulator: Sim
     return Table(
         title="Choosing among versions of one headline",
         told=f"Click rate of the highest estimate over the mean arm, {len(stories)} choices (docs/replay.md). The "
-        "versions say the same in other words, and their neighbours are nearly the same posts: what the neighbours "
-        "add there is noise, so the loop does not use them to choose.",
+        "versions say the same in other words, and their neighbours are nearly the same posts.",
         columns=("by", "lift", "low", "high"),
         rows=tuple(lines),
     )
