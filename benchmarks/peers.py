@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             outcomes[name].append(_one(name, job, simulator, judge))
         told = ", ".join(f"{name} {found[-1].judge:+.1f}" for name, found in outcomes.items())
         print(f"{number + 1} of {len(briefs)}, {brief.name}: judge {told}", flush=True)
-    record = _record(asked, outcomes, simulator, judge)
+    record = _record(asked, outcomes, simulator, judge, [writer.name for writer in writers])
     record.save(asked.out)
     print(record.markdown())
 
@@ -101,7 +101,11 @@ def _one(name: str, job: Job, simulator: Simulator, judge: Simulator) -> Outcome
 
 
 def _record(
-    asked: argparse.Namespace, outcomes: dict[str, list[Outcome]], simulator: Simulator, judge: Simulator
+    asked: argparse.Namespace,
+    outcomes: dict[str, list[Outcome]],
+    simulator: Simulator,
+    judge: Simulator,
+    writers: Sequence[str],
 ) -> BenchmarkRecord:
     n = len(next(iter(outcomes.values())))
     interval = "Intervals are at 95 %, from a bootstrap over briefs."
@@ -114,7 +118,7 @@ def _record(
         | {name: importlib.metadata.version(name) for name in ("gepa", "torch", "transformers")},
         told=(
             f"Simulator: {simulator.identity.label}. Judge: {judge.identity.label}, trained on the other half of the "
-            f"data and never optimised against. Writers: {', '.join(asked.writers)}, the same for all, with the same "
+            f"data and never optimised against. Writers: {', '.join(writers)}, the same for all, with the same "
             "past winners to learn from. A call is one different content scored; every contender's drafts pass the "
             "same screen first.",
             "GEPA keeps its Pareto front, its choice of what to mutate and its acceptance rule; the writers stand in "
@@ -190,7 +194,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--briefs", type=int, help="only the first so many")
     parser.add_argument("--calls", type=int, default=24, help="contents each contender may have scored for a brief")
-    parser.add_argument("--writers", nargs="+", default=["embedded", "edits"])
+    parser.add_argument("--writers", nargs="+", help="who drafts for all contenders; the configured ones")
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--simulator", default="lcbm-smol-a")
     parser.add_argument("--judge", default="lcbm-smol-b")
