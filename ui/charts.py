@@ -9,8 +9,10 @@ from optimizer.result import Candidate, Round
 from ui.render import render
 
 GRID = (0, 25, 50, 75, 100)
-SPREAD = 0.17
-"""How far the dots of one round stand apart, in rounds: equal scores would hide each other."""
+EDGE = 7.0
+"""Room beside the first and the last round, in percent of the width."""
+SPREAD = 4.5
+"""How far the dots of a round reach to either side, in percent of the width: equal scores would hide each other."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def rounds_chart(rounds: Sequence[Round], candidates: Sequence[Candidate], round
     last = max([rounds_wanted, 1, *(c.round for c in candidates)])
 
     def place(number: float) -> float:
-        return round(4 + 92 * number / last, 2)
+        return round(EDGE + (100 - 2 * EDGE) * number / last, 2)
 
     marks = [
         Mark(
@@ -80,11 +82,14 @@ def _points(places: Sequence[tuple[float, float]]) -> str:
 
 def _dots(candidates: Sequence[Candidate], place: Callable[[float], float]) -> list[Dot]:
     made = []
+    spread = min(SPREAD, (place(1) - place(0)) / 3)
     for number in sorted({c.round for c in candidates if c.round > 0}):
         scored = [c for c in candidates if c.round == number and c.score is not None]
         for i, c in enumerate(scored):
-            aside = SPREAD * (2 * i / (len(scored) - 1) - 1) if len(scored) > 1 else 0.0
-            made.append(Dot(place(number + aside), c.score or 0.0, f"{_cut(c.text)} (percentile {c.score:.0f})"))
+            aside = spread * (2 * i / (len(scored) - 1) - 1) if len(scored) > 1 else 0.0
+            made.append(
+                Dot(round(place(number) + aside, 2), c.score or 0.0, f"{_cut(c.text)} (percentile {c.score:.0f})")
+            )
     return made
 
 

@@ -30,6 +30,16 @@ EMPTY = render.empty(
     ),
     ("Show me with a sample brand", "try-sample"),
 )
+SAMPLE_READY = render.empty(
+    "An invented brand is in the form",
+    "A family workshop for copper pans wants more clicks on a headline. Its draft, its facts, its picture and its past "
+    "posts are all made up: they show how the app works and prove nothing about any audience.",
+    (
+        ("Look the brief over", "if you like. You can change everything."),
+        ("Press the button", "and drafts appear here, round by round."),
+    ),
+    ("Improve the sample", "run-go"),
+)
 # The browser's tab remembers its run, so that a reload, the back button or a lost connection finds it again.
 REMEMBERED = "() => [sessionStorage.getItem('lcbm-run') || '']"
 PRESS = """
@@ -191,7 +201,8 @@ class OptimizeTab:
         watching: dict[str, Any] = {**quick, "concurrency_id": "run", "concurrency_limit": 64}
         once: dict[str, Any] = {**watching, "trigger_mode": "once"}
         b = self.board
-        self.sample.click(self._sample, None, [*form, self.picture, self.library, self.files_fold], **quick)
+        filled = [*form, self.picture, self.library, self.files_fold, b.panel]
+        self.sample.click(self._sample, [b.run_id], filled, **quick)
         self.go.click(self._run, [*form, self.picture, self.library], b.all, **once)
         self.stop.click(self._stop, [b.run_id], [self.stop], **quick)
         self.next.click(self._next, [b.run_id, b.note], b.all, **once)
@@ -212,7 +223,7 @@ class OptimizeTab:
             show_progress="hidden",
         )
 
-    def _sample(self) -> list[Any]:
+    def _sample(self, run_id: str | None) -> list[Any]:
         with told():
             sample = load_sample(self.services.scratch / "sample")
             form = BriefForm.from_brief(sample.brief)
@@ -221,6 +232,7 @@ class OptimizeTab:
                 str(sample.picture),
                 str(sample.library),
                 gr.Accordion(open=True),
+                gr.skip() if run_id else SAMPLE_READY,
             ]
 
     def _stop(self, run_id: str | None) -> Any:

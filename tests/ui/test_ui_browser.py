@@ -33,7 +33,7 @@ def test_the_whole_journey_from_sample_to_download(browser: Any, url: str, tmp_p
         page.get_by_role("button", name="Show me with a sample brand").click()
         page.wait_for_function("document.querySelector('#f-message textarea').value.length > 20")
         page.locator("#f-picture img").wait_for()
-        page.get_by_role("button", name="Improve it").click()
+        page.get_by_role("button", name="Improve the sample").click()
         page.locator(".lc-step-now").wait_for()
         finished(page)
         cards = page.locator("#run-cards .lc-card-list").first.locator(".lc-card").all()
@@ -90,6 +90,7 @@ def test_an_edit_survives_what_the_run_does_meanwhile(browser: Any) -> None:
         finished(page)
         assert box.input_value() == "Mine, and nobody takes it away: 9 minutes"
         assert box.evaluate("e => e === document.activeElement")
+        assert not one.locator(".lc-draft").is_visible()
         one.locator(".lc-change").wait_for()
 
 

@@ -7,6 +7,7 @@ const dialog = element.querySelector('dialog');
 const KEY = 'lcbm-run';
 const PAUSE = 250; // milliseconds of rest after a key before a text is scored
 const MOST = 3;
+const STATES = ['lc-editing', 'lc-explained', 'lc-vetoed']; // what the page knows of a card and the server does not
 const HINT = 'Type, and the score follows. Esc closes.';
 const drafts = new Map(); // candidate id -> {text, timer, asked, busy}
 const picked = new Set();
@@ -56,7 +57,8 @@ function keepWhatIsUsed(content) {
   for (const old of live.querySelectorAll('.lc-card[data-used]')) {
     const twin = content.querySelector(`.lc-card[data-id="${CSS.escape(old.dataset.id)}"]`);
     if (!twin) continue;
-    old.className = twin.className;
+    const state = STATES.filter((name) => old.classList.contains(name));
+    old.className = [twin.className, ...state].join(' ');
     part(old, 'place').replaceWith(part(twin, 'place'));
     twin.replaceWith(old);
     if (old.matches('.lc-editing')) old.closest('details')?.setAttribute('open', '');
