@@ -18,7 +18,8 @@ from optimizer.defaults import held_out_pair
 from optimizer.events import RunEvent
 from optimizer.loop.context import LoopContext, Searchable, Stopwatch
 from optimizer.loop.folder import RunFolder, RunSettings, new_run_id
-from optimizer.loop.run import PreparedRun, drive
+from optimizer.loop.outcome import waiting_event
+from optimizer.loop.run import PreparedRun, drive, still_waiting
 from optimizer.loop.scoring import ScoreCache, Scorer
 from optimizer.parts import (
     EVIDENCE,
@@ -194,6 +195,9 @@ def stream_resume(
     said = None if decision is None else Decision.of(decision)
     folder = RunFolder(store, run_id)
     settings = folder.read_settings()
+    if said is None and (waiting := still_waiting(folder)) is not None:
+        yield waiting_event(waiting)
+        return
     source = simulator or settings.simulator
     if source is None:
         remedy = "Pass the same simulator object again"

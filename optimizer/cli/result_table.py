@@ -102,7 +102,8 @@ def _gains(result: OptimizationResult) -> Any:
     if judge is not None:
         row("judge gain", plain(judge.simulator.checkpoint), judge.judge_gain, judge.win_probability)
     else:
-        row("judge gain", "nobody", None, None)
+        waits = result.status == "waiting_for_approval"
+        row("judge gain", "asked at the end" if waits else "nobody", None, None)
     return table
 
 

@@ -17,6 +17,9 @@ def finding(result: OptimizationResult) -> str:
         return "Nothing was scored: there is no finding."
     if result.judge is not None:
         return result.judge.verdict
+    if result.status == "waiting_for_approval" and original is not None:
+        reached = "the simulator prefers a draft" if result.improved else "no draft reliably beat the original"
+        return f"So far {reached}; a judge is asked at the end."
     if original is None:
         return "There is no original to compare with: the best draft is shown by its predicted rank."
     if best.id == original.id:

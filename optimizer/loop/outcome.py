@@ -48,6 +48,20 @@ def event(settings: RunSettings, state: State, kind: EventKind, result: Optimiza
     )
 
 
+def waiting_event(result: OptimizationResult) -> RunEvent:
+    """The event of a run that goes on waiting, from its stored result."""
+    return RunEvent(
+        run_id=result.run_id,
+        kind="waiting",
+        round=len(result.rounds),
+        message=result.stop_reason,
+        candidates=result.candidates,
+        rounds=result.rounds,
+        hits=result.retrieved,
+        result=result,
+    )
+
+
 def final_result(settings: RunSettings, state: State, context: LoopContext) -> OptimizationResult:
     """The result after `finish`. A run that a failure ended did not do what it was asked: it counts as stopped."""
     return _result(settings, state, context, "stopped" if state["failure"] else "finished", state["stop_reason"])

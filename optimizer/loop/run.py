@@ -94,6 +94,19 @@ def drive(
         yield event(settings, state, "finished", result)
 
 
+def still_waiting(folder: RunFolder) -> OptimizationResult | None:
+    """What a run that waits for approval has reached, without any of its parts; None where it does not wait."""
+    from optimizer.loop.graph import build
+
+    if not (folder.checkpoints.exists() and folder.result.exists()):
+        return None
+    config: RunnableConfig = {"configurable": {"thread_id": folder.run_id}}
+    with closing(open_database(folder.checkpoints)) as database:
+        waits = bool(build(database).get_state(config).interrupts)
+    result = OptimizationResult.load(folder.result) if waits else None
+    return result if result is not None and result.status == "waiting_for_approval" else None
+
+
 def forget_old(database: sqlite3.Connection, keep: int = 3) -> None:
     """Delete all but the newest checkpoints: a run goes on from its last one only, and states grow with the run."""
     with database:

@@ -74,6 +74,8 @@ def seal(result: OptimizationResult) -> tuple[str, str]:
         return "flat", "nothing to return"
     if result.judge is not None and result.judge.reliable:
         return "good", "confirmed by the judge"
+    if result.status == "waiting_for_approval":
+        return "open", "waiting for approval"
     if result.improved:
         return "open", "not confirmed" if result.judge is None else "not confirmed by the judge"
     return "flat", "no reliable improvement found" if result.original else "no original to compare with"
