@@ -26,7 +26,7 @@ from lcbm_model.simulator.ensemble import EnsembleSimulator
 from optimizer.replay.choosing import Replayed, Scores, choose
 from optimizer.replay.figures import KEYS, figures
 from optimizer.replay.others import best_arm, chat_prompt, minilm_linear, nearest_winner, random_arm
-from optimizer.replay.stories import Story, stories_of
+from optimizer.replay.stories import Story, must_have_arms, stories_of
 
 PREFIX = "replay-"
 """Of the suite's name in a recorded result."""
@@ -67,6 +67,7 @@ def replay(
     if per_round < 1:
         raise SettingsError("--per-round", "must be at least 1", value=per_round)
     task = get_suite(suite)
+    must_have_arms(task.name)
     metric = task.behaviors[0]
     loaded = load_rows(task, Path(file), split, images=Path(images) if images else None, limit=limit)
     stories = stories_of(task.name, loaded.rows)

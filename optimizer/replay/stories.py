@@ -24,6 +24,10 @@ DRAWN = 0
 """Seed of the decks: who is asked with another seed sees the same decks in another order."""
 
 
+SUITES = ("upworthy", "caption-contest")
+"""Suites whose rows are arms of comparisons."""
+
+
 @dataclass(frozen=True)
 class Arm:
     """One text that was shown to people, and what came of it."""
@@ -60,18 +64,23 @@ def stories_of(suite: str, records: Sequence[Record]) -> list[Story]:
     Raises:
         SettingsError: A suite without arms, or rows in which nothing can be chosen.
     """
-    match suite:
-        case "upworthy":
-            stories = _tests(records)
-        case "caption-contest":
-            stories = _decks(records)
-        case _:
-            raise SettingsError(
-                "--suite", "has no arms to choose among", value=suite, remedy="Use upworthy or caption-contest"
-            )
+    must_have_arms(suite)
+    stories = _tests(records) if suite == "upworthy" else _decks(records)
     if not stories:
         raise SettingsError("--data", "holds no comparison of three or more texts", remedy="Raise --limit")
     return stories
+
+
+def must_have_arms(suite: str) -> None:
+    """Refuse a suite in which nothing can be chosen, before its file is read.
+
+    Raises:
+        SettingsError: Its rows are no arms of comparisons.
+    """
+    if suite not in SUITES:
+        raise SettingsError(
+            "--suite", "has no arms to choose among", value=suite, remedy=f"Use one of: {', '.join(SUITES)}"
+        )
 
 
 def _tests(records: Sequence[Record]) -> list[Story]:
