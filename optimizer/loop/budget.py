@@ -33,6 +33,11 @@ def stop_reason(state: State, budget: Budget, seconds: float) -> str | None:
     return None
 
 
+def spent(state: State, budget: Budget, seconds: float) -> str | None:
+    """Why no further round may begin even where a person wants one: a limit was reached, or a part failed."""
+    return stop_reason(State(**{**state, "stale": 0}), budget, seconds)  # type: ignore[typeddict-item]
+
+
 def _idle(state: State) -> str:
     """What the rounds without reliable gain had in common."""
     n, last = state["stale"], state["rounds"][-state["stale"] :]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lcbm_model.errors import SettingsError
 from optimizer.decision import Decision
 from optimizer.events import RunEvent
+from optimizer.loop.budget import spent
 from optimizer.loop.context import LoopContext
 from optimizer.loop.folder import RunFolder, RunSettings, open_database
 from optimizer.loop.outcome import KINDS, event, final_result, result_so_far
@@ -135,8 +136,9 @@ def _heard(decision: Decision | None, state: State, *, waits: bool, ended: bool)
 
 
 def _waiting(folder: RunFolder, settings: RunSettings, state: State, context: LoopContext) -> OptimizationResult:
-    ends = f"; then the run ends: {state['stop_reason']}" if state["stop_reason"] else ""
-    reason = f"round {state['round']} waits for approval{ends}"
+    limit = spent(state, settings.brief.budget, state["seconds"])
+    soft = f"; {state['stop_reason']}" if state["stop_reason"] else ""
+    reason = f"round {state['round']} waits for approval{f'; then the run ends: {limit}' if limit else soft}"
     return _save(folder, result_so_far(settings, state, context, "waiting_for_approval", reason))
 
 

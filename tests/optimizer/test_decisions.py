@@ -96,6 +96,20 @@ def test_the_last_round_is_shown_too_and_edits_at_the_end_are_scored_before_the_
     assert ended.rounds[-1].drafted == 1
 
 
+def test_a_person_may_go_on_after_rounds_without_gain_but_not_past_a_limit(tmp_path: Path) -> None:
+    level = FakeSimulator(lambda _: 50.0)
+    brief = bakery(approval=True, budget={"rounds": 3, "patience": 1})
+    first = run(tmp_path, brief, run_id="a", simulator=level)
+    assert first.stop_reason == "round 1 waits for approval; no reliable gain for 1 round"
+    parts: dict[str, Any] = {"store": tmp_path, "simulator": level, "writers": [Baker()]}
+    second = resume("a", decision="continue", **parts)
+    assert len(second.rounds) == 2
+    third = resume("a", decision=Decision(comments={"": "bolder"}), **parts)
+    assert third.stop_reason == "round 3 waits for approval; then the run ends: round budget reached (3)"
+    ended = resume("a", decision="continue", **parts)
+    assert (ended.status, ended.stop_reason, len(ended.rounds)) == ("finished", "round budget reached (3)", 3)
+
+
 def test_a_vetoed_original_is_not_returned_where_nothing_is_left(tmp_path: Path) -> None:
     first = _begin(tmp_path, rounds=1)
     ended = _answer(tmp_path, Decision(action="finish", vetoed=tuple(c.id for c in first.candidates)))
