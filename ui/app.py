@@ -23,11 +23,20 @@ TOGGLE_THEME = """() => {
   const dark = document.body.classList.toggle('dark');
   localStorage.setItem('lcbm-shade', dark ? 'dark' : 'light');
 }"""
-REMEMBER_THEME = """() => {
+ARRIVED = """() => {
   const shade = localStorage.getItem('lcbm-shade');
   if (shade) document.body.classList.toggle('dark', shade === 'dark');
   document.documentElement.lang = 'en';
+  document.addEventListener('click', (event) => {
+    const pressed = event.target.closest('[data-do="copy"]');
+    if (!pressed || pressed.closest('#run-cards')) return;
+    navigator.clipboard.writeText(pressed.closest('[data-text]').dataset.text).then(
+      () => { pressed.textContent = 'Copied'; },
+      () => { pressed.textContent = 'Select it by hand'; });
+    setTimeout(() => { pressed.textContent = 'Copy'; }, 1600);
+  });
 }"""
+"""Once in each page: the shade chosen last time, and the copy buttons of cards that no run stands behind any more."""
 HEAD = '<meta name="referrer" content="no-referrer">'
 
 
@@ -78,7 +87,7 @@ def build(services: Services) -> gr.Blocks:
             "concurrency_limit": 32,
         }
         page.load(arrive, None, [pill, research.html, clock], **light)
-        page.load(None, None, None, js=REMEMBER_THEME, api_visibility="private")
+        page.load(None, None, None, js=ARRIVED, api_visibility="private")
         clock.tick(look, None, [pill, research.html, clock], **light)
         shade.click(None, None, None, js=TOGGLE_THEME, api_visibility="private")
         page.unload(leave)
