@@ -13,6 +13,7 @@ from lcbm_model.content import Content
 from lcbm_model.errors import BriefError, SettingsError
 from lcbm_model.simulator.base import Simulator
 from optimizer.brief import Brief
+from optimizer.decision import HUMAN
 from optimizer.loop.context import Critic, Guard, Searchable
 from optimizer.loop.task import task_of
 from optimizer.result import Candidate
@@ -75,6 +76,8 @@ def resolve_writers(writers: Sequence[Writer] | None) -> tuple[Writer, ...]:
     if not writers:
         raise SettingsError("writers", "is empty", value=[], remedy="Configure at least one writer")
     names = [writer.name for writer in writers]
+    if HUMAN in names:
+        raise SettingsError("writers", "that name is kept for people's own wordings", value=HUMAN, remedy="Rename it")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         remedy = "Give each its own name: what they bring is counted by it"
         raise SettingsError("writers", "several have one name", value=twice[0], remedy=remedy)

@@ -116,4 +116,6 @@ def test_gains_are_counted_over_the_best_before_the_round() -> None:
 def test_two_writers_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="several have one name"):
         run(tmp_path, writers=[Baker("same"), Baker("same")])
+    with pytest.raises(SettingsError, match="kept for people"):
+        run(tmp_path, writers=[Baker("human")])
     assert list(tmp_path.iterdir()) == []
