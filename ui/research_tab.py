@@ -68,6 +68,7 @@ class ResearchTab:
                 )
                 self.evidence = gr.HTML("", elem_id="r-evidence-tables")
             with gr.Tab("The model", id="r-model"):
+                gr.HTML("<h2>Who is speaking</h2>")
                 self.html = gr.HTML(self.refresh(), elem_id="about")
                 with gr.Accordion("Model card", open=False, elem_id="r-card"):
                     gr.Markdown(_card(), elem_id="r-card-text", elem_classes="lc-card-text")

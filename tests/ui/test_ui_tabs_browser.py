@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -185,6 +186,77 @@ def test_a_content_is_taken_apart_and_its_whole_distribution_shown(browser: Any,
         open_tab(page, "Evidence")
         page.locator(".lc-evidence-table").first.wait_for()
         assert page.locator(".lc-evidence-table").count() >= 4
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The source of axe-core: `LCBM_AXE`, else where the tests of the app's looks put it."""
+    place = os.environ.get("LCBM_AXE") or ROOT / "artefacts" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+    if not Path(place).exists():
+        pytest.skip(f"ACCESSIBILITY IS NOT CHECKED: no axe-core at {place}")
+    return Path(place).read_text(encoding="utf-8")
+
+
+# `region`: Gradio puts its toasts and the page's parts beside the main landmark.
+RUN_AXE = """axe.run(document, {resultTypes: ['violations'], rules: {region: {enabled: false}}}).then(found =>
+  found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)}`)))"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_screen_readers_and_eyes_find_no_fault(browser: Any, url: str, axe: str, scheme: str) -> None:
+    with visit(browser, url, scheme=scheme) as (page, _):
+        page.evaluate(axe)
+        found: list[str] = []
+
+        def look() -> None:
+            page.wait_for_timeout(1500)  # what has just come in fades in
+            found.extend(page.evaluate(RUN_AXE))
+
+        open_library(page)
+        look()
+        page.get_by_text("Set columns right by hand").click()
+        page.get_by_text("Pictures of the posts").click()
+        page.get_by_role("button", name="See how it is read").click()
+        page.locator(".lc-mapping").wait_for()
+        look()
+        open_tab(page, "Search")
+        page.locator("#l-query textarea, #l-query input").first.fill("copper pan")
+        page.get_by_role("button", name="Best beside worst").click()
+        page.locator(".lc-duo-side-badly .lc-hit").first.wait_for()
+        look()
+        open_tab(page, "Insights")
+        page.get_by_role("button", name="Show what winners share").click()
+        page.locator("#library-insights-board .lc-run").wait_for()
+        look()
+        open_tab(page, "Campaigns")
+        page.locator(".lc-camp").nth(2).wait_for()
+        page.get_by_role("button", name="Open", exact=True).click()
+        page.locator(".lc-camp-open").wait_for()
+        look()
+        open_tab(page, "Side by side")
+        page.get_by_role("button", name="Compare", exact=True).click()
+        page.locator(".lc-versus .lc-duo").wait_for()
+        look()
+        open_tab(page, "What really happened")
+        page.locator("#o-plot .js-plotly-plot").wait_for()
+        look()
+        open_tab(page, "Researchers")
+        page.locator("#rs-text textarea").fill(SPRING[0])
+        page.get_by_role("button", name="Simulate", exact=True).click()
+        page.locator("#rs-plot .js-plotly-plot").wait_for()
+        look()
+        open_tab(page, "Occlusion")
+        page.locator("#ro-text textarea").fill("Onions brown in 9 minutes. Copper does the waiting.")
+        page.get_by_role("button", name="Take it apart").click()
+        page.locator(".lc-worths tbody tr").first.wait_for()
+        look()
+        open_tab(page, "Evidence")
+        page.locator(".lc-evidence-table").first.wait_for()
+        look()
+        open_tab(page, "The model")
+        page.get_by_text("Model card", exact=True).click()
+        look()
+        assert sorted(set(found)) == []
 
 
 @pytest.mark.parametrize("width", [375, 1440])
