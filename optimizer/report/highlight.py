@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from agents.occlusion import Contribution
 
 
+NOTEWORTHY = 0.1
+"""Percentile points below which a part is left uncoloured."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """A stretch of text.
@@ -27,11 +31,13 @@ class Piece:
 def pieces(text: str, why: Sequence[Contribution]) -> list[Piece]:
     """`text` from end to end. Where parts overlap the one of larger effect is shown; the others are in the table.
 
-    Parts that do not stand in the text as they say (another text's, a picture's) are left out.
+    Parts that do not stand in the text as they say (another text's, a picture's) or move nothing are left out.
     """
     shown: list[tuple[int, int, float]] = []
     for part in sorted(why, key=lambda c: -abs(c.effect)):
         if part.start is None or part.end is None or text[part.start : part.end] != part.text:
+            continue
+        if abs(part.effect) < NOTEWORTHY:
             continue
         if all(part.end <= start or end <= part.start for start, end, _ in shown):
             shown.append((part.start, part.end, part.effect))
