@@ -23,14 +23,16 @@ def contribution_lines(contributions: Sequence[Contribution], *, must_keep: Iter
     hurting = [c for c in contributions if c.effect <= -LEAST][:SHOWN]
     lines = []
     if helping:
-        said = "; ".join(f"without {_named(c)} it would lose {c.effect:.0f} points" for c in helping)
+        said = "; ".join(f"without {_named(c)} it would lose {_points(c.effect)}" for c in helping)
         lines.append(f"What carries the best draft: {said}. Keep that.")
     if hurting:
-        said = "; ".join(f"without {_named(c)} it would gain {-c.effect:.0f} points" for c in hurting)
-        loose = [c for c in hurting if not _holds(c, must_keep)]
+        said = "; ".join(f"without {_named(c)} it would gain {_points(c.effect)}" for c in hurting)
+        words = [c for c in hurting if c.kind != "picture"]
+        loose = [c for c in words if not _holds(c, must_keep)]
         advice = f" To try: say {' and '.join(_named(c) for c in loose)} otherwise, or leave it out." if loose else ""
-        bound = "" if len(loose) == len(hurting) else " What must stay stays, in other surroundings."
-        lines.append(f"What holds it back: {said}.{advice}{bound}")
+        bound = "" if len(loose) == len(words) else " What must stay stays, in other surroundings."
+        picture = "" if len(words) == len(hurting) else " Words cannot mend that: another picture may."
+        lines.append(f"What holds it back: {said}.{advice}{bound}{picture}")
     return lines
 
 
@@ -62,6 +64,10 @@ def why_preferred(
     if not own and not drag:
         lines.append("No part that can be taken out accounts for it: the wording as a whole does.")
     return " ".join(lines)
+
+
+def _points(effect: float) -> str:
+    return "1 point" if round(abs(effect)) == 1 else f"{abs(effect):.0f} points"
 
 
 def _worth(parts: Sequence[Contribution]) -> str:

@@ -149,13 +149,21 @@ def _text(task: WritingTask, ask: Ask, sample: Sample) -> str:
         if ask.prefix and not re.match(r"[,.:;?!'’-]", sample.text)
         else (ask.prefix + sample.text)
     )
-    text = clean(raw, channel=channel)
+    text = _without_echo(clean(raw, channel=channel), ask.prefix)
     if not sample.finished or len(text) > task.max_length:
         # Broken off in mid-sentence: only whole sentences stay.
         text = cut_at_sentence(text, min(task.max_length, len(text) - 1))
     if channel in ("headline", "title", "email_subject") and text.count(".") == 1 and text.endswith("."):
         text = text[:-1]
     return text
+
+
+def _without_echo(text: str, prefix: str) -> str:
+    """Without its end where that is the given beginning again: "In 9 minutes, onions brown in 9 minutes"."""
+    body = text.rstrip(".!… ")
+    if len(prefix.split()) < 2 or len(body) < 2 * len(prefix) or not body.casefold().endswith(f" {prefix.casefold()}"):
+        return text
+    return body[: -len(prefix)].rstrip(" ,;:–—-")
 
 
 def _grounded(text: str, task: WritingTask) -> bool:

@@ -130,6 +130,9 @@ def test_a_fact_that_must_stay_is_never_advised_away() -> None:
 def test_effects_below_a_point_and_pictures() -> None:
     assert contribution_lines([part("a", 0.4), part("b", -0.9)]) == []
     assert "without the picture it would lose 7 points" in contribution_lines([part("a pan", 7.0, "picture")])[0]
+    (said,) = contribution_lines([part("a pan", -1.2, "picture")])
+    assert "it would gain 1 point. Words cannot mend that" in said
+    assert "To try" not in said
 
 
 def test_losers_are_set_against_winners() -> None:

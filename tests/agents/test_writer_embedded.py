@@ -118,6 +118,17 @@ def test_never_more_than_asked_and_the_same_for_the_same_seed() -> None:
     assert {seed for *_, seed in first.asked}.isdisjoint(seed for *_, seed in second.asked)
 
 
+def test_a_given_beginning_that_comes_again_at_the_end_is_cut_off() -> None:
+    class EchoesTheFact(ScriptedModel):
+        def __call__(self, backbone: Any, prompts: Sequence[str], n: int, **settings: Any) -> list[list[Sample]]:
+            echo = Sample(", copper browns onions in 9 minutes", tokens=8, log_likelihood=-0.5, finished=True)
+            return [[echo] if start.endswith("In 9 minutes") else [] for start in settings["start"]]
+
+    seeds = range(8)  # not every round asks for the fact first
+    made = {d.text for s in seeds for d in EmbeddedWriter(generate=EchoesTheFact()).write(task(), 4, seed=s).drafts}
+    assert made == {"In 9 minutes, copper browns onions"}
+
+
 def test_all_ways_of_asking_are_one_batch() -> None:
     model = ScriptedModel("Copper browns your onions in 9 minutes")
     EmbeddedWriter(generate=model).write(task(), 4, seed=0)
