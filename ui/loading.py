@@ -108,6 +108,18 @@ class Loader:
                 return Loading("loading", self._loading.note, time.monotonic() - self._began)
             return self._loading
 
+    def close(self) -> None:
+        """End the queues' threads; whoever still waits in them hears of it."""
+        from lcbm_model.simulator.score_cache import CachedSimulator
+        from lcbm_model.simulator.shared import SharedSimulator
+
+        with self._lock:
+            models = self._models
+        for simulator in (models.simulator, models.judge) if models else ():
+            queue = simulator.inner if isinstance(simulator, CachedSimulator) else simulator
+            if isinstance(queue, SharedSimulator):
+                queue.close()
+
     def models(self, timeout: float = 300.0) -> Models:
         """The loaded models; waits for them.
 

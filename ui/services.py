@@ -300,6 +300,7 @@ class Services:
             run.stop()
         for run in runs:
             run.wait(30.0)
+        self._loader.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 

@@ -107,7 +107,8 @@ def test_numbers_explain_themselves_to_the_keyboard(browser: Any, url: str) -> N
         assert all(t.get_attribute("tabindex") == "0" and t.get_attribute("data-tip") for t in tips.all())
         unnamed = page.evaluate(
             "[...document.querySelectorAll('button, input, textarea')].filter(e => e.offsetParent && "
-            "!(e.textContent.trim() || e.ariaLabel || e.title || e.labels?.length || e.getAttribute('aria-labelledby')))"
+            "!(e.textContent.trim() || e.ariaLabel || e.title || e.labels?.length ||"
+            " e.getAttribute('aria-labelledby')))"
             ".map(e => e.outerHTML.slice(0, 200))"
         )
         assert unnamed == []

@@ -16,7 +16,7 @@ from optimizer.brief import Brief, Budget
 from tests.fakes import FakeSimulator
 from tests.ui.floors_fake import fake_floors
 from ui.auth import check_exposure, hash_password, read_auth_file
-from ui.floors import Floors
+from ui.floors import Floors, real_floors
 from ui.forms import MAX_LINES, BriefForm, channel_choices, metric_choices, texts_from
 from ui.runs import Marks
 from ui.sample import load_sample, sample_folder
@@ -225,6 +225,45 @@ def test_a_person_is_asked_after_each_round_and_heard() -> None:
     services.close()
 
 
+def test_the_real_loop_hears_a_person_between_rounds() -> None:
+    real = real_floors()
+    services = Services(floors(stream=real.stream, resume=real.resume, check=real.check))
+    brief = Brief(
+        message="A pan for onions",
+        draft="A pan",
+        approval=True,
+        least_meaning=0,
+        budget=Budget(rounds=3, candidates=3, patience=9),
+    )
+    run = services.start_run(brief, library=None, owner="tab")
+    assert run.wait(60)
+    assert run.phase == "waiting", run.snapshot().error
+    drafted = [c.id for c in run.candidates if c.round == 1]
+    run.marks.edits[drafted[0]] = "A pan for onions in my own words"
+    run.marks.vetoed.add(drafted[1])
+    run.marks.comments[drafted[2]] = "warmer"
+    services.go_on(run)
+    assert run.wait(60)
+    assert any(c.writer == "human" and c.text.endswith("my own words") for c in run.candidates), run.snapshot().error
+    services.go_on(run, "finish")
+    assert run.wait(60)
+    assert run.done
+    assert run.result is not None
+    assert run.result.status == "finished"
+    assert run.result.decisions[0].comments[drafted[2]] == "warmer"
+    assert next(c for c in run.result.candidates if c.id == drafted[1]).vetoed
+    services.close()
+
+
+def test_closing_ends_the_queue() -> None:
+    services = Services(fake_floors())
+    models = services.models(10)
+    services.predict([Content(text="a pan")], "click_rate")
+    services.close()
+    with pytest.raises(BackendError, match="closed"):
+        models.simulator.predict([Content(text="a pan")], "click_rate")
+
+
 def test_notes_become_a_decision_the_loop_understands() -> None:
     from optimizer.decision import Decision
 
@@ -312,7 +351,7 @@ def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
         ("x.exe", b"MZ", "is no table"),
         ("x.csv", b"MZ\x00\x01", "not a text file"),
         ("x.csv", b"  \n", "is empty"),
-        ("x.parquet", b"text\nhello", "not a Parquet file"),
+        ("x.parquet", b"text\nhello", "is no parquet file"),
     ],
 )
 def test_tables_are_known_by_their_bytes(tmp_path: Path, name: str, data: bytes, said: str) -> None:
