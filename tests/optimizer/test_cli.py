@@ -62,7 +62,7 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(lcbm: Lcbm, tmp_path: Path, 
         assert process.stderr is not None
         assert next(line for line in process.stderr if line.strip() == "round 2")
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=120)
     assert (process.returncode, stdout) == (130, "")
     hint = next(line for line in stderr.splitlines() if "lcbm optimize --resume" in line)
     run_id = hint.split("--resume ")[1].split()[0]
