@@ -27,7 +27,8 @@ _GROUPS: dict[str, str] = {
     r"|the first|the only|unique|unrivall?ed"
     r"|unmatched|unbeat(?:able|en)|second to none|like no other|never before|one of a kind|revolutionary"
     r"|breakthrough|miracles?"
-    r"|(?:most|best)[- ]\w+ ever|of all time|ultimate|legendary|iconic",
+    r"|(?:most|best)[- ]\w+ ever|of all time|(?:more|better|faster|stronger|cheaper|bigger|safer"
+    r"|easier) than (?:ever|any\w*|all others?|others?|most)|ultimate|legendary|iconic",
     "safety": r"risk[- ]free|(?:completely|totally|absolutely|perfectly|entirely) (?:safe|harmless)|harmless"
     r"|non[- ]toxic|cures?|cured|heals?"
     r"|prevents?|detox(?:es|ifies)?|anti[- ]?(?:aging|ageing|bacterial|viral)|hypoallergenic|waterproof"

@@ -34,7 +34,7 @@ _RELATIVE = re.compile(
     r"\b(?:tomorrow|tonight|yesterday|(?:this|next|last) (?:weekend|week|month|year|morning|evening|afternoon)"
     r"|(?:only|until|till|ends?|starts?|opens?|launch(?:es)?|from|just for) today|today only|for one day only"
     r"|(?:in|within|for) (?:a|an) (?:minute|moment|hour|day|week|month|year|second)s?|24/7|around the clock|overnight"
-    r"|same[ -]day|next[ -]day)\b",
+    r"|same[ -]day|next[ -]day|weekends?|weekdays?|work(?:ing)?[ -]?days?|(?:bank|public) holidays?)\b",
     re.I,
 )
 

@@ -80,7 +80,11 @@ def _pointing(text: str) -> list[tuple[tuple[str, str], Way, str]]:
             if fact.quantity is not None and len(ways) == 1:
                 key = ",".join(sorted(str(v.normalize()) for v in fact.quantity.values))
                 found.append((("number", key), ways[0], fact.text))
-            elif fact.kind == "date":
+            if fact.kind in ("date", "time") or (fact.quantity is not None and fact.quantity.unit in ("am", "pm")):
                 ahead = clause[: clause.find(fact.text)]
-                found += [(("date", fact.key), way, fact.text) for way, pattern in _TIME if pattern.search(ahead)]
+                found += [
+                    (("date", " ".join(fact.key.split())), way, fact.text)
+                    for way, pattern in _TIME
+                    if pattern.search(ahead)
+                ]
     return found

@@ -138,8 +138,11 @@ class Quantity:
         return self.unit is None and self._counts_the_same(other)
 
     def _counts_the_same(self, other: Quantity) -> bool:
-        told = other.after | other.before | {stem(form) for form in _UNITS.get(other.unit or "", ())}
-        return not self.after or bool((self.after | self.before) & told)
+        told = other.after | {stem(form) for form in _UNITS.get(other.unit or "", ())}
+        if not self.after or self.after & told:
+            return True
+        # "people over 60": what is counted stands before. Where it stands behind, the words before say nothing.
+        return not told and bool((self.after | self.before) & other.before)
 
     def _same_bound(self, other: Quantity) -> bool:
         # "about" may be said of any number and left out again; the others change what is promised.

@@ -30,6 +30,11 @@ _PASSIVE = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_][\w’'-]*")
 _CONTENT = re.compile(r"[^\W\d_]{3,}")
+_TITLES_WORDS = (
+    "mr mrs ms miss sir lady lord dame king queen prince princess saint st dr doctor prof professor mayor president "
+    "minister chancellor senator judge captain major general nurse sister brother father mother uncle aunt chef coach"
+)
+_TITLES = frozenset(_TITLES_WORDS.split())
 _LITTLE_WORDS = (
     "the and for with from that this are was were has have had its our your their his her you they she him who what "
     "how only just costs cost pay pays paid price prices euro euros dollar dollars pound pounds takes take gets get "
@@ -94,7 +99,7 @@ class Relations:
             for (start, end, a), (begin, _, b) in combinations(places, 2):
                 between, ahead = sentence[end:begin], sentence[:start]
                 attribute = _ATTRIBUTE.search(ahead) or _ATTRIBUTE.search(between)
-                clause = "," in between and not re.match(r"\s*,\s*(?:who|which)\b", between)
+                clause = re.search(r",(?!\d)", between) and not re.match(r"\s*,\s*(?:who|which)\b", between)
                 travels = re.search(r"\b(?:from|to)\s*$", ahead, re.I) or re.search(r"\bto\s*$", between, re.I)
                 if a == b or attribute or _EQUALS.match(between) or (clause and not travels):
                     continue
@@ -112,7 +117,7 @@ class Relations:
 
     def _mixed_names(self, text: str) -> list[str]:
         """Words of two names joined into one that the brief does not have: 'Anna Holm' of Anna Berg and Lena Holm."""
-        words = {word for name in self.entities if " " in name for word in name.split()}
+        words = {word for name in self.entities for word in name.split() if word.casefold() not in _TITLES}
         reasons = []
         for run in _runs(text):
             parts = re.sub(r"['’]s?$", "", run).split()

@@ -1,4 +1,4 @@
-"""Hand-written false drafts, one trick each, against six briefs that the facts guard was not built on."""
+"""Hand-written false drafts, one trick each, against nine briefs that the facts guard was not built on."""
 
 from __future__ import annotations
 
@@ -37,6 +37,24 @@ BRIEFS: dict[str, dict[str, object]] = {
         "skin. A tin holds 75 g and costs 8.90 pounds.",
         "draft": "Hand cream of beeswax, without perfume",
         "must_keep": (),
+    },
+    "shelter": {
+        "message": "The Dunmore animal shelter found homes for 46 dogs and 112 cats in 2023. "
+        "Adoption costs 85 euros for a cat and 210 euros for a dog. "
+        "Visit dunmore-shelter.org/adopt on weekdays after 2 pm.",
+        "draft": "46 dogs and 112 cats found homes",
+        "must_keep": ("46 dogs",),
+    },
+    "app": {
+        "message": "Quillon Notes syncs between phone and laptop without an account. "
+        "Version 3.2 starts twice as fast. It costs 19 dollars once, no subscription.",
+        "draft": "Notes that sync without an account",
+        "must_keep": (),
+    },
+    "mayor": {
+        "message": "Mayor Elin Sand fined developer Sorrel 80,000 euros for felling 14 oaks in Calder Park.",
+        "draft": "Elin Sand fines Sorrel 80,000 euros",
+        "must_keep": ("80,000 euros",),
     },
 }
 
@@ -123,6 +141,37 @@ FALSE: tuple[tuple[str, str], ...] = (
     ("cream", "Handmade cream, 100% natural"),
     ("cream", "Hand cream without beeswax"),
     ("cream", "Loved by millions: beeswax for your hands"),
+    ("shelter", "112 dogs and 46 cats found homes, 46 dogs too"),
+    ("shelter", "46 dogs, and a cat for 210 euros"),
+    ("shelter", "46 dogs found homes in 2024"),
+    ("shelter", "46 dogs: adopt before 2 pm"),
+    ("shelter", "46 dogs: visit on weekends"),
+    ("shelter", "46 dogs: dunmore-shelter.com/adopt"),
+    ("shelter", "46 dogs adopted in a week"),
+    ("shelter", "46 dogs, all vaccinated and free"),
+    ("shelter", "46 dogs found homes, more than ever"),
+    ("shelter", "46 dogs and five hundred cats"),
+    ("shelter", "46 dogs were not adopted"),
+    ("app", "Notes that sync, with an account"),
+    ("app", "Notes for 19 dollars a month"),
+    ("app", "Version 3.3 is here"),
+    ("app", "Notes that start three times as fast"),
+    ("app", "Notes with a subscription"),
+    ("app", "Half as fast, twice the notes"),
+    ("app", "The world's simplest notes"),
+    ("app", "Notes by Apple"),
+    ("app", "Notes from $19"),
+    ("app", "Notes with end-to-end encryption certified by TÜV"),
+    ("app", "Free notes"),
+    ("mayor", "Sorrel fines Elin Sand 80,000 euros"),
+    ("mayor", "Elin Sand was fined 80,000 euros by Sorrel"),
+    ("mayor", "Sorrel was fined by Elin Sand: 8,000 euros, not 80,000 euros"),
+    ("mayor", "Elin Sand fines Sorrel over 80,000 euros"),
+    ("mayor", "80,000 euros for 40 oaks"),
+    ("mayor", "80,000 euros for 14 elms in Tolland Park"),
+    ("mayor", "Elin Sand fines Sorrel 80,000 dollars, 80,000 euros"),
+    ("mayor", "Elin Sand sues Sorrel for 80,000 euros and wins an award"),
+    ("mayor", "Elin Sorrel fined 80,000 euros"),
 )
 
 TRUE: tuple[tuple[str, str], ...] = (
@@ -153,4 +202,25 @@ TRUE: tuple[tuple[str, str], ...] = (
     ("cream", "Beeswax for dry skin, £8.90 for 75 g"),
     ("cream", "Why our hand cream needs no perfume"),
     ("cream", "Dry skin? Beeswax may help"),
+    ("shelter", "Homes for 46 dogs"),
+    ("shelter", "46 dogs, 112 cats, one shelter"),
+    ("shelter", "A dog for 210 euros? 46 dogs found homes"),
+    ("shelter", "After 2 pm on weekdays, meet them: dunmore-shelter.org/adopt. 46 dogs did."),
+    ("shelter", "In 2023, 46 dogs and 112 cats moved in with somebody"),
+    ("app", "Your notes, on phone and laptop, without an account"),
+    ("app", "Pay 19 dollars once"),
+    ("app", "No subscription. No account. Just notes."),
+    ("app", "Version 3.2: twice as fast"),
+    ("mayor", "14 oaks, 80,000 euros"),
+    ("mayor", "Sorrel fined 80,000 euros for felling oaks"),
+    ("mayor", "80,000 euros for 14 felled oaks in Calder Park"),
+    ("mayor", "Mayor Sand fines Sorrel 80,000 euros"),
+    ("mayor", "Sorrel was fined 80,000 euros by Elin Sand"),
 )
+
+PASSES: tuple[tuple[str, str], ...] = (
+    ("mayor", "Elin Sand pardons Sorrel 80,000 euros"),
+    ("mayor", "80,000 euros: Sorrel planted 14 oaks"),
+)
+"""False drafts that pass: another verb of the same two names, another deed with the same things. Read by words alone
+they hold nothing that the brief does not. A test says so, that nobody takes the guard for a reader."""

@@ -16,7 +16,7 @@ from agents.screener.names import proper_names
 from agents.writers.base import WritingTask
 from lcbm_model.content import Content
 from tests.agents.adversarial_briefs import TEMPLATES, AdversarialBrief, briefs
-from tests.agents.nasty_drafts import BRIEFS, FALSE, TRUE
+from tests.agents.nasty_drafts import BRIEFS, FALSE, PASSES, TRUE
 
 ALL = briefs()
 FALSE_REJECTIONS = 0.02
@@ -87,6 +87,12 @@ def test_a_trick_is_seen_through(name: str, text: str) -> None:
 def test_true_drafts_of_the_same_briefs_pass_but_for_a_counted_two() -> None:
     refused = [text for name, text in TRUE if nasty(name).check(text)]
     assert refused == ["A saved penalty, two goals of Castell and a 3:1"]
+
+
+@pytest.mark.parametrize(("name", "text"), PASSES)
+def test_what_is_known_to_pass_is_said_to(name: str, text: str) -> None:
+    """Fails when the guard learns to see it: then the draft belongs to `FALSE`, and the page is to be mended."""
+    assert nasty(name).check(text) == []
 
 
 # The reason is the right one -------------------------------------------------------------------------------------
