@@ -164,7 +164,7 @@ def coverage_plot(results: Sequence[EvaluationResult]) -> Figure:
         hovertemplate="%{y}: %{x:.1f} % held<extra></extra>",
         name="held",
     )
-    figure.update_xaxes(title="results inside the 80 % range, %", range=[40, 100], dtick=10)
+    figure.update_xaxes(title="held by the range, %", range=[40, 100], dtick=10)
     figure.update_yaxes(automargin=True)
     return styled(figure, height=110 + 44 * max(len(known), 1), legend=False)
 
@@ -195,7 +195,7 @@ def insights_plot(findings: Sequence[Finding]) -> Figure:
             name=name,
         )
     names = [label(f.label, 34) for f in rows]
-    figure.update_xaxes(title="winners with it less winners without, points")
+    figure.update_xaxes(title="share of winners: difference, points")
     figure.update_yaxes(automargin=True, categoryorder="array", categoryarray=names)
     return styled(figure, height=130 + 30 * max(len(rows), 2))
 
