@@ -1,0 +1,223 @@
+"""Ten more hand-written briefs with honest rewrites and false drafts."""
+
+from __future__ import annotations
+
+from tests.agents.adversarial_templates import Template
+
+MORE: tuple[Template, ...] = (
+    Template(
+        message="{brand} and {place} University teach {n} people over 60 to spot online fraud. The course is free and "
+        "takes {m} hours.",
+        draft="Free course: spot online fraud in {m} hours",
+        must_keep=("{m} hours",),
+        good=(
+            "{m} hours against online fraud, free of charge.",
+            "Over 60? Learn to spot online fraud in {m} hours.",
+            "A free course that takes {m} hours and keeps fraudsters out.",
+            "{n} people over 60 learn to spot fraud in {m} hours.",
+            "Would you spot the fraud? {m} hours with {place} University.",
+        ),
+        bad=(
+            ("unit", "{m} minutes against online fraud, or {m} hours."),
+            ("number", "Over 70? Learn to spot online fraud in {m} hours."),
+            ("bound", "Under 60? Learn to spot online fraud in {m} hours."),
+            ("name", "{m} hours with {far} University against fraud."),
+            ("price", "{m} hours against fraud for {price} euros."),
+            ("claim", "The No. 1 course against fraud: {m} hours."),
+            ("claim", "Certified experts teach you in {m} hours."),
+            ("counted thing", "{n} tricks of fraudsters, told in {m} hours."),
+        ),
+    ),
+    Template(
+        message="The {brand} tent weighs 1.8 kg, stands in {n} seconds and keeps out rain for {m} days.",
+        draft="1.8 kg, {n} seconds, {m} dry days",
+        must_keep=("1.8 kg",),
+        channel="headline",
+        good=(
+            "Rain for {m} days? Your 1.8 kg tent stays dry",
+            "The 1.8 kg tent that stands in {n} seconds",
+            "Pitched in {n} seconds, carried at 1.8 kg",
+            "{m} days of rain, one tent of 1.8 kg",
+            "1.8 kg against {m} days of rain",
+        ),
+        bad=(
+            ("number", "The 1.6 kg tent that beats the 1.8 kg one"),
+            ("unit", "The 1.8 kg tent that stands in {n} minutes"),
+            ("unit", "The tent of 1.8 kg, or 1.8 pounds"),
+            ("swapped numbers", "The 1.8 kg tent stands in {m} seconds and keeps out rain for {n} days"),
+            ("superlative", "The lightest tent: 1.8 kg"),
+            ("superlative", "1.8 kg: the most reliable tent of all"),
+            ("claim", "The world's only 1.8 kg tent"),
+            ("decimal", "The 18 kg tent, not 1.8 kg"),
+        ),
+    ),
+    Template(
+        message="{person}, who founded {brand} in 1987, hands the company to {other} on {date}.",
+        draft="{person} hands {brand} to {other}",
+        must_keep=("{person}",),
+        good=(
+            "{person} hands {brand} to {other} on {date}.",
+            "After founding {brand} in 1987, {person} hands it to {other}.",
+            "Since 1987 it was hers. Now {person} hands {brand} on.",
+            "{person} founded it in 1987. On {date} she hands it over.",
+        ),
+        bad=(
+            ("year", "{person} founded {brand} in 1978."),
+            ("date", "{person} hands {brand} to {other} on {shifted}."),
+            ("swapped names", "{other} hands {brand} to {person} on {date}."),
+            ("name", "{person} hands {brand} to {stranger}."),
+            ("role", "{person} hands {brand} to her brother {stranger}."),
+            ("price", "{person} sells {brand} for 2 million euros."),
+            ("negation", "{person} does not hand {brand} to {other}."),
+        ),
+    ),
+    Template(
+        message="Visitors may not bring dogs. Children under 12 pay nothing, adults pay {price} euros, members pay "
+        "{wrong} euros.",
+        draft="Children under 12 pay nothing, adults {price} euros",
+        good=(
+            "Children under 12 pay nothing.",
+            "Adults pay {price} euros, members {wrong} euros.",
+            "Under 12? You pay nothing.",
+            "Bring the children: under 12 they pay nothing. Please leave dogs at home.",
+            "Members pay {wrong} euros.",
+        ),
+        bad=(
+            ("swapped prices", "Adults pay {wrong} euros, members {price} euros."),
+            ("swapped prices", "Members pay {price} euros."),
+            ("bound", "Children over 12 pay nothing."),
+            ("number", "Children under 14 pay nothing."),
+            ("number words", "Children under fourteen pay nothing."),
+            ("negation", "Visitors may bring dogs."),
+            ("claim", "Everybody gets in for free."),
+        ),
+    ),
+    Template(
+        message="Write to help@{slug}.example or call 0221 5550{n} before {date}. Ask for {person}.",
+        draft="Questions? Write to help@{slug}.example before {date}",
+        must_keep=("help@{slug}.example",),
+        good=(
+            "Ask {person}: help@{slug}.example",
+            "Before {date}, write to help@{slug}.example.",
+            "{person} answers your mail: help@{slug}.example",
+            "Call 0221 5550{n} or write to help@{slug}.example",
+            "A question? help@{slug}.example knows.",
+        ),
+        bad=(
+            ("address", "Write to help@{slug}.example.com"),
+            ("address", "Write to info@{slug}.example or help@{slug}.example"),
+            ("telephone", "Call 0221 5559{n} or write to help@{slug}.example"),
+            ("date", "Before {shifted}, write to help@{slug}.example."),
+            ("name", "Ask for Doctor {stranger}: help@{slug}.example"),
+            ("hours", "Write to help@{slug}.example, answered within 24 hours."),
+            ("handle", "Write to @{slug}help or help@{slug}.example"),
+        ),
+    ),
+    Template(
+        message="The price of a season ticket rises by {n} percentage points less than inflation. It costs {price} "
+        "euros from {date}, and it includes buses in {place}.",
+        draft="Season tickets cost {price} euros from {date}",
+        must_keep=("{price} euros",),
+        good=(
+            "From {date} a season ticket costs {price} euros.",
+            "{price} euros for the season, buses in {place} included.",
+            "The season ticket for {price} euros takes you through {place} by bus.",
+            "A season of buses for {price} euros from {date}.",
+        ),
+        bad=(
+            ("percent or points", "{price} euros: it rises by {n} percent less than inflation."),
+            ("bound", "A season ticket from {price} euros, all of {place}."),
+            ("per", "{price} euros a day for a season ticket, or twice that."),
+            ("date", "From {shifted} a season ticket costs {price} euros."),
+            ("place", "{price} euros, buses in {far} included."),
+            ("superlative", "The cheapest season ticket: {price} euros."),
+            ("discount", "{price} euros, a third less than before."),
+        ),
+    ),
+    Template(
+        message="The {brand} bulb lasts {n}00 hours and uses {m} watts. It is made in {place} and carries no mercury.",
+        draft="A bulb that lasts {n}00 hours",
+        must_keep=("{n}00 hours",),
+        good=(
+            "{n}00 hours of light, {m} watts, no mercury.",
+            "Made in {place}, lit for {n}00 hours.",
+            "How long do {n}00 hours last? Ask a {brand} bulb.",
+            "One bulb, {n}00 hours, without mercury.",
+            "{m} watts are enough for {n}00 hours of light.",
+        ),
+        bad=(
+            ("number", "{n}000 hours of light, not {n}00 hours."),
+            ("unit", "{n}00 hours at {m} kilowatts."),
+            ("negation", "{n}00 hours of light with mercury."),
+            ("place", "Made in {far}, lit for {n}00 hours."),
+            ("claim", "{n}00 hours with a lifetime warranty."),
+            ("claim", "Eco-friendly light for {n}00 hours."),
+            ("multiple", "{n}00 hours: twice as long as others."),
+            ("superlative", "{n}00 hours: nobody makes a brighter bulb, it is the brightest."),
+        ),
+    ),
+    Template(
+        message="{person} gave {other} a kidney. Both are well, says the hospital in {place}.",
+        draft="{person} gave {other} a kidney",
+        must_keep=("{person}", "{other}"),
+        good=(
+            "A kidney, from {person} to {other}.",
+            "{person} gave {other} a kidney. Both are well.",
+            "Why {person} gave {other} a kidney",
+            "{other} was given a kidney by {person}.",
+            "Both are well: {person} gave {other} a kidney in {place}.",
+        ),
+        bad=(
+            ("swapped names", "{other} gave {person} a kidney."),
+            ("swapped names", "A kidney, from {other} to {person}."),
+            ("swapped names", "{person} was given a kidney by {other}."),
+            ("negation", "{person} never gave {other} a kidney."),
+            ("name", "{person} gave {other} a kidney, says Dr {stranger}."),
+            ("number", "{person} gave {other} 2 kidneys."),
+            ("claim", "A miracle: {person} gave {other} a kidney."),
+        ),
+    ),
+    Template(
+        message="Every second reader of {brand} cancels within {n} days. Those who get the Sunday letter stay {m} "
+        "months longer.",
+        draft="Readers who get the Sunday letter stay {m} months longer",
+        must_keep=("{m} months",),
+        good=(
+            "The Sunday letter keeps readers for {m} months.",
+            "{m} months longer, thanks to a letter on Sunday.",
+            "Why do some readers stay {m} months longer? The Sunday letter.",
+            "A letter on Sunday, and they stay {m} months longer.",
+        ),
+        bad=(
+            ("weekday", "The Monday letter keeps readers for {m} months."),
+            ("unit", "The Sunday letter keeps readers {m} weeks, not {m} months."),
+            ("fraction", "Two thirds of readers cancel, others stay {m} months."),
+            ("number words", "Nine in ten readers stay {m} months longer."),
+            ("fraction", "Three quarters stay {m} months longer."),
+            ("superlative", "Our most popular letter: {m} months longer."),
+            ("counted thing", "{n} letters on Sunday make readers stay {m} months."),
+        ),
+    ),
+    Template(
+        message="On {day}, {person} of {brand} reads from her novel in the bookshop at {n} Garnet Street. Entry is "
+        "{price} euros, the glass of wine is extra.",
+        draft="{person} reads at {n} Garnet Street on {day}",
+        must_keep=("{n} Garnet Street",),
+        good=(
+            "{person} reads on {day}: {n} Garnet Street.",
+            "A novel, a voice, {n} Garnet Street. {person} reads on {day}.",
+            "{price} euros for an evening with {person} at {n} Garnet Street.",
+            "Spend {day} with a novel at {n} Garnet Street.",
+            "Wine is extra, the novel is not: {n} Garnet Street, {day}.",
+        ),
+        bad=(
+            ("address", "{person} reads at {m} Garnet Street, not {n} Garnet Street."),
+            ("weekday", "{person} reads on {nextday}: {n} Garnet Street."),
+            ("claim", "Free wine with {person} at {n} Garnet Street."),
+            ("claim", "Bestselling author {person} reads at {n} Garnet Street."),
+            ("price", "{wrong} euros for {person} at {n} Garnet Street."),
+            ("name", "{person} and {stranger} read at {n} Garnet Street."),
+            ("time", "{person} reads at {n} Garnet Street at 8 pm."),
+        ),
+    ),
+)
