@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.ui.browsing import fill_sample, serving, visit
+from tests.ui.browsing import fill_sample, serving, shoot, visit
 
 pytestmark = [
     pytest.mark.browser,
@@ -47,11 +47,13 @@ def test_the_journey_on_the_embedded_model(browser: Any) -> None:
         original.get_by_role("button", name="Why this score").click()
         original.locator(".lc-shaded").wait_for()
         assert original.locator(".lc-shaded").inner_text().startswith("The new 28 cm copper pan")
+        shoot(page, "real-optimise-1440-light")
         page.get_by_role("tab", name="Score & compare").click()
         page.get_by_role("button", name="Show me with sample lines").click()
         page.wait_for_function("document.querySelector('#s-lines textarea').value.length > 20")
         page.get_by_role("button", name="Score them").click()
         page.locator('#score-table [data-state="done"]').wait_for()
         shares = page.locator("#score-table .lc-cell-best b").all_inner_texts()
+        shoot(page, "real-score-1440-light")
         assert len(shares) == 6
         assert "came straight from the model" not in page.locator("#score-table").inner_text()  # it is calibrated
