@@ -78,6 +78,8 @@ def points(gain: float | None) -> str:
     """Percentile points with their sign."""
     if gain is None:
         return "not known"
+    if round(gain) == 0:
+        return "0 points"
     return f"{gain:+.0f} points".replace("-", "\N{MINUS SIGN}")
 
 
@@ -143,5 +145,7 @@ def origin(candidate: Candidate) -> str:
         return "your original"
     if candidate.writer == "human":
         return f"round {candidate.round}, your own words"
-    how = {"write": "written", "rewrite": "rewritten", "from-example": "after a past winner"}
-    return f"round {candidate.round}, {how.get(candidate.strategy, candidate.strategy)} by {candidate.writer}"
+    known = {"write": "written", "rewrite": "rewritten", "from-example": "after a past winner"}
+    how = known.get(candidate.strategy)
+    made = f"{how} by {candidate.writer}" if how else f"{candidate.writer}: {candidate.strategy.replace(':', ' ')}"
+    return f"round {candidate.round}, {made}"
