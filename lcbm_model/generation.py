@@ -76,12 +76,14 @@ def generate(
     rules = _Rules(max_new_tokens, temperature, top_p, tuple(s for s in stop if s))
     if not prompts:
         return []
-    with backbone.lock, torch.inference_mode():
-        embeddings = [
-            _prompt_embeddings(backbone, prompt, begun, max_new_tokens)
-            for prompt, begun in zip(prompts, starts, strict=True)
-        ]
-        samples = _Growing(backbone, embeddings, n, rules, seed).grow()
+    with torch.inference_mode():
+        with backbone.lock:
+            embeddings = [
+                _prompt_embeddings(backbone, prompt, begun, max_new_tokens)
+                for prompt, begun in zip(prompts, starts, strict=True)
+            ]
+            growing = _Growing(backbone, embeddings, n, rules, seed)
+        samples = growing.grow()
     return [samples[i * n : (i + 1) * n] for i in range(len(prompts))]
 
 
@@ -125,14 +127,19 @@ class _Growing:
         self.finished = [False] * rows
 
     def grow(self) -> list[Sample]:
-        """Steps until all rows are finished or have as many tokens as they may."""
+        """Steps until all rows are finished or have as many tokens as they may.
+
+        Each step is a turn of its own: who wants a score meanwhile waits for a step, not for a text.
+        """
         for step in range(self.rules.max_new_tokens):
-            drawn = self._step()  # (A,)
-            if all(self.finished) or step + 1 == self.rules.max_new_tokens:
-                break
-            self._advance(self._drop_finished(drawn))
+            with self.backbone.lock:
+                drawn = self._step()  # (A,)
+                if all(self.finished) or step + 1 == self.rules.max_new_tokens:
+                    break
+                self._advance(self._drop_finished(drawn))
         rows = zip(self.tokens, self.likelihood, self.finished, strict=True)
-        return [_finish(self.backbone, row, total, done, self.rules) for row, total, done in rows]
+        with self.backbone.lock:
+            return [_finish(self.backbone, row, total, done, self.rules) for row, total, done in rows]
 
     def _step(self) -> torch.Tensor:
         """Draw a token for each active row and book it."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcbm_model.backbone import Backbone, load_backbone
+from lcbm_model.backbone.turns import Turns
 from lcbm_model.errors import SettingsError
 from lcbm_model.generation import _draw, _Rules, generate
 from tests.lcbm_model.tiny_model import write_tiny_model
@@ -52,6 +53,21 @@ def test_every_prompt_may_have_its_own_beginning(tiny: Backbone) -> None:
     assert [s.text for s in begun[0]] == [s.text for s in alone] != [s.text for s in begun[1]]
     with pytest.raises(SettingsError, match="start"):
         generate(tiny, ["x", "x"], start=("one",))
+
+
+def test_each_token_is_a_turn_of_its_own(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[int] = []
+
+    class Counted(Turns):
+        def __enter__(self) -> Turns:
+            super().__enter__()
+            turns.append(self._depth)
+            return self
+
+    monkeypatch.setattr(tiny, "lock", Counted())
+    [[answer]] = generate(tiny, ["Bread is"], 1, max_new_tokens=6, temperature=0.0)
+    assert answer.tokens == 6
+    assert turns == [1] * (1 + 6 + 1)  # the prompt, each token, the reading
 
 
 def test_no_prompt_no_answer(tiny: Backbone) -> None:
