@@ -27,7 +27,7 @@ def adapted(folder: Path, base: Backbone, *, bins: float = 0.0, cuts: bool = Tru
     fields = {"name": "t", "base": base.base, "base_hash": base.base_hash, "metrics": ("click_rate",),
               "readout": "bins+value", "value_layers": (1, 2), "value_last": (2,)} | spec  # fmt: skip
     (folder / "lcbm.json").write_text(AdapterSpec(**fields).model_dump_json(), "utf-8")
-    return load_backbone(folder, device="cpu")
+    return load_backbone(folder, device="cpu", fresh=True)  # blocks of its own, to count passes on
 
 
 def item(*parts: str, words: tuple[int, int] = (0, 1)) -> Item:
