@@ -12,7 +12,7 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
-        "contrast": ["Finding", "fisher"],
+        "contrast": ["Finding"],
         "critique": ["critique"],
         "parts": ["contribution_lines", "why_preferred"],
         "tradeoffs": ["tradeoff_lines"],
@@ -21,7 +21,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
 
 if TYPE_CHECKING:
     from agents.critic.contrast import Finding as Finding
-    from agents.critic.contrast import fisher as fisher
     from agents.critic.critique import critique as critique
     from agents.critic.parts import contribution_lines as contribution_lines
     from agents.critic.parts import why_preferred as why_preferred

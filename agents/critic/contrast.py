@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,21 +60,16 @@ def _trait(trait: Trait, texts: Sequence[str], scores: NDArray[np.float64], seed
 
 def _length(texts: Sequence[str], scores: NDArray[np.float64], seed: int) -> Finding | None:
     """Rank correlation of length and score."""
-    lengths = ranks(np.array([len(text) for text in texts], dtype=np.float64))
+    from scipy.stats import rankdata
+
+    lengths = rankdata([len(text) for text in texts])
     if float(np.ptp(lengths)) == 0:
         return None
-    order = ranks(scores)
+    order = rankdata(scores)
     rho = float(np.corrcoef(lengths, order)[0, 1])
     p = _chance(order, lambda s: abs(float(np.corrcoef(lengths, s)[0, 1])), seed)
     which, n = ("longer" if rho > 0 else "shorter"), len(texts)
     return Finding(p, f"{which} ones score higher (rank correlation {rho:+.2f}, n = {n})", f"write {which}")
-
-
-def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks from 0, ties at their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return (ends - (counts + 1) / 2)[inverse]
 
 
 def _chance(scores: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], float], seed: int) -> float:
@@ -86,48 +80,52 @@ def _chance(scores: NDArray[np.float64], statistic: Callable[[NDArray[np.float64
 
 
 def _benjamini_hochberg(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings that stand among all that were looked at, the surest first."""
+    from scipy.stats import false_discovery_control
+
     ordered = sorted(findings, key=lambda f: f.p)
-    passing = [i for i, f in enumerate(ordered, start=1) if f.p <= FALSE_FINDINGS * i / len(ordered)]
-    return ordered[: max(passing, default=0)]
+    adjusted = false_discovery_control([f.p for f in ordered]) if ordered else []
+    return [f for f, p in zip(ordered, adjusted, strict=True) if p <= FALSE_FINDINGS + 1e-12]
 
 
 def against_winners(scored: Sequence[tuple[str, float]], winners: Sequence[str], traits: Sequence[Trait]) -> list[str]:
-    """Traits that past winners have far more or less often than the run's drafts (Fisher's exact test)."""
-    if len(winners) < 3 or len(scored) < 3:
-        return []
+    """Traits that past winners have far more or less often than the run's drafts."""
     drafts = [text for text, _ in scored]
-    findings = []
-    for trait in traits:
-        ours, theirs = sum(map(trait.holds, drafts)), sum(map(trait.holds, winners))
-        p = fisher(ours, len(drafts), theirs, len(winners))
-        said = f"{theirs} of {len(winners)} retrieved winners {trait.have}, {ours} of {len(drafts)} drafts do"
-        more = theirs / len(winners) > ours / len(drafts)
-        findings.append(Finding(p, said, trait.do if more else trait.avoid))
-    kept = _benjamini_hochberg(findings)[:2]
-    if not kept:
-        return []
-    return [f"Past winners differ: {'; '.join(f.said for f in kept)}. To try: {'; '.join(f.advice for f in kept)}."]
+    return _apart(
+        "Past winners differ", traits, winners, drafts,
+        lambda trait, theirs, ours: (
+            f"{theirs} of {len(winners)} retrieved winners {trait.have}, {ours} of {len(drafts)} drafts do"
+        ),
+    )  # fmt: skip
 
 
 def against_losers(winners: Sequence[str], losers: Sequence[str], traits: Sequence[Trait]) -> list[str]:
     """Traits that retrieved winners have and retrieved losers of the same subject have not, or the other way round."""
-    if len(winners) < 3 or len(losers) < 3:
+    return _apart(
+        "Past losers differ", traits, winners, losers,
+        lambda trait, won, lost: f"{won} of {len(winners)} winners {trait.have}, {lost} of {len(losers)} losers do",
+    )  # fmt: skip
+
+
+def _apart(
+    heading: str,
+    traits: Sequence[Trait],
+    models: Sequence[str],
+    others: Sequence[str],
+    said: Callable[[Trait, int, int], str],
+) -> list[str]:
+    """The two traits that set the texts to learn from apart most clearly (Fisher, exact); both sides need three."""
+    from scipy.stats import fisher_exact
+
+    if min(len(models), len(others)) < 3:
         return []
     findings = []
     for trait in traits:
-        won, lost = sum(map(trait.holds, winners)), sum(map(trait.holds, losers))
-        p = fisher(won, len(winners), lost, len(losers))
-        said = f"{won} of {len(winners)} winners {trait.have}, {lost} of {len(losers)} losers do"
-        more = won / len(winners) > lost / len(losers)
-        findings.append(Finding(p, said, trait.do if more else trait.avoid))
+        a, b = sum(map(trait.holds, models)), sum(map(trait.holds, others))
+        p = float(fisher_exact([[a, len(models) - a], [b, len(others) - b]]).pvalue)
+        more = a / len(models) > b / len(others)
+        findings.append(Finding(p, said(trait, a, b), trait.do if more else trait.avoid))
     kept = _benjamini_hochberg(findings)[:2]
     if not kept:
         return []
-    return [f"Past losers differ: {'; '.join(f.said for f in kept)}. To try: {'; '.join(f.advice for f in kept)}."]
-
-
-def fisher(a: int, n: int, b: int, m: int) -> float:
-    """Two-sided exact chance of `a` of `n` against `b` of `m` when both have the same rate."""
-    total, hits = n + m, a + b
-    ways = {k: comb(n, k) * comb(m, hits - k) for k in range(max(0, hits - m), min(n, hits) + 1)}
-    return sum(w for w in ways.values() if w <= ways[a]) / comb(total, hits)
+    return [f"{heading}: {'; '.join(f.said for f in kept)}. To try: {'; '.join(f.advice for f in kept)}."]

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from agents.critic.contrast import ranks
-
 FEWEST = 5
 """Drafts scored on both metrics below which nothing is said."""
 STRONG = 0.3
@@ -21,6 +19,8 @@ def tradeoff_lines(scored: Sequence[tuple[str, float]], others: Mapping[str, Seq
         scored: (text, expected percentile) on the main metric.
         others: The same by the title of another metric; drafts without a score there are left out.
     """
+    from scipy.stats import spearmanr
+
     lines = []
     for title, rows in others.items():
         there = dict(rows)
@@ -30,7 +30,7 @@ def tradeoff_lines(scored: Sequence[tuple[str, float]], others: Mapping[str, Seq
         main, other = (np.array([row[i] for row in both], dtype=np.float64) for i in (1, 2))
         if float(np.ptp(main)) == 0 or float(np.ptp(other)) == 0:
             continue
-        rho = float(np.corrcoef(ranks(main), ranks(other))[0, 1])
+        rho = float(spearmanr(main, other).statistic)
         best = int(np.argmax(main))
         place = 1 + int((other > other[best]).sum())
         how = "agrees" if rho >= STRONG else "pulls the other way" if rho <= -STRONG else "has little to do with it"

@@ -7,6 +7,7 @@ backbone.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ class Made:
     fluency: float
 
 
-class SampledWriter:
+class SampledWriter(ABC):
     """Asks a backbone in several ways at once and keeps what can be used. Subclasses say how it is asked.
 
     Args:
@@ -67,9 +68,9 @@ class SampledWriter:
         self._backbone, self._generate = backbone, generate
         self.oversample, self.temperature, self.top_p = oversample, temperature, top_p
 
+    @abstractmethod
     def ways(self, task: WritingTask, seed: int) -> list[Ask]:
         """How the model is asked in this call; samples are shared evenly among the ways."""
-        raise NotImplementedError
 
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
         """Up to `n` drafts that pass the brief's own limits, fewer where the model fails. One batch.

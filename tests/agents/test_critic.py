@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from agents.critic import contribution_lines, critique, fisher, tradeoff_lines, why_preferred
+from agents.critic import contribution_lines, critique, tradeoff_lines, why_preferred
 from agents.library.records import Hit, Post
 from agents.occlusion import Contribution
 from agents.traits import TRAITS, starts_with
@@ -93,12 +93,6 @@ def test_a_fact_put_first_is_a_trait() -> None:
 
 def test_the_same_input_gives_the_same_words() -> None:
     assert critique(questions_win(), seed=3) == critique(questions_win(), seed=3)
-
-
-@pytest.mark.parametrize(("a", "n", "b", "m"), [(0, 5, 5, 5), (3, 8, 2, 9), (0, 4, 0, 4), (1, 10, 6, 7)])
-def test_fisher_agrees_with_scipy(a: int, n: int, b: int, m: int) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    assert fisher(a, n, b, m) == pytest.approx(stats.fisher_exact([[a, n - a], [b, m - b]]).pvalue)
 
 
 def test_every_trait_can_be_told_in_words() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -36,19 +34,6 @@ PAST = ({"text": "Why a thick base keeps rice loose", "percentile": 90.0}, {"tex
 NOBODY = {"of": 99, "edit": "hook", "pattern": 99, "first": 0, "second": 99, "text": "A text of nobody"}
 BAD = ({"text": 5}, {"text": "No keys"}, NOBODY, 7, None, [], {"text": "<b>Bold</b>"})
 STRATEGIES = {"edits": "edit:hook", "revision": "revision", "winners": "from-winner", "crossover": "crossover"}
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
 
 
 def writer(server: Server, way: str, meter: SpendMeter | None = None) -> ChatWriter:

@@ -2,9 +2,7 @@
 
 import json
 import socket
-import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,19 +17,6 @@ DRAFTS = json.dumps(
     {"drafts": [{"text": f"Draft number {i}", "strategy": "Hook First"} for i in ("one", "two", "three")]}
 )
 USAGE = {"prompt_tokens": 400, "completion_tokens": 60}
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
 
 
 def writer(server: Server, **changes: Any) -> OpenAIWriter:
