@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date as Date
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from lcbm_model.errors import InputError
 from optimizer.campaigns import Campaign, Comparison, compare_runs, list_campaigns, open_run, read_run
-from optimizer.events import RunEvent
 from optimizer.loop.folder import store_folder
 from optimizer.result import OptimizationResult
 from ui.runs import Marks, Run
@@ -96,35 +94,9 @@ class CampaignsService:
         settings, result = read_run(_named(run_id), self.folder)
         if result is not None and result.status == "finished":
             raise InputError("Run", "has come to its end", value=run_id, remedy="Open it, or begin a new one")
-        services = self.services
-        models = services.models()
         run = Run(id=run_id, owner=owner, brief=settings.brief, seed=settings.seed)
-        self._adopt(run)
-
-        def events() -> Iterator[RunEvent]:
-            return services.floors.resume(
-                run_id,
-                decision=decision_of(Marks(), action),
-                library=None,
-                simulator=models.simulator,
-                judge=models.judge,
-                writers=models.writers,
-                store=self.folder,
-                should_stop=run.should_stop,
-            )
-
-        threading.Thread(target=run.drive, args=(events, services._slots), name=f"lcbm-resume-{run_id[:8]}").start()
+        self.services.take_up(run, decision_of(Marks(), action), store=self.folder)
         return run
-
-    def _adopt(self, run: Run) -> None:
-        """Into the app's own bookkeeping, so that a closed tab stops this run as it stops any other."""
-        with self.services._lock:
-            going = [r for r in self.services._runs.values() if r.busy]
-            if any(r.id == run.id for r in going):
-                raise InputError("Run", "is under way already", value=run.id, remedy="Wait for its end")
-            if any(r.owner == run.owner for r in going):
-                raise InputError("Run", "one is already going in this tab", remedy="Stop it first, or wait for its end")
-            self.services._runs[run.id] = run
 
     # What really happened -----------------------------------------------------------------------------------------
 

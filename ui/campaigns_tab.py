@@ -9,8 +9,9 @@ import gradio as gr
 
 from lcbm_model.errors import LcbmError
 from optimizer.result import OptimizationResult
-from ui import plots, render, words
+from ui import render, words
 from ui.campaigns_service import CampaignsService
+from ui.charts import rounds_chart
 from ui.notify import plain, told
 from ui.results_panel import ResultsPanel
 from ui.services import Services
@@ -74,9 +75,7 @@ class CampaignsTab:
             with gr.Column(scale=9, min_width=320, elem_classes="lc-results"):
                 self.run_id = gr.State(None)
                 self.panel = gr.HTML(elem_id="c-panel")
-                self.plot = gr.Plot(
-                    visible=False, show_label=False, elem_classes="lc-plot", elem_id="c-plot", buttons=[]
-                )
+                self.plot = gr.HTML(elem_id="c-plot")
                 self.cards = gr.HTML(elem_id="c-cards", js_on_load=COPY_JS)
                 self.list = gr.HTML(self._empty(), elem_id="c-list")
 
@@ -171,7 +170,7 @@ class CampaignsTab:
             scored = event is not None and any(c.score is not None for c in event.candidates)
             plot = gr.skip()
             if event is not None and scored:
-                plot = gr.update(value=plots.rounds_plot(event.rounds, event.candidates, wanted), visible=True)
+                plot = rounds_chart(event.rounds, event.candidates, wanted)
             cards = render.cards(event.candidates, best) if event and event.candidates else gr.skip()
             over = snapshot.done or snapshot.waiting
             yield [run.id, render.run_panel(snapshot, wanted), plot, cards, *(idle if over else busy)]
@@ -205,8 +204,7 @@ def opened(result: OptimizationResult) -> list[Any]:
         statuses=STATUSES,
     )
     scored = any(c.score is not None for c in result.candidates)
-    plot: Any = gr.update(visible=False)
+    plot = ""
     if scored:
-        figure = plots.rounds_plot(result.rounds, result.candidates, result.brief.budget.rounds)
-        plot = gr.update(value=figure, visible=True)
+        plot = rounds_chart(result.rounds, result.candidates, result.brief.budget.rounds)
     return [panel, plot, render.cards(result.candidates, result.best_id)]

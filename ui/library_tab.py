@@ -11,7 +11,7 @@ import gradio as gr
 from agents.library.records import Post
 from lcbm_model.errors import TableError
 from lcbm_model.metrics import get_metric
-from ui import plots, render, tabs_plots, words
+from ui import plots, render, words
 from ui.forms import metric_choices
 from ui.library_mapping import Mapping, by_our_names
 from ui.library_service import LibraryService, Reading
@@ -290,7 +290,7 @@ class LibraryTab:
             board = render.render("insights", found=found)
             plot: Any = gr.update(visible=False)
             if found.findings:
-                plot = gr.update(value=tabs_plots.insights_plot(found.findings), visible=True)
+                plot = gr.update(value=plots.insights_plot(found.findings), visible=True)
             return [board, plot]
 
 

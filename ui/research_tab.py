@@ -9,7 +9,7 @@ import gradio as gr
 
 from lcbm_model.errors import LcbmError
 from lcbm_model.prediction import Prediction
-from ui import render, tabs_plots, words
+from ui import plots, render, words
 from ui.campaigns_service import CampaignsService
 from ui.forms import channel_choices, metric_choices
 from ui.notify import told
@@ -178,7 +178,7 @@ class ResearchTab:
             prediction = self.research.simulate(content, metric)
             own = self.own.of(prediction, content.channel)
             board = render.render("distribution", own=own, **told_of(prediction, content.text))
-            plot = gr.update(value=tabs_plots.distribution_plot(prediction, own), visible=True)
+            plot = gr.update(value=plots.distribution_plot(prediction, own), visible=True)
             raw = json.dumps(prediction.model_dump(mode="json"), indent=1)
             return [board, plot, gr.update(visible=True), raw]
 
@@ -188,7 +188,7 @@ class ResearchTab:
             written = self.research.write_towards(aim, setting, message, metric, int(count), int(seed or 0))
             board = render.render("aimed", w=written, aim=aim, metric=metric)
             texts = [a.draft.text for a in written.kept]
-            figure = tabs_plots.aimed_plot(aim, [a.prediction for a in written.kept], texts)
+            figure = plots.aimed_plot(aim, [a.prediction for a in written.kept], texts)
             return [board, gr.update(value=figure, visible=True)]
 
     def _occlude(self, *values: Any) -> str:
@@ -203,7 +203,7 @@ class ResearchTab:
     def _evidence(self) -> list[Any]:
         with told():
             results = recorded()
-            figure = tabs_plots.coverage_plot(with_coverage(results))
+            figure = plots.coverage_plot(with_coverage(results))
             tables = evaluation_tables(results)
             own = [table for table in tables if any(line["own"] for line in table["lines"])]
             board = render.render("evidence", tables=own, others=[t for t in tables if t not in own])

@@ -10,7 +10,7 @@ import gradio as gr
 
 from lcbm_model.errors import InputError
 from lcbm_model.metrics import get_metric
-from ui import render, tabs_plots, words
+from ui import plots, render, words
 from ui.campaigns_service import CampaignsService
 from ui.forms import metric_choices
 from ui.notify import told
@@ -89,7 +89,7 @@ class ResultsPanel:
         noted = render.render("outcome_list", outcomes=outcomes[:SHOWN], total=len(outcomes))
         plot: Any = gr.update(visible=False)
         if found.points:
-            plot = gr.update(value=tabs_plots.outcome_plot(found), visible=True)
+            plot = gr.update(value=plots.outcome_plot(found), visible=True)
         return [board, plot, noted]
 
     def _show(self, only: str) -> list[Any]:

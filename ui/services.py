@@ -187,11 +187,7 @@ class Services:
         self.models()
         context = Context(scale=self.floors.scale(library, brief) if library is not None else None)
         run = Run(id=secrets.token_hex(16), owner=owner, brief=brief, context=context, library=library, seed=seed)
-        with self._lock:
-            if any(r.owner == owner and r.busy for r in self._runs.values()):
-                raise InputError("run", "one is already going in this tab", remedy="Stop it first, or wait for its end")
-            self._prune()
-            self._runs[run.id] = run
+        self._admit(run)
         self._drive(run, self.floors.stream, brief, seed=seed)
         return run
 
@@ -210,7 +206,30 @@ class Services:
         self._drive(run, self.floors.resume, run.id, decision=decision_of(noted, action))
         return noted
 
-    def _drive(self, run: Run, stream: Callable[..., Iterator[Any]], first: Any, **more: Any) -> None:
+    def take_up(self, run: Run, decision: Mapping[str, Any], *, store: Path) -> None:
+        """Go on in the background with a run of an earlier day, whose checkpoints lie in `store`.
+
+        Raises:
+            LcbmError: It is under way, its owner's last run is, or the models could not be loaded.
+        """
+        self.models()
+        self._admit(run)
+        self._drive(run, self.floors.resume, run.id, store=store, decision=decision)
+
+    def _admit(self, run: Run) -> None:
+        """Into the bookkeeping, so that a closed tab stops it. One at a time for each owner, and each run once."""
+        with self._lock:
+            busy = [r for r in self._runs.values() if r.busy]
+            if any(r.id == run.id for r in busy):
+                raise InputError("run", "is under way already", value=run.id, remedy="Wait for its end")
+            if any(r.owner == run.owner for r in busy):
+                raise InputError("run", "one is already going in this tab", remedy="Stop it first, or wait for its end")
+            self._prune()
+            self._runs[run.id] = run
+
+    def _drive(
+        self, run: Run, stream: Callable[..., Iterator[Any]], first: Any, *, store: Path | None = None, **more: Any
+    ) -> None:
         models = self.models()
         named = {} if stream is self.floors.resume else {"run_id": run.id}
 
@@ -221,7 +240,7 @@ class Services:
                 simulator=models.simulator,
                 judge=models.judge,
                 writers=models.writers,
-                store=self.store,
+                store=store or self.store,
                 should_stop=run.should_stop,
                 **named,
                 **more,

@@ -13,7 +13,7 @@ from optimizer.outcomes import OutcomeStore, TeamCalibration
 from optimizer.outcomes.calibration import TeamEntry
 from tests.fakes import FakeWriter
 from tests.ui.floors_fake import fake_floors
-from ui import render, tabs_plots
+from ui import plots, render
 from ui.campaigns_service import CampaignsService
 from ui.floors import Floors
 from ui.own_ranges import OwnRanges
@@ -47,7 +47,7 @@ def test_one_content_gives_its_whole_distribution(research: ResearchService) -> 
     page = render.render("distribution", own=None, **told)
     assert "&lt;b&gt;x" in page
     assert "20 % by chance" in page
-    figure = tabs_plots.distribution_plot(prediction)
+    figure = plots.distribution_plot(prediction)
     assert sum(figure.data[0].y) == pytest.approx(100)
     with pytest.raises(MetricError):
         research.simulate(content_from("x"), "applause")
@@ -104,7 +104,7 @@ def test_recorded_evaluations_are_shown_as_they_are() -> None:
     column = upworthy["keys"].index("pair_accuracy_significant")
     assert own["cells"][column].startswith(f"{shipped.metrics['pair_accuracy_significant']:.3f} [")
     assert upworthy["lines"][0] is own
-    figure = tabs_plots.coverage_plot(with_coverage(results))
+    figure = plots.coverage_plot(with_coverage(results))
     shares = figure.data[0].x
     assert len(shares) == len(with_coverage(results))
     assert all(0 <= share <= 100 for share in shares)

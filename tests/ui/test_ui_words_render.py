@@ -344,8 +344,11 @@ def test_the_plot_tells_its_story_in_words_too() -> None:
 
 def test_plots_escape_drafts() -> None:
     pytest.importorskip("plotly")
-    from ui.plots import rounds_plot
+    from ui.plots import aimed_plot
 
-    figure = rounds_plot([one_round()], [candidate(1, HOSTILE)], 3).to_json()
+    prediction = candidate(1, HOSTILE).prediction
+    assert prediction is not None
+    figure = aimed_plot(80, [prediction], [HOSTILE]).to_json()
+    assert "percentile" in figure
     assert "<script" not in figure
     assert "<img" not in figure
