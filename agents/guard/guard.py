@@ -12,7 +12,7 @@ from agents.guard.meaning import MeaningScale, embed
 from lcbm_model.errors import SettingsError
 
 LEAST_MEANING = 0.40
-"""Default of the drift budget, a cosine of all-MiniLM-L6-v2. `benchmarks/guard_meaning.py` measures it on invented
+"""Default of the drift budget, a cosine of all-MiniLM-L6-v2. `benchmarks/guard.py` measures it on invented
 rewrites: at 0.40 it refuses 5 % of honest ones and lets 6 % of those that stray within the trade pass."""
 
 

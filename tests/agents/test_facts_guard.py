@@ -20,7 +20,7 @@ from tests.agents.nasty_drafts import BRIEFS, FALSE, PASSES, TRUE
 
 ALL = briefs()
 FALSE_REJECTIONS = 0.02
-"""Share of the 200 briefs' honest rewrites that the guard may refuse. Measured: 10 of 970, each for a counted "Two"."""
+"""Share of the 200 briefs' honest rewrites that the guard may refuse: twice what benchmarks/guard.py measured."""
 
 
 @pytest.fixture(scope="module")
