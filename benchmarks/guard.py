@@ -52,7 +52,7 @@ def facts() -> Table:
     }
     return Table(
         title="Facts",
-        told="The guard was built on the adversarial briefs; tricks that it did not see at first were then added to it.",
+        told="Built on the adversarial briefs; of the tricks thought of later, those it had missed were then added.",
         columns=("drafts", "n", "refused", "passed"),
         rows=tuple((name, len(found), sum(found), len(found) - sum(found)) for name, found in drafts.items()),
     )

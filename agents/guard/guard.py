@@ -12,8 +12,8 @@ from agents.guard.meaning import MeaningScale, embed
 from lcbm_model.errors import SettingsError
 
 LEAST_MEANING = 0.40
-"""Default of the drift budget, a cosine of all-MiniLM-L6-v2. `benchmarks/guard.py` measures it on invented
-rewrites: at 0.40 it refuses 5 % of honest ones and lets 6 % of those that stray within the trade pass."""
+"""Default of the drift budget, a cosine of all-MiniLM-L6-v2. `benchmarks/guard.py` measures, on invented
+rewrites, how many honest ones each threshold refuses and how many that stray it lets pass (docs/guard-figures.md)."""
 
 
 class Guard:
