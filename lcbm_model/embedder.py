@@ -84,7 +84,7 @@ class SentenceEmbedder:
             ) from error
         self._batch_size = batch_size
         self._name = name
-        self._hash = _hash_files(weights)
+        self._hash = files_hash(weights)
         self._lock = threading.Lock()
 
     @property
@@ -177,7 +177,7 @@ def load_embedder(name: str | Path = EMBEDDED) -> Embedder:
     with _LOCK:
         if key not in _LOADED:
             if key == EMBEDDED:
-                _LOADED[key] = SentenceEmbedder(_packaged_folder(), name="all-MiniLM-L6-v2")
+                _LOADED[key] = SentenceEmbedder(packaged_folder(), name="all-MiniLM-L6-v2")
             else:
                 _LOADED[key] = SentenceEmbedder(Path(key), name=Path(key).name)
         return _LOADED[key]
@@ -197,7 +197,12 @@ def _quiet_loading() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _packaged_folder() -> Path:
+def packaged_folder() -> Path:
+    """Where the packaged all-MiniLM-L6-v2 lies.
+
+    Raises:
+        CheckpointError: It is not installed.
+    """
     # find_spec does not run the package: its __init__ would import torch and load a second copy.
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
@@ -209,7 +214,8 @@ def _packaged_folder() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "model"
 
 
-def _hash_files(paths: Sequence[Path]) -> str:
+def files_hash(paths: Sequence[Path]) -> str:
+    """SHA-256 over the hashes of several files, hex."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:

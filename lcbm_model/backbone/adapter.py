@@ -7,6 +7,8 @@
                                 absent: the checkpoint was not taught to see, its picture slots are masked
     heads.safetensors           weight (M, F), bias (M,), bins (M,), and perhaps slope (M,) and cuts (M, 9), float32,
                                 rows in the order of `metrics`: the value heads, see `ValueHead` for what they hold
+    text_encoder.safetensors    low-rank updates of the packaged sentence encoder, described by `text_encoder`:
+                                encoder.layer.0.attention.self.query.lora_A.weight ...
     calibration.json            optional, named by `calibration`; its format belongs to simulator/calibration.py
 
 All files but lcbm.json are optional. Numbers only: nothing is unpickled.
@@ -18,11 +20,13 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lcbm_model.backbone.low_rank import add_low_rank
 from lcbm_model.behavior import N_BINS
 from lcbm_model.errors import CheckpointError
 
@@ -32,6 +36,18 @@ if TYPE_CHECKING:
 SPEC_FILE = "lcbm.json"
 LORA_FILE, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 CONNECTOR_FILE, HEADS_FILE = "connector.safetensors", "heads.safetensors"
+TEXT_ENCODER_FILE = "text_encoder.safetensors"
+
+
+class TextEncoderSpec(BaseModel):
+    """Which sentence encoder a checkpoint's low-rank updates belong to, and how it reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_hash: str = Field(min_length=64, max_length=64, description="SHA-256 of the encoder's own weights.")
+    alpha: float = Field(gt=0, description="Updates count alpha / rank.")
+    width: int = Field(gt=0, description="Length of its vectors.")
+    max_tokens: int = Field(ge=3, le=512, description="Tokens read of a text; what comes after is not seen.")
 
 
 class AdapterSpec(BaseModel):
@@ -60,6 +76,9 @@ class AdapterSpec(BaseModel):
         default="own", description="Mean over all tokens after the shared part, or over the candidate's words only."
     )
     value_picture: bool = Field(default=False, description="Whether the mean of the tower's features comes after them.")
+    text_encoder: TextEncoderSpec | None = Field(
+        default=None, description="Where there is one, its vector of the candidate's words comes last."
+    )
     calibration: str | None = Field(default=None, pattern=r"^[\w.-]+\.json$", description="File in this folder.")
     training: dict[str, Any] = Field(default_factory=dict, description="Recipe, seed, data, figures: for the card.")
 
@@ -70,11 +89,12 @@ class ValueHead:
 
     Features: for each of `value_layers`, lowest first, the mean hidden state (D,), then for each of `value_last` the
     state of the last pooled token (D,), then, with `value_picture`, the mean of the vision tower's features (C,),
-    zeros without a picture. Where there are `cuts`, the head was trained and the digits were not: the bins then come
-    from the utility, P(bin <= k) = sigmoid(cuts[k] - slope * utility), not from the digits.
+    zeros without a picture, then, with `text_encoder`, its vector of the candidate's words (E,). Where there are
+    `cuts`, the head was trained and the digits were not: the bins then come from the utility,
+    P(bin <= k) = sigmoid(cuts[k] - slope * utility), not from the digits.
     """
 
-    weight: torch.Tensor  # (F,) float32, F = (len(value_layers) + len(value_last)) * D + (C with value_picture)
+    weight: torch.Tensor  # (F,) float32, F = (len(value_layers) + len(value_last)) * D + perhaps C + perhaps E
     bias: float
     bins: float
     slope: float = 1.0
@@ -98,6 +118,7 @@ class Adapter:
     lora_config: dict[str, Any] = field(default_factory=dict)
     connector: dict[str, torch.Tensor] | None = None
     heads: dict[str, ValueHead] = field(default_factory=dict)
+    text_encoder: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def head(self, metric: str) -> ValueHead | None:
         """The value head of a metric, or None."""
@@ -146,6 +167,9 @@ def read_adapter(folder: Path) -> Adapter:
     heads = _heads(_tensors(folder / HEADS_FILE), folder / HEADS_FILE, spec)
     if spec.readout == "bins+value" and not (heads and (spec.value_layers or spec.value_last)):
         raise CheckpointError(str(folder), "the read-out uses a value head, but heads or value_layers are missing")
+    text_encoder = _tensors(folder / TEXT_ENCODER_FILE) or {}
+    if bool(text_encoder) != (spec.text_encoder is not None):
+        raise CheckpointError(str(folder / TEXT_ENCODER_FILE), "the file and its description do not go together")
     return Adapter(
         folder=folder,
         spec=spec,
@@ -154,6 +178,7 @@ def read_adapter(folder: Path) -> Adapter:
         lora_config=lora_config,
         connector=_tensors(folder / CONNECTOR_FILE),
         heads=heads,
+        text_encoder=text_encoder,
     )
 
 
@@ -194,7 +219,8 @@ def _cuts(cuts: torch.Tensor | None, path: Path, rows: int) -> list[tuple[float,
 
 def _digest(folder: Path, spec: AdapterSpec) -> str:
     total = hashlib.sha256()
-    for name in sorted({SPEC_FILE, LORA_FILE, LORA_CONFIG, CONNECTOR_FILE, HEADS_FILE, spec.calibration or SPEC_FILE}):
+    files = {SPEC_FILE, LORA_FILE, LORA_CONFIG, CONNECTOR_FILE, HEADS_FILE, TEXT_ENCODER_FILE}
+    for name in sorted(files | {spec.calibration or SPEC_FILE}):
         if (folder / name).is_file():
             total.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
     return total.hexdigest()
@@ -220,33 +246,16 @@ def merge_lora(model: Any, adapter: Adapter) -> Any:
         from peft import PeftModel
 
         return PeftModel.from_pretrained(model, str(adapter.folder)).merge_and_unload()
-    for name, down in adapter.lora.items():
-        if name.endswith(".lora_A.weight"):
-            _add_update(model, adapter, name, down)
-        elif not name.endswith(".lora_B.weight"):
-            raise _mismatch(adapter, "unknown LoRA tensor", name)
+    known = {name.removeprefix("base_model.model."): tensor for name, tensor in adapter.lora.items()}
+    try:
+        add_low_rank(model, known, scale=partial(_scale, config))
+    except ValueError as error:
+        remedy = f"Use the base it was trained on: {adapter.spec.base}"
+        raise CheckpointError(f"adapter {adapter.spec.name!r}", str(error), remedy=remedy) from error
     return model
 
 
-def _add_update(model: Any, adapter: Adapter, name: str, down: torch.Tensor) -> None:
-    """`W += scale * B A` for one linear layer; A is (r, D_in), B is (D_out, r)."""
-    import torch
-
-    target = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
-    up = adapter.lora.get(name.replace(".lora_A.", ".lora_B."))
-    try:
-        weight = model.get_submodule(target).weight
-    except AttributeError as error:
-        raise _mismatch(adapter, "the base has no such layer", target) from error
-    if up is None or tuple(weight.shape) != (up.shape[0], down.shape[1]) or up.shape[1] != down.shape[0]:
-        raise _mismatch(adapter, "LoRA shapes do not fit the base", target)
-    scale = _scale(adapter.lora_config, target, rank=down.shape[0])
-    with torch.no_grad():
-        update = (up.float() @ down.float()) * scale
-        weight.copy_((weight.float() + update.to(weight.device)).to(weight.dtype))
-
-
-def _scale(config: dict[str, Any], target: str, *, rank: int) -> float:
+def _scale(config: dict[str, Any], target: str, rank: int) -> float:
     """alpha / r (or alpha / sqrt(r)) with peft's per-layer patterns."""
     import re
 
@@ -255,8 +264,3 @@ def _scale(config: dict[str, Any], target: str, *, rank: int) -> float:
         if re.match(rf"(.*\.)?({pattern})$", target):
             alpha = float(value)
     return alpha / (rank**0.5 if config.get("use_rslora") else rank)
-
-
-def _mismatch(adapter: Adapter, problem: str, value: str) -> CheckpointError:
-    remedy = f"Use the base it was trained on: {adapter.spec.base}"
-    return CheckpointError(f"adapter {adapter.spec.name!r}", problem, value=value, remedy=remedy)

@@ -111,6 +111,11 @@ class PromptEncoder:
         kwargs = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
         return tuple(self.tokenizer(text, **kwargs)["input_ids"])
 
+    def text(self, ids: Sequence[int]) -> str:
+        """The text behind ids that came from `plain`, without white space around it."""
+        found: str = self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
+        return found.strip()
+
     def _special(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) if text else ()
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from lcbm_model.backbone.text_encoder import TextEncoder
     from lcbm_model.vision.eyes import Eyes
 
 
@@ -71,6 +72,19 @@ class Backbone:
         if self._make_eyes is None:
             raise CheckpointError(self.name, "this checkpoint does not see", remedy="Leave the pictures out")
         return self._make_eyes(self)
+
+    @cached_property
+    def text_encoder(self) -> TextEncoder | None:
+        """The tuned sentence encoder that the value heads read beside the language model; None: they read none.
+
+        Raises:
+            CheckpointError: Its package is missing, or other weights than those it was tuned from.
+        """
+        if self.adapter is None or self.adapter.spec.text_encoder is None:
+            return None
+        from lcbm_model.backbone.text_encoder import tuned_text_encoder
+
+        return tuned_text_encoder(self.adapter.spec.text_encoder, self.adapter.text_encoder).to(self.device)
 
     @cached_property
     def encoder(self) -> PromptEncoder:
@@ -175,6 +189,6 @@ def _check_heads(adapter: Adapter, *, layers: int, width: int) -> None:
     if any(not 1 <= layer <= layers for layer in read):
         raise CheckpointError(f"{spec.name}: value_layers", f"the model has {layers} layers", value=read)
     for metric, head in adapter.heads.items():
-        states = len(read) * width
+        states = len(read) * width + (spec.text_encoder.width if spec.text_encoder else 0)
         if (len(head.weight) <= states) if spec.value_picture else (len(head.weight) != states):
             raise CheckpointError(f"{spec.name}: value head {metric!r}", "wrong width", value=len(head.weight))

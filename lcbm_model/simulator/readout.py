@@ -47,7 +47,10 @@ class ReadOut:
             return [Reading(tuple(row)) for row in logits.tolist()]
         features = torch.stack(
             [self._features(found, item, pictures) for found, item in zip(states.own, items, strict=True)]
-        )  # (B, F)
+        )
+        if (encoder := self.backbone.text_encoder) is not None:
+            texts = [self.backbone.encoder.text(item.own[slice(*item.words)]) for item in items]
+            features = torch.cat([features, encoder.embed(encoder.tokens(texts))], dim=1)  # (B, F)
         utilities = features.double() @ head.weight.double() + head.bias  # (B,)
         if logits is not None:
             utilities = utilities + head.bins * (logits.softmax(dim=-1).double().cpu() @ _CENTRES)
@@ -74,7 +77,7 @@ class ReadOut:
         return logits
 
     def _features(self, own: Mapping[int, Tensor], item: Item, pictures: Pictures) -> Tensor:
-        """What a value head looks at for one item, (F,) float32 on the CPU: see `ValueHead`."""
+        """What a value head sees of one item's states and pictures, float32 on the CPU: see `ValueHead`."""
         adapter = self.backbone.adapter
         assert adapter is not None
         spec = adapter.spec
@@ -86,5 +89,6 @@ class ReadOut:
                 parts.append(torch.stack([pictures[key].summary for key in item.pictures]).mean(dim=0).float().cpu())
             else:
                 width = next(len(h.weight) for h in adapter.heads.values()) - sum(map(len, parts))
+                width -= spec.text_encoder.width if spec.text_encoder else 0
                 parts.append(torch.zeros(width))
         return torch.cat(parts)

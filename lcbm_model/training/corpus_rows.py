@@ -10,13 +10,23 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lcbm_model.backbone.text_encoder import text_encoder_hash, untuned_text_encoder
 from lcbm_model.corpus.record import Record
 from lcbm_model.errors import SettingsError
 from lcbm_model.training.architectures.registry import get_architecture
 from lcbm_model.training.bases import prompt_encoder, resolve_base
 from lcbm_model.training.data import SPLITS, Prepared
 from lcbm_model.training.instructions import SOURCE, instruction_rows
-from lcbm_model.training.prepare import Encoder, PreparedRow, behavior_rows, blind, known_context, pack, text_rows
+from lcbm_model.training.prepare import (
+    Encoder,
+    PreparedRow,
+    behavior_rows,
+    blind,
+    encode_texts,
+    known_context,
+    pack,
+    text_rows,
+)
 from lcbm_model.training.settings import DataSettings, Recipe
 
 if TYPE_CHECKING:
@@ -197,6 +207,12 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
             "too_long": encoder.too_long,
         },
     )
+    if recipe.text_encoder.rank:
+        told("reading words")
+        prepared.texts = encode_texts(
+            prepared.rows, prompts, untuned_text_encoder(max_tokens=recipe.text_encoder.max_tokens)
+        )
+        prepared.manifest["text_encoder"] = text_encoder_hash()
     prepared.check()
     return prepared
 

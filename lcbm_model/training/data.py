@@ -1,7 +1,7 @@
 """Examples as packed arrays on disk: the seam between preparing (records, tokenizer) and fitting (torch alone).
 
 A prepared folder holds `rows.npz` (tokens of all rows end to end, one entry per row for everything else, record ids),
-`pictures.npz` (frozen vision-tower features) and `manifest.json`.
+`pictures.npz` (frozen vision-tower features), perhaps `texts.npz` (the words for a text encoder) and `manifest.json`.
 """
 
 from __future__ import annotations
@@ -91,6 +91,18 @@ class Rows:
         return np.asarray(total[stop] - total[start], dtype=np.uint64)
 
 
+@dataclass(frozen=True)
+class Texts:
+    """The candidates' words of n rows as ids of the text encoder, end to end."""
+
+    tokens: npt.NDArray[Any]
+    offsets: npt.NDArray[np.int64]  # (n + 1,)
+
+    def __getitem__(self, row: int) -> list[int]:
+        found: list[int] = self.tokens[self.offsets[row] : self.offsets[row + 1]].tolist()
+        return found
+
+
 @dataclass
 class Prepared:
     """Everything the fitting stage needs but the base weights."""
@@ -103,6 +115,8 @@ class Prepared:
     pictures: npt.NDArray[np.uint8]  # (P, T, C), in steps of `picture_step`
     picture_step: float
     manifest: dict[str, Any] = field(default_factory=dict)
+    texts: Texts | None = None
+    """For a text encoder, whose hash the manifest then names."""
 
     def save(self, folder: Path) -> None:
         """Write the folder; an existing one is overwritten file by file."""
@@ -111,6 +125,8 @@ class Prepared:
         arrays = {f.name: getattr(self.rows, f.name) for f in fields(Rows)}
         np.savez_compressed(folder / "rows.npz", ids=names, **arrays)
         np.savez_compressed(folder / "pictures.npz", pictures=self.pictures)
+        if self.texts is not None:
+            np.savez_compressed(folder / "texts.npz", tokens=self.texts.tokens, offsets=self.texts.offsets)
         head: dict[str, Any] = {"sources": self.sources, "metrics": self.metrics, "digit_ids": self.digit_ids}
         head["picture_step"] = self.picture_step
         (folder / "manifest.json").write_text(json.dumps({**self.manifest, **head}, indent=1), "utf-8")
@@ -129,9 +145,14 @@ class Prepared:
                 ids = arrays["ids"].tobytes().decode().split("\n")
             with np.load(folder / "pictures.npz", allow_pickle=False) as arrays:
                 pictures = arrays["pictures"]
+            texts = None
+            if "text_encoder" in manifest:
+                with np.load(folder / "texts.npz", allow_pickle=False) as arrays:
+                    texts = Texts(arrays["tokens"], arrays["offsets"])
         except (OSError, KeyError, ValueError) as error:
             raise CheckpointError(str(folder), "is no readable prepared folder", value=str(error)) from error
-        if len(ids) != len(rows) or len(rows.offsets) != len(rows) + 1 or rows.offsets[-1] != len(rows.tokens):
+        whole = len(ids) == len(rows) == len(rows.offsets) - 1 and rows.offsets[-1] == len(rows.tokens)
+        if not whole or (texts is not None and len(texts.offsets) != len(rows) + 1):
             raise CheckpointError(str(folder), "its arrays do not fit together", remedy="Prepare it again")
         return cls(
             rows=rows,
@@ -142,6 +163,7 @@ class Prepared:
             pictures=pictures,
             picture_step=manifest["picture_step"],
             manifest=manifest,
+            texts=texts,
         )
 
     def check(self) -> None:

@@ -17,6 +17,8 @@ from lcbm_model.training.settings import Recipe
 BYTES_PER_STATE = 34
 """Numbers that one token leaves behind in one block for the backward pass, in widths of the model (measured: 30 to 40
 for SmolLM2 with adapters on every linear layer)."""
+TEXT_ENCODER_WEIGHTS = 1.06e7
+"""Of all-MiniLM-L6-v2 without its word embeddings."""
 FLOPS_ON_GPU = 1.5e14
 """What a large data-centre GPU really does in bfloat16, floating-point operations a second."""
 
@@ -68,6 +70,10 @@ def estimate(data: Prepared, recipe: Recipe, base: Path) -> dict[str, Any]:
         below = 0 if recipe.optim.cache_states else recipe.lora.first_layer
         passes = 4 if architecture.recompute else 3  # forward, perhaps again, and twice as much backward
         work += 2.0 * sizes.block * (below + passes * kept_layers) * recipe.optim.steps * recipe.optim.tokens_per_step
+    if recipe.text_encoder.rank and data.texts is not None:
+        share = len(data.texts.tokens) / max(1, int(data.rows.lengths.sum()))
+        read = recipe.text_encoder.steps * recipe.text_encoder.tokens_per_step * share
+        work += 2.0 * 3 * TEXT_ENCODER_WEIGHTS * read
     if architecture.own_eyes and len(data.pictures):
         looked = _pictures_looked_at(data, recipe)
         work += 2.0 * sizes.tower * sizes.patches_per_token * looked

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lcbm_model.training.joint import JointHead
     from lcbm_model.training.model import BehaviorModel
     from lcbm_model.training.settings import Recipe
+    from lcbm_model.training.text_tower import TextTower
 
 
 def lora_weights(model: BehaviorModel) -> dict[str, torch.Tensor]:
@@ -36,13 +37,15 @@ def export_adapter(
     summary: dict[str, Any],
     folder: Path,
     *,
+    tower: TextTower | None = None,
     write: bool = True,
 ) -> None:
     """Write adapter_model.safetensors + adapter_config.json (peft), connector, heads and lcbm.json.
 
-    LoRA and connector are stored in bfloat16, the heads in float32.
+    LoRA, connector and the text encoder's updates are stored in bfloat16, the heads in float32.
 
     Args:
+        tower: The tuned text encoder, where the heads read one.
         write: False hands this process's pieces of the weights over and writes nothing: with weights spread over
             several processes all of them call this, and one writes.
     """
@@ -56,7 +59,12 @@ def export_adapter(
         _write_lora_config(model, data, recipe, folder)
     if model.architecture.own_eyes or data.manifest.get("base", {}).get("vision_hash"):  # else it sees nothing
         save_file(connector, folder / "connector.safetensors", metadata={"format": "pt"})
+    if tower is not None:
+        updates = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in tower.updates().items()}
+        save_file(updates, folder / "text_encoder.safetensors", metadata={"format": "pt"})
     heads = {n: getattr(joint, n).detach().float().cpu().contiguous() for n in ("weight", "bias", "bins")}
+    if joint.text is not None:
+        heads["weight"] = torch.cat([heads["weight"], joint.text.float()], dim=1)
     if joint.cuts is not None:
         heads |= {"slope": joint.slope.float().contiguous(), "cuts": joint.cuts.float().contiguous()}
     save_file(heads, folder / "heads.safetensors", metadata={"format": "pt"})
@@ -74,6 +82,13 @@ def export_adapter(
         "value_last": sorted(set(recipe.readout.last_layers)),
         "value_picture": recipe.readout.picture,
         "value_pooling": recipe.readout.pooling,
+        "text_encoder": tower
+        and {
+            "base_hash": tower.base_hash,
+            "alpha": recipe.text_encoder.alpha,
+            "width": tower.encoder.width,
+            "max_tokens": recipe.text_encoder.max_tokens,
+        },
         "training": {"recipe": recipe.to_dict(), "sources": data.sources, "figures": summary.get("figures", {})},
     }
     (folder / "lcbm.json").write_text(json.dumps(spec, indent=1), "utf-8")

@@ -31,9 +31,11 @@ from lcbm_model.training.joint import CENTRES, JointHead, fit_joint, training_ro
 from lcbm_model.training.model import BehaviorModel
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
 from lcbm_model.training.scoring import score_rows
+from lcbm_model.training.selection import pick_rows
 from lcbm_model.training.settings import Recipe, override, recipe_from
 from lcbm_model.training.state_store import cached_states
-from lcbm_model.training.trainer import Report, Trainer, pick_rows, told_memory, write_log
+from lcbm_model.training.text_tower import TextTower, fit_text_tower
+from lcbm_model.training.trainer import Report, Trainer, told_memory, write_log
 
 
 def run_fit(
@@ -45,13 +47,16 @@ def run_fit(
     resume: bool = False,
     save: bool = True,
     states: Path | None = None,
+    text_encoder: Path | None = None,
     report: Report = lambda event: None,
 ) -> dict[str, Any]:
-    """One whole run: start the heads from a probe, train, join with a closing probe, evaluate, export.
+    """One whole run: start the heads from a probe, train, tune a text encoder, join all with a closing probe, evaluate,
+    export.
 
-    Where nothing but heads is learned (`Recipe.heads_only`), they are fitted on the frozen states and that is all.
+    Where nothing of the language model is tuned (`Recipe.heads_only`), heads are fitted on its frozen states.
 
     Args:
+        text_encoder: Folder of the text encoder's weights (default: the packaged one).
         states: Folder for the frozen states, which runs on the same prepared data share (default: `out`/frozen).
 
     Returns:
@@ -86,16 +91,22 @@ def run_fit(
         kept = kept / f"process-{accelerator.process_index}"
     collator.frozen = FrozenStates(data, recipe.readout, kept, size=size)
     told = both(write_log(out / "log.jsonl"), report) if accelerator.is_main_process else report
-    first, state = None, TrainState()
+    first, state, read = None, TrainState(), TrainState()
     with told_memory():
         if not recipe.heads_only:
             first, state = _train(model, data, recipe, collator, accelerator, out, told, resume=resume, save=save)
+        tower = None
+        if recipe.text_encoder.rank:
+            tower, read = fit_text_tower(
+                data, recipe, out / "state" / "text_encoder",
+                device=device, folder=text_encoder, resume=resume, save=save, report=told,
+            )  # fmt: skip
         trained = time.monotonic() - started
         round_weights(model)
         told({"fitting": "heads"})
-        joint = fit_joint(model, data, collator, recipe, digits=recipe.digits)
+        joint = fit_joint(model, data, collator, recipe, digits=recipe.digits, tower=tower)
         told({"fitting": "figures"})
-        figures, predictions = closing_figures(model, joint, data, collator, recipe)
+        figures, predictions = closing_figures(model, joint, data, collator, recipe, tower)
     summary = {
         "name": recipe.run.name,
         "recipe": recipe.to_dict(),
@@ -104,6 +115,7 @@ def run_fit(
         "selection_at_start": first,
         "best_step": state.best_step,
         "selection": state.best_score,
+        "text_encoder": {"best_step": read.best_step, "selection": read.best_score} if tower else None,
         "joint": joint.notes,
         "figures": figures,
     }
@@ -112,7 +124,7 @@ def run_fit(
         arrays: dict[str, Any] = predictions
         np.savez_compressed(out / "predictions.npz", **arrays)
     # Every process hands its pieces of the weights over, one writes.
-    export_adapter(model, joint, data, recipe, summary, out / "adapter", write=accelerator.is_main_process)
+    export_adapter(model, joint, data, recipe, summary, out / "adapter", tower=tower, write=accelerator.is_main_process)
     return summary
 
 
@@ -201,7 +213,12 @@ def start_heads(model: BehaviorModel, data: Prepared, collator: Collator, recipe
 
 
 def closing_figures(
-    model: BehaviorModel, joint: JointHead, data: Prepared, collator: Collator, recipe: Recipe
+    model: BehaviorModel,
+    joint: JointHead,
+    data: Prepared,
+    collator: Collator,
+    recipe: Recipe,
+    tower: TextTower | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Figures on validation and test, by 'split/source/metric/readout', and the scores behind them."""
     figures: dict[str, Any] = {}
@@ -214,7 +231,7 @@ def closing_figures(
                 budget=recipe.optim.micro_tokens, pooled=True, bins=digits, bf16=recipe.run.final_precision == "bf16",
             )  # fmt: skip
             metric = data.rows.metric[rows]
-            joined = joint.utility(scores, metric)
+            joined = joint.utility(scores, metric, tower.states(rows) if tower else None)
             bins = joint.bin_probabilities(scores, joined, metric)
             readouts = {"bins": bins @ CENTRES, "head": scores.utility, "joint": joined}
             for readout, values in readouts.items() if digits else [("joint", joined)]:
@@ -233,6 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m lcbm_model.training.fit", description=__doc__)
     parser.add_argument("prepared", type=Path, help="prepared folder")
     parser.add_argument("--base", type=Path, required=True, help="folder of the base weights (safetensors or GGUF)")
+    parser.add_argument("--text-encoder", type=Path, help="folder of the text encoder (default: the packaged one)")
     parser.add_argument("--runs", type=Path, help="JSON list of runs (default: the prepared recipe once)")
     parser.add_argument("--only", nargs="*", help="names of the runs to do")
     parser.add_argument("--out", type=Path, required=True, help="folder of results")
@@ -252,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             continue
         summary = run_fit(
             data, copy.deepcopy(lm), recipe, options.out / recipe.run.name,
-            resume=options.resume, states=options.out / "frozen",
+            resume=options.resume, states=options.out / "frozen", text_encoder=options.text_encoder,
         )  # fmt: skip
         print(json.dumps({k: v for k, v in summary.items() if k != "recipe"}), flush=True)
 

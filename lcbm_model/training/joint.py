@@ -1,8 +1,9 @@
-"""The closing read-out: trained head, a probe on the closing states and the digits' expectation, joined on validation.
+"""The closing read-out: trained head, a probe on the closing states, the digits' expectation and the text encoder's
+head, joined on validation.
 
-All three are linear in the pooled states or in the expected bin, so the joint utility is again one linear map per
-metric plus a weight for the expected bin; its differences are log-odds of winning. Where the digits were not trained
-they take no part, and the bins are cut from the utility instead.
+All are linear in the pooled states, in the text encoder's vector or in the expected bin, so the joint utility is again
+one linear map per metric plus a weight for the expected bin; its differences are log-odds of winning. Where the digits
+were not trained they take no part, and the bins are cut from the utility instead.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lcbm_model.training.data import Prepared
     from lcbm_model.training.model import BehaviorModel
     from lcbm_model.training.settings import Recipe
+    from lcbm_model.training.text_tower import TextTower
 
 CENTRES = np.arange(N_BINS) + 0.5
 """Middles of the bins, in bins."""
@@ -35,9 +37,10 @@ LEAST_HELD = 20
 
 @dataclass
 class JointHead:
-    """utility = weight . pooled + bias + bins * expected bin (0.5 .. 9.5), one row a metric.
+    """utility = weight . pooled + bias + bins * expected bin (0.5 .. 9.5) + text . vector, one row a metric.
 
-    weight (M, F); bias, bins, slope (M,); cuts (M, 9) or None: P(bin <= k) = sigmoid(cuts[k] - slope * utility).
+    weight (M, F); bias, bins, slope (M,); text (M, E) or None: no text encoder takes part; cuts (M, 9) or None:
+    P(bin <= k) = sigmoid(cuts[k] - slope * utility).
     """
 
     weight: Tensor
@@ -45,14 +48,19 @@ class JointHead:
     bins: Tensor
     slope: Tensor
     cuts: Tensor | None = None
+    text: Tensor | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
-    def utility(self, scores: Scores, metric: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """(n,) joint utilities of scored rows."""
+    def utility(
+        self, scores: Scores, metric: npt.NDArray[Any], vectors: Tensor | None = None
+    ) -> npt.NDArray[np.float64]:
+        """(n,) joint utilities of scored rows; vectors (n, E) are the text encoder's."""
         assert scores.pooled is not None
         index = torch.from_numpy(np.maximum(metric, 0).astype(np.int64))
         pooled = scores.pooled.double().cpu()
         linear = (pooled * self.weight.double().cpu()[index]).sum(-1) + self.bias.double().cpu()[index]
+        if self.text is not None and vectors is not None:
+            linear = linear + (vectors.double() * self.text.double().cpu()[index]).sum(-1)
         if not len(scores.bins):
             return np.asarray(linear.numpy())
         return np.asarray(linear.numpy() + self.bins.double().cpu()[index].numpy() * (scores.bins @ CENTRES))
@@ -72,20 +80,29 @@ class JointHead:
 
 
 def fit_joint(
-    model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe, *, digits: bool = True
+    model: BehaviorModel,
+    data: Prepared,
+    collator: Collator,
+    recipe: Recipe,
+    *,
+    digits: bool = True,
+    tower: TextTower | None = None,
 ) -> JointHead:
     """Fit the joint read-out of every metric that has training rows; the weights are chosen on validation.
 
     Args:
         digits: Whether the digits were trained and may take part.
+        tower: The tuned text encoder, where there is one.
     """
     folded, bias = (t.detach().cpu() for t in model.head.fold())
     count = len(data.metrics)
     head = JointHead(folded.clone(), bias.clone(), torch.zeros(count), torch.ones(count))
     if not digits:
         head.cuts = torch.logit(torch.arange(1, N_BINS) / N_BINS).repeat(count, 1)
+    if tower is not None:
+        head.text = tower.head.detach().cpu().clone()
     for metric, name in enumerate(data.metrics):
-        _fit_metric(head, metric, name, model, data, collator, recipe)
+        _fit_metric(head, metric, name, model, data, collator, recipe, tower)
     return head
 
 
@@ -97,6 +114,7 @@ def _fit_metric(
     data: Prepared,
     collator: Collator,
     recipe: Recipe,
+    tower: TextTower | None,
 ) -> None:
     held = data.select(split="validation")
     held = _thin(held[data.rows.metric[held] == metric], recipe.run.final_rows)
@@ -111,17 +129,23 @@ def _fit_metric(
     parts: dict[str, Tensor] = {"head": seen.pooled @ head.weight[metric] + head.bias[metric]}
     if digits:
         parts["bins"] = torch.from_numpy(seen.bins @ CENTRES)
+    if tower is not None and head.text is not None:
+        parts["text"] = tower.states(held) @ head.text[metric]
     if probe is not None:
         parts["probe"] = seen.pooled @ probe
     weights = _join(parts, data, held, recipe)
     head.weight[metric] *= weights.get("head", 0.0)
     head.bias[metric] *= weights.get("head", 0.0)
     head.bins[metric] = weights.get("bins", 0.0)
+    if head.text is not None:
+        head.text[metric] *= weights.get("text", 0.0)
     if probe is not None:
         head.weight[metric] += weights.get("probe", 0.0) * probe
     head.notes[name] = notes | {"weights": {part: round(weight, 4) for part, weight in weights.items()}}
     if head.cuts is not None and len(held) >= LEAST_HELD:
         utility = seen.pooled @ head.weight[metric] + head.bias[metric]
+        if "text" in parts:
+            utility = utility + weights.get("text", 0.0) * parts["text"]
         percentile = torch.from_numpy(data.rows.percentile[held].astype(np.float32))
         head.slope[metric], head.cuts[metric] = fit_cuts(utility, percentile)
 

@@ -6,7 +6,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -19,8 +19,11 @@ from lcbm_model.simulator.base import Context, Known
 from lcbm_model.tasks.base import TextExample
 from lcbm_model.tasks.registry import get_task
 from lcbm_model.training.architectures.base import Pictures
-from lcbm_model.training.data import SPLITS, TEXT, Prepared, Rows
+from lcbm_model.training.data import SPLITS, TEXT, Prepared, Rows, Texts
 from lcbm_model.verbalize import Prompt, behavior_prompt
+
+if TYPE_CHECKING:
+    from lcbm_model.backbone.text_encoder import TextEncoder
 
 LONGEST_TEXT = 900
 """Characters of a candidate that are shown; what lies beyond hardly ever decides and costs most of the tokens."""
@@ -268,6 +271,15 @@ def pack(
         picture_step=pictures.step,
         manifest={**manifest, "picture_tokens": list(pictures.tokens)},
     )
+
+
+def encode_texts(rows: Rows, prompts: PromptEncoder, encoder: TextEncoder) -> Texts:
+    """What a text encoder reads of every row: the candidate's words, from the row's own tokens."""
+    starts, stops = rows.offsets[:-1] + rows.words_start, rows.offsets[:-1] + rows.words_end
+    words = [prompts.text(rows.tokens[a:b].tolist()) for a, b in zip(starts, stops, strict=True)]
+    found = encoder.tokens(words)
+    offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in found])]).astype(np.int64)
+    return Texts(np.concatenate([np.asarray(ids, np.int32) for ids in found]), offsets)
 
 
 def known_context(records: Sequence[Record], count: int) -> Callable[[Record, str], Context | None]:

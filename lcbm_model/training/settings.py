@@ -100,6 +100,27 @@ class ReadoutSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextEncoderSettings:
+    """A small sentence encoder that reads the candidate's words beside the language model (`text_tower`)."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    rank: int = 0
+    """Of its low-rank updates; 0: no such encoder."""
+    alpha: int = 32
+    max_tokens: int = 64
+    """Tokens read of a text, cut behind."""
+    steps: int = 1000
+    lr: float = 3e-4
+    head_lr: float = 3e-3
+    tokens_per_step: int = 8192
+    """In the language model's tokens, prompts included: about eight times what the encoder reads."""
+    mix: dict[str, float] = field(default_factory=dict)
+    """Share of each step's tokens per source; empty: those of `run.mix` that have comparisons."""
+    eval_every: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
 class LossSettings:
     """Weights of the loss terms; 0 switches a term off."""
 
@@ -196,6 +217,7 @@ class Recipe:
     data: DataSettings = field(default_factory=DataSettings)
     lora: LoraSettings = field(default_factory=LoraSettings)
     readout: ReadoutSettings = field(default_factory=ReadoutSettings)
+    text_encoder: TextEncoderSettings = field(default_factory=TextEncoderSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     optim: OptimSettings = field(default_factory=OptimSettings)
     run: RunSettings = field(default_factory=RunSettings)
@@ -294,10 +316,14 @@ _LEAST: dict[str, float] = {
     "lora.first_layer": 0, "optim.steps": 0, "optim.tokens_per_step": 1, "optim.micro_tokens": 1,
     "optim.group_size": 2, "optim.clip": 0, "optim.weight_decay": 0, "readout.probe_rows": 1, "run.eval_every": 1,
     "run.eval_rows": 1, "run.final_rows": 1, "run.patience": 1, "run.save_every": 0, "loss.bins": 0, "loss.pairs": 0,
-    "loss.pairs_bins": 0, "loss.value": 0, "loss.text": 0,
+    "loss.pairs_bins": 0, "loss.value": 0, "loss.text": 0, "text_encoder.rank": 0, "text_encoder.max_tokens": 3,
+    "text_encoder.steps": 1, "text_encoder.tokens_per_step": 1, "text_encoder.eval_every": 1,
 }  # fmt: skip
 _SHARES = ("data.picture_share", "lora.dropout", "optim.warmup", "optim.ema", "loss.most_reliable")
-_POSITIVE = ("lora.alpha", "optim.lr", "optim.head_lr", "optim.connector_lr", "run.fraction")
+_POSITIVE = (
+    "lora.alpha", "optim.lr", "optim.head_lr", "optim.connector_lr", "run.fraction", "text_encoder.alpha",
+    "text_encoder.lr", "text_encoder.head_lr",
+)  # fmt: skip
 
 
 def check_ranges(recipe: Recipe, where: str) -> Recipe:

@@ -135,10 +135,12 @@ def _bar(steps: int) -> Iterator[Callable[[dict[str, Any]], None]]:
         task = bars.add_task("preparing", total=steps or None)
 
         def report(event: dict[str, Any]) -> None:
-            if "selection" in event:
-                bars.update(task, description=f"step {event['step']}, validation {event['selection']:.4f}")
-            elif "tokens_per_second" in event:
-                bars.update(task, completed=event["step"], description=f"step {event['step']}")
+            if "step" in event:
+                told = f"{event.get('tower', '')} step {event['step']}".strip()
+                if "selection" in event:
+                    bars.update(task, description=f"{told}, validation {event['selection']:.4f}")
+                else:
+                    bars.update(task, completed=event["step"], total=event.get("of", steps), description=told)
             elif "caching" in event:
                 bars.update(task, description=f"caching states {event['caching']:,} of {event['of']:,}")
             else:

@@ -1,0 +1,235 @@
+"""Tunes the text encoder beside the language model: low-rank updates and one head a metric, on comparisons alone.
+
+It reads the candidate's words and nothing else, so that a step costs a tenth of one through the language model. The
+same Bradley-Terry loss, mix, halves and validation figures as everywhere; resumes exactly.
+Legend: B rows, M metrics, E width of the encoder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lcbm_model.backbone.text_encoder import TARGETS, text_encoder_hash, untuned_text_encoder
+from lcbm_model.errors import BackendError, SettingsError
+from lcbm_model.training.checkpoint import TrainState, load_state, save_state
+from lcbm_model.training.collate import Ints, MixSampler
+from lcbm_model.training.data import TEXT, Prepared
+from lcbm_model.training.evaluate import group_figures
+from lcbm_model.training.losses import pair_loss
+from lcbm_model.training.selection import pick_rows, selection_score
+from lcbm_model.training.settings import Recipe
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class TextTower(nn.Module):
+    """The encoder with low-rank updates, and a linear head (M, E) on its vectors."""
+
+    def __init__(self, data: Prepared, recipe: Recipe, *, folder: Path | None = None) -> None:
+        """Start untuned: the updates change nothing yet, the heads say nothing.
+
+        Args:
+            folder: Of the encoder's weights; None: the packaged one.
+
+        Raises:
+            CheckpointError: No encoder there.
+            SettingsError: The folder was prepared for another one, or without texts.
+        """
+        super().__init__()
+        from peft import LoraConfig, inject_adapter_in_model
+
+        settings = recipe.text_encoder
+        self.base_hash = text_encoder_hash(folder)
+        if data.texts is None or data.manifest.get("text_encoder") != self.base_hash:
+            raise SettingsError("text_encoder", "was not prepared for this encoder", remedy="Prepare the data again")
+        self.texts = data.texts
+        self.encoder = untuned_text_encoder(max_tokens=settings.max_tokens, folder=folder)
+        config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules=list(TARGETS))
+        torch.manual_seed(recipe.run.seed)
+        inject_adapter_in_model(config, self.encoder.model)
+        self.head = nn.Parameter(torch.zeros(len(data.metrics), self.encoder.width))
+
+    def forward(self, rows: Ints, metric: Tensor) -> Tensor:
+        """Utilities (B,) of rows."""
+        vectors = self.encoder([self.texts[row] for row in rows.tolist()])  # (B, E)
+        return (vectors * self.head[metric]).sum(-1)
+
+    def states(self, rows: Ints) -> Tensor:
+        """Vectors (B, E) of rows, on the CPU."""
+        return self.encoder.embed([self.texts[row] for row in rows.tolist()])
+
+    def trainable(self) -> dict[str, Tensor]:
+        """What learns, by name."""
+        return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+    def updates(self) -> dict[str, Tensor]:
+        """The low-rank updates by the names that checkpoints use."""
+        prefix = "encoder.model."
+        found = self.trainable()
+        return {n.removeprefix(prefix).replace(".default.", "."): p for n, p in found.items() if n.startswith(prefix)}
+
+    def round(self) -> None:
+        """Round the updates to the bfloat16 they are stored in, so that figures are those of the files."""
+        with torch.no_grad():
+            for parameter in self.updates().values():
+                parameter.copy_(parameter.to(torch.bfloat16))
+
+
+def fit_text_tower(
+    data: Prepared,
+    recipe: Recipe,
+    out: Path,
+    *,
+    device: torch.device,
+    folder: Path | None = None,
+    resume: bool = False,
+    save: bool = True,
+    report: Report = lambda event: None,
+) -> tuple[TextTower, TrainState]:
+    """Tune the encoder of a recipe; the best step on validation is what comes back.
+
+    Args:
+        out: Keeps the state of an unfinished run.
+        folder: Of the encoder's weights; None: the packaged one.
+
+    Raises:
+        SettingsError: The data was not prepared for it.
+        BackendError: The loss became NaN; the state before that step is kept.
+    """
+    tower = TextTower(data, recipe, folder=folder).to(device)
+    run = _Run(tower, data, recipe, out if save else None, report)
+    run.fit(resume=resume)
+    tower.round()
+    return tower.eval(), run.state
+
+
+class _Run:
+    def __init__(self, tower: TextTower, data: Prepared, recipe: Recipe, folder: Path | None, report: Report) -> None:
+        self.tower, self.data, self.recipe, self.folder, self.report = tower, data, recipe, folder, report
+        self.settings, self.state = recipe.text_encoder, TrainState()
+        self.device = tower.head.device
+        rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
+        rows = rows[data.rows.metric[rows] != TEXT]
+        mix = self.settings.mix or {name: share for name, share in recipe.run.mix.items() if name in data.sources}
+        mix = {name: share for name, share in mix.items() if (data.rows.source[rows] == data.sources.index(name)).any()}
+        self.sampler = MixSampler(
+            data, rows, mix, tokens=self.settings.tokens_per_step, size=recipe.optim.group_size, seed=recipe.run.seed
+        )
+        learned = tower.trainable()
+        groups = [
+            ([p for n, p in learned.items() if n != "head"], self.settings.lr),
+            ([tower.head], self.settings.head_lr),
+        ]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": found, "lr": rate, "base_lr": rate} for found, rate in groups],
+            weight_decay=recipe.optim.weight_decay,
+        )
+        self.average: dict[str, Tensor] = {}
+
+    def fit(self, *, resume: bool) -> None:
+        if resume and self.folder is not None and (found := load_state(self.folder, self.optimizer, self.device)):
+            self.state, weights, self.average = found
+            self._restore(weights)
+        began = time.monotonic()
+        while self.state.step < self.settings.steps and not self.state.stopped:
+            loss = self._step()
+            self.state.step += 1
+            last = self.state.step == self.settings.steps
+            if self.state.step % 10 == 0 or last:
+                seconds = round(time.monotonic() - began, 1)
+                self._tell({"of": self.settings.steps, "pairs": round(loss, 5), "seconds": seconds})
+            if self.state.step % self.settings.eval_every == 0 or last:
+                self._evaluate()
+                self._save()
+        if self.state.best:
+            self._restore(self.state.best)
+
+    def _step(self) -> float:
+        number, total = self.state.step, self.settings.steps
+        warm = max(1, round(self.recipe.optim.warmup * total))
+        scale = (
+            (number + 1) / warm if number < warm else 0.5 * (1 + math.cos(math.pi * (number - warm) / (total - warm)))
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * scale
+        chunks = self.sampler.step(number)
+        rows = np.concatenate(chunks)
+        of, data = torch.from_numpy, self.data.rows
+        chunk = of(np.repeat(np.arange(len(chunks)), [len(part) for part in chunks])).to(self.device)
+        value, noise = (of(column[rows]).to(self.device) for column in (data.value, data.noise))
+        self.tower.train()
+        # Dropout belongs to pretraining; so few weights learn here that it only adds noise.
+        self.tower.encoder.eval()
+        with self._half():
+            utility = self.tower(rows, of(data.metric[rows].astype(np.int64)).to(self.device))
+        loss = pair_loss(utility.float(), value, noise, chunk)
+        found = float(loss.detach())
+        if not math.isfinite(found):
+            self._save()
+            raise BackendError(
+                f"the text encoder's loss is not finite at step {number + 1}: training stopped; the state before it is "
+                "kept. Lower text_encoder.lr, or look for broken rows"
+            )
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.tower.trainable().values(), self.recipe.optim.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._update_average()
+        return found
+
+    def _half(self) -> contextlib.AbstractContextManager[Any]:
+        enabled = self.recipe.run.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+    def _evaluate(self) -> None:
+        kept = self._weights()
+        self._restore(self.average)
+        figures = {}
+        for name, rows in pick_rows(self.data, "validation", self.recipe.run.eval_rows).items():
+            metric = int(self.data.rows.metric[rows[0]])
+            with self._half():
+                states = self.tower.states(rows)
+            figures[f"{name}/text"] = group_figures(
+                self.data.rows, rows, (states @ self.tower.head[metric].detach().cpu()).double().numpy()
+            )
+        score = selection_score(figures, self.recipe.run.select_on)
+        if not self.state.best or score > self.state.best_score:
+            self.state.best_score, self.state.best_step, self.state.waited = score, self.state.step, 0
+            self.state.best = self._weights()
+        else:
+            self.state.waited += 1
+            self.state.stopped = self.state.waited >= self.recipe.run.patience
+        self._restore(kept)
+        self._tell({"validation": figures, "selection": round(score, 5)})
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        self.report({"tower": "text encoder", "step": self.state.step, **event})
+
+    def _save(self) -> None:
+        if self.folder is not None:
+            save_state(self.folder, self.state, self._weights(), self.average, self.optimizer)
+
+    def _update_average(self) -> None:
+        if not self.average:
+            self.average = self._weights()
+            return
+        decay = min(self.recipe.optim.ema, (1 + self.state.step) / (10 + self.state.step))
+        for name, parameter in self.tower.trainable().items():
+            self.average[name].lerp_(parameter.detach(), 1 - decay)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.tower.trainable().items()}
+
+    def _restore(self, weights: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.tower.trainable().items():
+                parameter.copy_(weights[name])
