@@ -12,6 +12,8 @@ HAS_GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev
 ON_LINUX := $(filter Linux,$(shell uname -s))
 TORCH ?= $(if $(HAS_GPU),$(LOCKED_TORCH),$(if $(ON_LINUX),$(LOCKED_TORCH)+cpu,$(LOCKED_TORCH)))
 PYTEST_ARGS ?=
+# The tests run in this many processes (0: in one, as a debugger wants it). Each may take 2 GB.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 .PHONY: help demo test lint format docs benchmarks clean
 
@@ -45,7 +47,7 @@ demo: $(VENV)/.base
 	$(BIN)/lcbm optimize examples/kupfer_brief.yaml --library examples/kupfer_library.csv --out out/demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

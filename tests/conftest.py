@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Several test processes share the processors: torch's threads would wait for each other all the time.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # No test, and no process that a test starts, reads or writes the user's own scores.
 os.environ["LCBM_SCORE_CACHE"] = "off"
 

@@ -24,11 +24,26 @@ WORDS = ["rain", "pan", "train", "bread", "river", "night", "coat", "lamp"]
 
 
 @pytest.fixture(scope="session")
-def url() -> str:
+def url(worker_id: str) -> Iterator[str]:
+    """A schema of its own for each test process."""
+    import sqlalchemy as sa
+
     found = os.environ.get("LCBM_POSTGRES_URL")
     if not found:
         pytest.skip("no PostgreSQL: set LCBM_POSTGRES_URL to what `.ci/postgres start` prints; NOT tested")
-    return found
+    schema = f"test_{worker_id}"
+
+    def run(statement: str) -> None:
+        with pgvector._engine(found) as engine, engine.begin() as connection:
+            connection.execute(sa.text(statement))
+
+    # The extension stays where every schema finds it.
+    run("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+    run(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    run(f"CREATE SCHEMA {schema}")
+    mark = "&" if "?" in found else "?"
+    yield f"{found}{mark}options=-csearch_path%3D{schema},public"
+    run(f"DROP SCHEMA {schema} CASCADE")
 
 
 def made(n: int = 150, seed: int = 0) -> Library:
