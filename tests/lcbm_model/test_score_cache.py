@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcbm_model.behavior import PercentileScale
-from lcbm_model.content import Communicator, Content, Media, Scene
+from lcbm_model.content import Communicator, Content, Scene
 from lcbm_model.errors import BackendError
 from lcbm_model.metrics import Metric, get_metric
-from lcbm_model.prediction import Prediction, SimulatorIdentity
+from lcbm_model.prediction import Prediction
 from lcbm_model.simulator import EnsembleSimulator, StreamingSimulator
 from lcbm_model.simulator.base import Context, Known, Simulator
 from lcbm_model.simulator.partial import PartialAnswer
@@ -24,23 +23,7 @@ from lcbm_model.simulator.score_cache.rows import FLOATS, pack, unpack
 from lcbm_model.simulator.stream import never
 from tests.conformance.simulator import SimulatorConformance
 from tests.fakes import FakeSimulator
-
-IDENTITY = SimulatorIdentity(backend="fake", checkpoint="f", checkpoint_hash="0" * 64, tuned=True)
-ONE = Content(text="Bread that waits for you", channel="headline")
-
-
-class Recording(FakeSimulator):
-    """Remembers every text it was asked for."""
-
-    def __init__(self, **settings: object) -> None:
-        super().__init__(**settings)  # type: ignore[arg-type]
-        self.texts: list[list[str]] = []
-
-    def predict(
-        self, contents: Sequence[Content], metric: str | Metric, context: Context | None = None
-    ) -> list[Prediction]:
-        self.texts.append([c.text for c in contents])
-        return super().predict(contents, metric, context)
+from tests.lcbm_model.recording import IDENTITY, ONE, Recording
 
 
 class Streaming(FakeSimulator):
@@ -65,25 +48,6 @@ class Streaming(FakeSimulator):
             if cancelled():
                 return
             yield i, self._one(contents[i], name)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "scores.sqlite"
-
-
-@pytest.fixture
-def cached(path: Path) -> Iterator[Callable[..., CachedSimulator]]:
-    """Simulators on one file, each with its own connection, closed at the end."""
-    made: list[CachedSimulator] = []
-
-    def make(inner: Simulator | None = None) -> CachedSimulator:
-        made.append(CachedSimulator(inner or Recording(), path))
-        return made[-1]
-
-    yield make
-    for simulator in made:
-        simulator.close()
 
 
 class TestCached(SimulatorConformance):
@@ -235,74 +199,6 @@ def test_other_code_is_another_score(cached: Callable[..., CachedSimulator], mon
         assert len(simulator.inner.texts) == 1
     finally:
         keys.code_fingerprint.cache_clear()
-
-
-def test_pictures_are_known_by_their_bytes(cached: Callable[..., CachedSimulator], tmp_path: Path) -> None:
-    one, copy = tmp_path / "one.png", tmp_path / "copy.png"
-    one.write_bytes(b"a" * 100)
-    copy.write_bytes(b"a" * 100)
-    simulator = cached()
-
-    def ask(path: Path, **fields: str) -> int:
-        before = len(simulator.inner.texts)
-        simulator.predict([ONE.model_copy(update={"media": (Media(path=path, **fields),)})], "shares")
-        return len(simulator.inner.texts) - before
-
-    assert ask(one) == 1
-    assert ask(copy) == 0
-    assert ask(one, alt="a loaf") == 1
-    one.write_bytes(b"b" * 100)  # at once, and of the same size: its times may not tell
-    assert ask(one) == 1
-    old = tmp_path / "old.png"
-    old.write_bytes(b"c")
-    os.utime(old, (1, 1))
-    assert ask(old) == 1
-    old.write_bytes(b"d")
-    os.utime(old, (1, 1))
-    assert ask(old) == 1
-
-
-def test_a_picture_that_changes_meanwhile_is_not_kept(cached: Callable[..., CachedSimulator], tmp_path: Path) -> None:
-    picture = tmp_path / "p.png"
-    picture.write_bytes(b"before")
-    shown = ONE.model_copy(update={"media": (Media(path=picture),)})
-
-    class Meddled(Recording):
-        def predict(self, *call: object) -> list[Prediction]:  # type: ignore[override]
-            picture.write_bytes(b"after")
-            return super().predict(*call)  # type: ignore[arg-type]
-
-    cached(Meddled()).predict([shown], "shares")
-    for content in (b"before", b"after"):
-        picture.write_bytes(content)
-        simulator = cached()
-        simulator.predict([shown], "shares")
-        assert len(simulator.inner.texts) == 1
-
-
-@pytest.mark.parametrize("name", ["missing.png", "folder", "no\0name"])
-def test_unreadable_media_are_handed_through(cached: Callable[..., CachedSimulator], tmp_path: Path, name: str) -> None:
-    (tmp_path / "folder").mkdir()
-    shown = ONE.model_copy(update={"media": (Media(path=tmp_path / name),)})
-    simulator = cached()
-    for _ in range(2):
-        assert len(simulator.predict([shown, shown], "shares")) == 2
-    assert [len(texts) for texts in simulator.inner.texts] == [2, 2]
-
-
-def test_a_pipe_for_a_picture_is_not_opened(cached: Callable[..., CachedSimulator], tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    shown = ONE.model_copy(update={"media": (Media(path=tmp_path / "pipe.png"),)})
-    assert cached().predict([shown], "shares")[0].ok  # reading it would wait for ever
-
-
-def test_text_that_is_no_unicode_is_handed_through(cached: Callable[..., CachedSimulator]) -> None:
-    odd = Content(text="\ud800", channel="post")
-    simulator = cached()
-    assert [p.ok for p in simulator.predict([odd, ONE, odd], "shares")] == [True, True, True]
-    simulator.predict([odd, ONE], "shares")
-    assert simulator.inner.texts == [["\ud800", ONE.text, "\ud800"], ["\ud800"]]
-    assert simulator.predict([ONE], "shares", Context(examples=(Known(text="\ud800", percentile=1),)))[0].ok
 
 
 def test_an_answer_under_another_name_is_not_kept(cached: Callable[..., CachedSimulator]) -> None:
