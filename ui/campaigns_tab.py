@@ -14,6 +14,7 @@ from ui.campaigns_service import CampaignsService
 from ui.charts import rounds_chart
 from ui.notify import plain, told
 from ui.results_panel import ResultsPanel
+from ui.run_view import stop_run
 from ui.services import Services
 
 STATUSES = {
@@ -176,12 +177,7 @@ class CampaignsTab:
             yield [run.id, render.run_panel(snapshot, wanted), plot, cards, *(idle if over else busy)]
 
     def _stop(self, run_id: str | None) -> Any:
-        run = self.services.run(run_id)
-        if run is None:
-            gr.Warning("This run is no longer under way.", title="Nothing to stop")
-            return gr.update(interactive=False)
-        run.stop()
-        return gr.update(interactive=False, value="Stopping...")
+        return stop_run(self.services, run_id)
 
     def _compare(self, left: str | None, right: str | None) -> str:
         with told():

@@ -13,7 +13,7 @@ from ui import render
 from ui.desk import Desk
 from ui.forms import BriefForm, channel_choices, metric_choices
 from ui.notify import MISTAKE, log, plain, told
-from ui.run_view import Board, RunView, Updates
+from ui.run_view import Board, RunView, Updates, stop_run
 from ui.sample import load_sample
 from ui.services import Services
 from ui.uploads import TABLES, checked_picture, checked_table
@@ -236,12 +236,7 @@ class OptimizeTab:
             ]
 
     def _stop(self, run_id: str | None) -> Any:
-        run = self.services.run(run_id)
-        if run is None:
-            gr.Warning("This run is no longer known; there is nothing to stop.", title="Nothing to stop")
-            return gr.update(interactive=False)
-        run.stop()
-        return gr.update(interactive=False, value="Stopping...")
+        return stop_run(self.services, run_id)
 
     def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
         *form, picture, library = values

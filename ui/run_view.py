@@ -52,6 +52,16 @@ class Board:
         ]
 
 
+def stop_run(services: Services, run_id: str | None) -> Any:
+    """Ask a run to stop behind its current step; what the stop button shows from then on."""
+    run = services.run(run_id)
+    if run is None:
+        gr.Warning("This run is no longer under way.", title="Nothing to stop")
+        return gr.update(interactive=False)
+    run.stop()
+    return gr.update(interactive=False, value="Stopping...")
+
+
 class RunView:
     """One watching of one run; the first look sends everything."""
 
