@@ -170,6 +170,39 @@ def coverage_plot(results: Sequence[EvaluationResult]) -> Figure:
     return styled(figure, height=110 + 44 * max(len(known), 1), legend=False)
 
 
+def reliability_plot(results: Sequence[EvaluationResult]) -> Figure:
+    """How often the favourite of a pair won against the chance stated for it; on the dashed line it is as stated."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[50, 100], y=[50, 100], mode="lines", line={"color": ORIGIN, "width": 2, "dash": "dash"}, name="as stated",
+        hoverinfo="skip",
+    )  # fmt: skip
+    for result in results:
+        bins = result.reliability
+        name = result.identity.checkpoint if result.identity else result.model
+        ends = [b.interval or (b.observed, b.observed) for b in bins]
+        figure.add_scatter(
+            x=[100 * b.stated for b in bins],
+            y=[100 * b.observed for b in bins],
+            mode="lines+markers",
+            marker={"size": 10},
+            error_y={
+                "type": "data",
+                "array": [100 * (high - b.observed) for b, (_, high) in zip(bins, ends, strict=True)],
+                "arrayminus": [100 * (b.observed - low) for b, (low, _) in zip(bins, ends, strict=True)],
+                "thickness": 1.5,
+            },
+            customdata=[b.n for b in bins],
+            hovertemplate="stated %{x:.0f} %, won %{y:.0f} % of %{customdata:,} pairs<extra></extra>",
+            name=f"{name}, {result.suite}",
+        )
+    figure.update_xaxes(title="chance stated for the favourite, %", range=[48, 102])
+    figure.update_yaxes(title="favourites that won, %", range=[30, 102])
+    return styled(figure, height=360)
+
+
 def insights_plot(findings: Sequence[Finding]) -> Figure:
     """Each feature's difference in the share of winners with its 95 % interval; supported ones in colour."""
     import plotly.graph_objects as go

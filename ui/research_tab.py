@@ -46,6 +46,11 @@ EVIDENCE = (
     "each kind of content that was measured, with its 95 % interval. The band is 77 to 83 %.</p>"
 )
 
+RELIABILITY = (
+    "<h2>Are stated chances what happens?</h2><p class='lc-quiet'>Pairs from randomised tests, put together by the "
+    "chance stated for the favourite; the share of favourites that won, with its 95 % interval.</p>"
+)
+
 
 class ResearchTab:
     """Builds the tab; `refresh` draws the facts of the model again once it is loaded."""
@@ -66,13 +71,19 @@ class ResearchTab:
                 self.coverage = gr.Plot(
                     visible=False, show_label=False, elem_classes="lc-plot", elem_id="r-coverage", buttons=[]
                 )
+                gr.HTML(RELIABILITY)
+                self.reliability = gr.Plot(
+                    visible=False, show_label=False, elem_classes="lc-plot", elem_id="r-reliability", buttons=[]
+                )
                 self.evidence = gr.HTML("", elem_id="r-evidence-tables")
             with gr.Tab("The model", id="r-model"):
                 gr.HTML("<h2>Who is speaking</h2>")
                 self.html = gr.HTML(self.refresh(), elem_id="about")
                 with gr.Accordion("Model card", open=False, elem_id="r-card"):
                     gr.Markdown(_card(), elem_id="r-card-text", elem_classes="lc-card-text")
-        evidence.select(self._evidence, None, [self.coverage, self.evidence], show_progress="hidden", **LIGHT)
+        evidence.select(
+            self._evidence, None, [self.coverage, self.reliability, self.evidence], show_progress="hidden", **LIGHT
+        )
 
     # Building -----------------------------------------------------------------------------------------------------
 
@@ -207,7 +218,9 @@ class ResearchTab:
             tables = evaluation_tables(results)
             own = [table for table in tables if any(line["own"] for line in table["lines"])]
             board = render.render("evidence", tables=own, others=[t for t in tables if t not in own])
-            return [gr.update(value=figure, visible=True), board]
+            stated = [r for r in with_coverage(results) if r.reliability]
+            diagram = gr.update(value=plots.reliability_plot(stated) if stated else None, visible=bool(stated))
+            return [gr.update(value=figure, visible=True), diagram, board]
 
 
 def told_of(prediction: Prediction, text: str) -> dict[str, Any]:

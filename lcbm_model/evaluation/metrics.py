@@ -94,13 +94,35 @@ def expected_calibration_error(probability: Floats, won: Floats, groups: Groups)
         probability: (P,) stated probability that the first side wins.
         won: (P,) 1 where it did, 0 where it did not.
     """
-    favoured = probability >= 0.5
-    confidence = np.where(favoured, probability, 1 - probability)  # (P,) 0.5..1
-    hit = np.where(favoured, won, 1 - won)
-    which = np.clip(((confidence - 0.5) * 2 * _FAVOURITE_BINS).astype(np.intp), 0, _FAVOURITE_BINS - 1)
+    confidence, hit, which = _favourites(probability, won)
     one_hot = np.eye(_FAVOURITE_BINS)[which]  # (P, bins)
     sums = sums_by_group(np.hstack([one_hot * confidence[:, None], one_hot * hit[:, None], one_hot]), groups)
     return OfSums(sums, _calibration_gap)
+
+
+def reliability(probability: Floats, won: Floats, groups: Groups) -> list[tuple[float, OfSums, int]]:
+    """What the expected calibration error sums up: of each bin of the favourite's stated probability that holds pairs,
+    the mean stated probability, the share of favourites that won, and the number of pairs.
+
+    Args:
+        probability: (P,) stated probability that the first side wins.
+        won: (P,) 1 where it did, 0 where it did not.
+    """
+    confidence, hit, which = _favourites(probability, won)
+    bins = [which == k for k in range(_FAVOURITE_BINS)]
+    return [
+        (float(confidence[own].mean()), ratio(hit[own], np.ones(int(own.sum())), groups[own]), int(own.sum()))
+        for own in bins
+        if own.any()
+    ]
+
+
+def _favourites(probability: Floats, won: Floats) -> tuple[Floats, Floats, Indices]:
+    """Of each pair (P,): what was stated for its favourite, 0.5..1, whether that one won, and the bin it falls into."""
+    favoured = probability >= 0.5
+    confidence = np.where(favoured, probability, 1 - probability)
+    hit = np.where(favoured, won, 1 - won)
+    return confidence, hit, np.clip(((confidence - 0.5) * 2 * _FAVOURITE_BINS).astype(np.intp), 0, _FAVOURITE_BINS - 1)
 
 
 def _calibration_gap(sums: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,17 @@ DIGITS = 6
 """Kept in JSON: enough for any table, few enough that a rerun on another machine's rounding gives the same file."""
 
 
+class ReliabilityBin(BaseModel):
+    """Pairs whose favourite was given about the same chance to win."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stated: float = Field(ge=0.5, le=1, description="Mean stated chance of the favourites.")
+    observed: float = Field(ge=0, le=1, description="Share of them that won.")
+    interval: tuple[float, float] | None = Field(default=None, description="95 % group-wise bootstrap of `observed`.")
+    n: int = Field(gt=0, description="Pairs.")
+
+
 class EvaluationResult(BaseModel):
     """Figures of one model on one suite, the baselines on the same rows, and what is needed to read them."""
 
@@ -35,6 +46,7 @@ class EvaluationResult(BaseModel):
     seconds_predicting: float = Field(description="Wall time of the model's own predictions.")
     metrics: Figures
     intervals: Intervals = Field(description="95 % group-wise bootstrap interval of each figure.")
+    reliability: tuple[ReliabilityBin, ...] = Field(default=(), description="Behind the calibration error, by chance.")
     baselines: dict[str, Figures] = Field(default_factory=dict, description="Same keys, same rows.")
     baseline_intervals: dict[str, Intervals] = Field(default_factory=dict)
     controls: dict[str, Figures] = Field(default_factory=dict, description="The model on spoilt input.")
@@ -69,6 +81,15 @@ class EvaluationResult(BaseModel):
             raise TableError(
                 str(path), f"is no evaluation result: {reason}", remedy="Make it anew with lcbm evaluate --out"
             ) from error
+
+
+def reliability_of(bins: Sequence[tuple[float, Statistic, int]]) -> tuple[ReliabilityBin, ...]:
+    """(stated, observed, pairs) of each bin, rounded."""
+    return tuple(
+        ReliabilityBin(stated=round(stated, DIGITS), observed=found, interval=intervals_of({"": won})[""], n=n)
+        for stated, won, n in bins
+        if (found := figures_of({"": won})[""]) is not None
+    )
 
 
 def figures_of(statistics: Mapping[str, Statistic]) -> Figures:

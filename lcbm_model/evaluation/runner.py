@@ -23,7 +23,7 @@ from lcbm_model.evaluation.baselines import BASELINES, Baseline, NotMade, Task
 from lcbm_model.evaluation.bootstrap import Statistic
 from lcbm_model.evaluation.embedding_cache import CachedEmbedder
 from lcbm_model.evaluation.registry import get_suite
-from lcbm_model.evaluation.result import EvaluationResult, Figures, Intervals, figures_of, intervals_of
+from lcbm_model.evaluation.result import EvaluationResult, Figures, Intervals, figures_of, intervals_of, reliability_of
 from lcbm_model.evaluation.rows import Loaded, load_rows
 from lcbm_model.evaluation.suites.base import Answers, Rows, Suite
 from lcbm_model.simulator.base import Simulator
@@ -102,6 +102,7 @@ def evaluate(
         seconds_predicting=round(seconds, 1),
         metrics=figures_of(statistics),
         intervals=intervals_of(statistics),
+        reliability=reliability_of(task.reliability(rows, answers)),
         baselines=figures,
         baseline_intervals=intervals,
         controls=spoilt,

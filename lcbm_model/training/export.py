@@ -92,6 +92,8 @@ def export_adapter(
         "training": {"recipe": recipe.to_dict(), "sources": data.sources, "figures": summary.get("figures", {})},
     }
     (folder / "lcbm.json").write_text(json.dumps(spec, indent=1), "utf-8")
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod(0o644)  # safetensors writes files for their owner alone
 
 
 def _connector(model: BehaviorModel) -> dict[str, torch.Tensor]:

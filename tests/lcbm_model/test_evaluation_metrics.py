@@ -17,6 +17,7 @@ from lcbm_model.evaluation.metrics import (
     expected_calibration_error,
     members,
     pair_accuracy,
+    reliability,
     spearman_within,
     two_proportion_z,
 )
@@ -138,3 +139,13 @@ def test_undefined_and_single_group_figures_have_no_interval() -> None:
     assert OfSums(np.zeros((0, 2)), divide).value() is None
     assert ratio(np.ones(3), np.ones(3), np.zeros(3)).interval() is None
     assert Count(7).interval() == (7, 7)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.integers(0, 3)), min_size=1, max_size=40))
+def test_reliability_bins_add_up_to_the_calibration_error(pairs: list[tuple[float, bool, int]]) -> None:
+    p, won, groups = (np.asarray(column) for column in zip(*pairs, strict=True))
+    bins = reliability(p, won.astype(float), groups)
+    assert sum(n for *_, n in bins) == len(pairs)
+    assert all(0.5 <= stated <= 1 and 0 <= (share.value() or 0) <= 1 for stated, share, _ in bins)
+    error = sum(n * abs(stated - (share.value() or 0)) for stated, share, n in bins) / len(pairs)
+    assert error == pytest.approx(expected_calibration_error(p, won.astype(float), groups).value())

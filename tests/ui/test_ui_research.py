@@ -108,6 +108,10 @@ def test_recorded_evaluations_are_shown_as_they_are() -> None:
     shares = figure.data[0].x
     assert len(shares) == len(with_coverage(results))
     assert all(0 <= share <= 100 for share in shares)
+    stated = [r for r in results if r.reliability]
+    diagram = plots.reliability_plot(stated)
+    assert stated
+    assert [len(line.x) for line in diagram.data] == [2, *(len(r.reliability) for r in stated)]
     page = render.render("evidence", tables=tables, others=[])
     assert "pair accuracy significant" in page
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lcbm_model.corpus.record import Record
 from lcbm_model.evaluation.bootstrap import Floats, Groups, OfSums, Statistic
-from lcbm_model.evaluation.metrics import Indices, coverage, expected_calibration_error
+from lcbm_model.evaluation.metrics import Indices, coverage, expected_calibration_error, reliability
 
 WinProbability = Callable[[Indices, Indices], Floats]
 """Rows (P,) and (P,) -> (P,) probability that the first of each pair does better."""
@@ -107,14 +107,24 @@ class Suite(ABC):
         said = answers[behavior]
         if said.low is not None and said.high is not None:
             found["coverage_80"] = coverage_over(rows, answers)
-        pairs = self.calibration_pairs(rows)
-        if said.win is not None and pairs is not None and len(pairs[0]):
-            first, second = pairs
-            values = rows.values(behavior)
-            won = (values[first] > values[second]).astype(np.float64)
-            stated = said.win(first, second)
-            found["ece_win_probability"] = expected_calibration_error(stated, won, rows.groups[first])
+        if (stated := self._stated(rows, said)) is not None:
+            found["ece_win_probability"] = expected_calibration_error(*stated)
         return found
+
+    def reliability(self, rows: Rows, answers: Mapping[str, Answers]) -> list[tuple[float, OfSums, int]]:
+        """The bins behind the calibration error: stated, observed, pairs; none where no win probability is stated."""
+        stated = self._stated(rows, answers[self.behaviors[0]])
+        return [] if stated is None else reliability(*stated)
+
+    def _stated(self, rows: Rows, said: Answers) -> tuple[Floats, Floats, Groups] | None:
+        """Of the pairs that are checked (P,): the first one's stated chance, whether it won, and the group."""
+        pairs = self.calibration_pairs(rows)
+        if said.win is None or pairs is None or not len(pairs[0]):
+            return None
+        first, second = pairs
+        values = rows.values(self.behaviors[0])
+        won = (values[first] > values[second]).astype(np.float64)
+        return np.asarray(said.win(first, second)), won, rows.groups[first]
 
 
 def coverage_over(rows: Rows, answers: Mapping[str, Answers]) -> OfSums:
