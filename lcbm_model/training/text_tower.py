@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lcbm_model.backbone.text_encoder import TARGETS, text_encoder_hash, untuned_text_encoder
+from lcbm_model.backbone.text_encoder import CPU, TARGETS, text_encoder_hash, untuned_text_encoder
 from lcbm_model.errors import BackendError, SettingsError
 from lcbm_model.training.checkpoint import TrainState, load_state, save_state
 from lcbm_model.training.collate import Ints, MixSampler
@@ -34,7 +34,9 @@ Report = Callable[[dict[str, Any]], None]
 class TextTower(nn.Module):
     """The encoder with low-rank updates, and a linear head (M, E) on its vectors."""
 
-    def __init__(self, data: Prepared, recipe: Recipe, *, folder: Path | None = None) -> None:
+    def __init__(
+        self, data: Prepared, recipe: Recipe, *, folder: Path | None = None, device: torch.device = CPU
+    ) -> None:
         """Start untuned: the updates change nothing yet, the heads say nothing.
 
         Args:
@@ -52,7 +54,7 @@ class TextTower(nn.Module):
         if data.texts is None or data.manifest.get("text_encoder") != self.base_hash:
             raise SettingsError("text_encoder", "was not prepared for this encoder", remedy="Prepare the data again")
         self.texts = data.texts
-        self.encoder = untuned_text_encoder(max_tokens=settings.max_tokens, folder=folder)
+        self.encoder = untuned_text_encoder(max_tokens=settings.max_tokens, folder=folder, device=device)
         config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules=list(TARGETS))
         torch.manual_seed(recipe.run.seed)
         inject_adapter_in_model(config, self.encoder.model)
@@ -105,7 +107,7 @@ def fit_text_tower(
         SettingsError: The data was not prepared for it.
         BackendError: The loss became NaN; the state before that step is kept.
     """
-    tower = TextTower(data, recipe, folder=folder).to(device)
+    tower = TextTower(data, recipe, folder=folder, device=device).to(device)
     run = _Run(tower, data, recipe, out if save else None, report)
     run.fit(resume=resume)
     tower.round()
