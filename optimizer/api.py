@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.writers.base import Writer
-from lcbm_model.content import Content, Media
+from lcbm_model.content import Content
 from lcbm_model.errors import InputError, SettingsError
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.base import Context, Simulator
+from lcbm_model.vision.video import seen_media
 from optimizer.brief import Brief
 from optimizer.decision import Decision
 from optimizer.defaults import held_out_pair
@@ -261,7 +262,7 @@ def compare(
 
 
 def _contents(texts: Sequence[str | Content], channel: str, image: str | Path | None) -> list[Content]:
-    media = (Media(path=Path(image)),) if image else ()
+    media = seen_media(Path(image) if image else None)
     return [t if isinstance(t, Content) else Content(text=t, channel=channel, media=media) for t in texts]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from lcbm_model.content import Communicator, Content, Media
+from lcbm_model.content import Communicator, Content
 from lcbm_model.errors import BriefError
 from lcbm_model.metrics import get_metric
+from lcbm_model.vision.video import seen_media
 
 
 class Budget(BaseModel):
@@ -69,7 +70,10 @@ class Brief(BaseModel):
     audience: str | None = None
     communicator: Communicator | None = None
     tone: str | None = None
-    picture: Path | None = Field(default=None, description="Relative paths are taken from the brief's own folder.")
+    picture: Path | None = Field(
+        default=None,
+        description="A picture, or a video seen through a few frames. Relative paths: from the brief's folder.",
+    )
     must_keep: tuple[str, ...] = Field(default=(), description="Facts that must survive to the letter.")
     required_words: tuple[str, ...] = ()
     banned_words: tuple[str, ...] = ()
@@ -190,6 +194,9 @@ class Brief(BaseModel):
 
         Args:
             objective: Whose channel and audience stand in for the brief's own, where it names them.
+
+        Raises:
+            PictureError: The brief's picture is a video that cannot be used.
         """
         return Content(
             text=text if text is not None else (self.draft or ""),
@@ -197,5 +204,5 @@ class Brief(BaseModel):
             title=self.title,
             communicator=self.communicator,
             audience=(objective and objective.audience) or self.audience,
-            media=(Media(path=self.picture),) if self.picture else (),
+            media=seen_media(self.picture),
         )

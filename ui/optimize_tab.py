@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from lcbm_model.errors import LcbmError
+from lcbm_model.errors import BriefError, LcbmError
 from ui import render
 from ui.desk import Desk
 from ui.forms import BriefForm, channel_choices, metric_choices
@@ -16,7 +16,7 @@ from ui.notify import MISTAKE, log, plain, told
 from ui.run_view import Board, RunView, Updates, stop_run
 from ui.sample import load_sample
 from ui.services import Services
-from ui.uploads import TABLES, checked_picture, checked_table
+from ui.uploads import TABLES, VIDEOS, checked_picture, checked_table, checked_video
 
 ASSETS = Path(__file__).parent / "assets"
 EMPTY = render.empty(
@@ -103,7 +103,7 @@ class OptimizeTab:
             f["tone"] = gr.Textbox(label="Tone", placeholder="warm, dry, urgent ...", max_length=200, elem_id="f-tone")
         with gr.Accordion("Brand and rules", open=False, elem_id="acc-rules"):
             self._rules()
-        with gr.Accordion("Picture and past posts", open=False, elem_id="acc-files") as self.files_fold:
+        with gr.Accordion("Picture or video, and past posts", open=False, elem_id="acc-files") as self.files_fold:
             self.picture = gr.Image(
                 label="Picture it goes with (JPEG, PNG, WebP, GIF)",
                 type="filepath",
@@ -111,6 +111,13 @@ class OptimizeTab:
                 height=180,
                 buttons=[],
                 elem_id="f-picture",
+            )
+            self.video = gr.File(
+                label=f"Or the video it goes with ({', '.join(e[1:].upper() for e in VIDEOS)})",
+                file_types=list(VIDEOS),
+                type="filepath",
+                height=110,
+                elem_id="f-video",
             )
             self.library = gr.File(
                 label="Your past posts (CSV, JSONL, Parquet)",
@@ -203,7 +210,7 @@ class OptimizeTab:
         b = self.board
         filled = [*form, self.picture, self.library, self.files_fold, b.panel]
         self.sample.click(self._sample, [b.run_id], filled, **quick)
-        self.go.click(self._run, [*form, self.picture, self.library], b.all, **once)
+        self.go.click(self._run, [*form, self.picture, self.video, self.library], b.all, **once)
         self.stop.click(self._stop, [b.run_id], [self.stop], **quick)
         self.next.click(self._next, [b.run_id, b.note], b.all, **once)
         self.finish.click(self._finish, [b.run_id, b.note], b.all, **once)
@@ -239,12 +246,15 @@ class OptimizeTab:
         return stop_run(self.services, run_id)
 
     def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
-        *form, picture, library = values
+        *form, picture, video, library = values
         view = RunView(self.services, self.board)
         try:
             yield view.opening("Reading your brief.")
             uploads = self.services.scratch / "uploads"
-            brief = BriefForm(*form).brief(checked_picture(picture, uploads) if picture else None)
+            if picture and video:
+                raise BriefError("Picture or video", "are both given", remedy="Take one of them away")
+            shown = checked_picture(picture, uploads) if picture else checked_video(video, uploads) if video else None
+            brief = BriefForm(*form).brief(shown)
             past = None
             if library:
                 table = checked_table(library)

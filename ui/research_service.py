@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.writers.base import Draft, WritingTask
-from lcbm_model.content import Communicator, Content, Media
+from lcbm_model.content import Communicator, Content
 from lcbm_model.errors import BackendError, BriefError, LcbmError
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction
+from lcbm_model.vision.video import seen_media
 from ui.services import Services
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def content_from(
         title=title.strip() or None,
         audience=audience.strip() or None,
         communicator=Communicator(name=brand.strip()) if brand.strip() else None,
-        media=(Media(path=picture),) if picture else (),
+        media=seen_media(picture),
     )
 
 

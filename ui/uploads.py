@@ -7,8 +7,9 @@ import shutil
 import warnings
 from pathlib import Path
 
-from lcbm_model.corpus.tables import ENDINGS
+from lcbm_model.corpus import tables
 from lcbm_model.errors import PictureError, TableError
+from lcbm_model.vision.video import ENDINGS, is_video, key_frames
 
 MAX_BYTES = 25 * 1024 * 1024
 """Largest upload; Gradio refuses more already while it arrives."""
@@ -17,8 +18,10 @@ MAX_PIXELS = 50_000_000
 MAX_PICTURES = 200
 """Pictures of one library upload."""
 PICTURES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
-TABLES = tuple(ENDINGS)
+TABLES = tuple(tables.ENDINGS)
 """Endings of tables: whatever `lcbm_model.corpus.tables` reads, spreadsheets too."""
+VIDEOS = ENDINGS
+"""Endings of videos."""
 
 _ZIPPED = (b"PK\x03\x04",)
 _MARKS: dict[str, tuple[bytes, ...]] = {
@@ -64,6 +67,24 @@ def checked_picture(path: str | Path, folder: Path) -> Path:
         raise PictureError(path.name, f"cannot be read: {error}", remedy=remedy) from error
     folder.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copyfile(path, folder / f"{secrets.token_hex(12)}{ending}"))
+
+
+def checked_video(path: str | Path, folder: Path) -> Path:
+    """A copy under a random name, once a frame of it could be decoded.
+
+    Raises:
+        PictureError: Not a video of a known format, damaged, or too large.
+    """
+    path = Path(path)
+    if not is_video(path):
+        raise PictureError(path.name, "is no video", remedy=f"Use one of {', '.join(VIDEOS)}")
+    _check_size(path, PictureError)
+    try:
+        key_frames(path, most=1)
+    except PictureError as error:  # without the folders of the server
+        raise PictureError(path.name, error.problem, remedy=error.remedy) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copyfile(path, folder / f"{secrets.token_hex(12)}{path.suffix.lower()}"))
 
 
 def checked_table(path: str | Path) -> Path:

@@ -66,7 +66,9 @@ def score(
 
 def _contents(table: Table, channel: str) -> tuple[list[dict[str, Any]], list[Content]]:
     """A row of output for every row of the table, and the contents of those that can be asked about."""
-    from lcbm_model.content import Content, Media
+    from lcbm_model.content import Content
+    from lcbm_model.errors import PictureError
+    from lcbm_model.vision.video import seen_media
 
     cells = {name: _cells(table, name) for name in ("text", "id", "channel", "image")}
     rows: list[dict[str, Any]] = []
@@ -77,7 +79,11 @@ def _contents(table: Table, channel: str) -> tuple[list[dict[str, Any]], list[Co
         if not text:
             rows[-1]["error"] = f"row {number}: no text"
             continue
-        media = (Media(path=table.path.parent / image),) if image else ()
+        try:
+            media = seen_media(table.path.parent / image if image else None)
+        except PictureError as error:
+            rows[-1]["error"] = str(error)
+            continue
         contents.append(Content(text=text, channel=own_channel or channel, media=media))
     return rows, contents
 

@@ -118,14 +118,16 @@ def bar(prediction: Prediction | None) -> dict[str, float] | None:
 
 
 def _picture(path: Path | None) -> tuple[str | None, str | None]:
-    """The brief's picture as a small data URI, or why it is not shown."""
+    """The brief's picture, or the middle one of its video's frames, as a small data URI; or why it is not shown."""
     if path is None:
         return None, None
     from lcbm_model.errors import PictureError
     from lcbm_model.vision.images import open_picture
+    from lcbm_model.vision.video import seen_media
 
     try:
-        picture = open_picture(path)
+        seen = seen_media(path)
+        picture = open_picture(seen[len(seen) // 2].path)
     except PictureError as error:
         return None, f"The picture is not shown: {error.problem}."
     picture.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))

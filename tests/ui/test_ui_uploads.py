@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from lcbm_model.errors import PictureError, TableError
+from tests.lcbm_model.films import write_film
 from ui.thumbs import thumbnail
-from ui.uploads import MAX_BYTES, TABLES, checked_picture, checked_table, kept_table
+from ui.uploads import MAX_BYTES, TABLES, checked_picture, checked_table, checked_video, kept_table
 
 EXE = b"MZ\x90\x00\x03\x00\x00\x00" + b"\0" * 200
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -111,3 +112,21 @@ def test_thumbnails_are_small_and_never_fail(tmp_path: Path) -> None:
     assert thumbnail(tmp_path / "gone.png") is None
     assert thumbnail(put(tmp_path, "bad.png", EXE)) is None
     assert thumbnail(put(tmp_path, "svg.png", SVG)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("film.mp4", EXE), ("film.webm", SVG), ("film.mkv", b""), ("film.exe", EXE)]
+)
+def test_what_is_no_video_is_refused_whatever_its_name(tmp_path: Path, name: str, data: bytes) -> None:
+    with pytest.raises(PictureError) as refused:
+        checked_video(put(tmp_path, name, data), tmp_path / "kept")
+    assert str(tmp_path) not in str(refused.value)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_video_is_kept_under_a_name_nobody_chose(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "my film.mp4", [(200, 30, 30)])
+    kept = checked_video(film, tmp_path / "kept")
+    assert kept.read_bytes() == film.read_bytes()
+    assert kept.suffix == ".mp4"
+    assert "my" not in kept.name
