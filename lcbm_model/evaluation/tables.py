@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from lcbm_model.errors import TableError
@@ -19,11 +20,22 @@ _HEAD = """# Results
 Generated from the recorded evaluations in `lcbm_model/evaluation/results/` by `lcbm results tables`; CI checks with
 `lcbm results tables --check` that not a letter differs. Brackets are 95 % intervals of a bootstrap over whole groups
 (stories, pages, contests). [research.md](research.md) says how each figure is defined and how to add one;
-[replay.md](replay.md) does so for the choices of the whole loop.
+[replay.md](replay.md) does so for the choices of the whole loop, [writing.md](writing.md) for what writers write.
 """
 
-OF_CHOICES: Mapping[str, float] = {"lift_over_mean": 1.0, "share_of_possible": 0.0}
-"""What a coin reaches in results that no suite of this package made: replayed choices among arms that were run."""
+OF_CHOICES: Mapping[str, float] = {
+    "lift_over_mean": 1.0,
+    "share_of_possible": 0.0,
+    "share_preferred": 0.5,
+    "mean_gain": 0.0,
+    "nll_gap": 0.0,
+}
+"""What a coin, or a draft left as it was, reaches in results that no suite of this package made: replayed choices
+among arms that were run, and rewrites of drafts."""
+
+BEGINS_A_TABLE = ("perplexity_winners", "distinct_1")
+"""Keys with which another table of the same section begins: who writes has other figures than the model that is asked
+how likely a text is."""
 
 OF_THE_MODEL = ("best_of_n_by_mean",)
 """What stands beside a model and is made of its own scores: another figure beside each model."""
@@ -98,16 +110,36 @@ def _section(results: Sequence[EvaluationResult]) -> tuple[str, dict[str, str]]:
     text = [
         f"## {first.suite}, {first.split} split, {first.n:,} rows in {first.groups:,} groups",
         "",
-        "| model | " + " | ".join(f"`{key}`" for key in keys) + " |",
-        "|---|" + "---|" * len(keys),
-        *(f"| {_line(label)} | " + " | ".join(cell(f.get(k), i.get(k)) for k in keys) + " |" for label, f, i in lines),
-        "",
+        *(line for part in _parts(keys) for line in _grid(_defining(lines, part, keys), part)),
         f"![{first.suite} figures with intervals](figures/{name})",
         "",
         *_remarks(results),
     ]
     drawn = [key for key in keys if key in chance or key in ("coverage_80", "ece_win_probability")]
     return "\n".join(text), {f"figures/{name}": forest(lines, drawn, chance)}
+
+
+def _parts(keys: Sequence[str]) -> list[list[str]]:
+    """The keys of each table of a section, in their order."""
+    starts = [0, *(i for i, key in enumerate(keys) if i and key in BEGINS_A_TABLE), len(keys)]
+    return [list(keys[start:end]) for start, end in pairwise(starts)]
+
+
+def _defining(lines: Sequence[Line], part: Sequence[str], keys: Sequence[str]) -> list[Line]:
+    """The lines of one of several tables: those with a figure in it. A section's only table has all of them."""
+    return [line for line in lines if len(part) == len(keys) or any(line[1].get(key) is not None for key in part)]
+
+
+def _grid(lines: Sequence[Line], keys: Sequence[str]) -> list[str]:
+    """Models down, figures across, and an empty line; nothing where there are no lines."""
+    if not lines:
+        return []
+    return [
+        "| model | " + " | ".join(f"`{key}`" for key in keys) + " |",
+        "|---|" + "---|" * len(keys),
+        *(f"| {_line(label)} | " + " | ".join(cell(f.get(k), i.get(k)) for k in keys) + " |" for label, f, i in lines),
+        "",
+    ]
 
 
 def _lines(results: Sequence[EvaluationResult]) -> list[Line]:
@@ -130,6 +162,8 @@ def _lines(results: Sequence[EvaluationResult]) -> list[Line]:
 
 
 def _label(result: EvaluationResult) -> str:
+    if result.suite.startswith("writing-"):
+        return result.model  # who wrote, with what
     name = result.identity.label if result.identity is not None else result.model
     return name if result.suite in suite_names() else f"the loop, {name}"
 

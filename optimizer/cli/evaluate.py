@@ -1,6 +1,7 @@
 """`lcbm evaluate SUITE --data FILE --split NAME`: a model beside plain baselines on the same rows.
 
-`lcbm evaluate replay` lets the whole loop choose among arms that were really run.
+`lcbm evaluate replay` lets the whole loop choose among arms that were really run; `lcbm evaluate writing` lets writers
+rewrite the weakest of them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ app = typer.Typer()
 @app.command()
 def evaluate(
     suite: Annotated[
-        str, typer.Argument(help="upworthy, caption-contest, facebook, reddit, oasis or lambda; or replay.")
+        str, typer.Argument(help="upworthy, caption-contest, facebook, reddit, oasis or lambda; or replay, writing.")
     ],
     data: Annotated[Path, typer.Option("--data", help="Table with the columns of that source's data.")],
     split: Annotated[str, typer.Option("--split", help="Which rows: the value of the file's column 'split'.")] = "test",
@@ -31,11 +32,16 @@ def evaluate(
     model: Annotated[
         str,
         typer.Option(
-            "--model", help="Simulator: 'embedded', 'embedded-untuned', a name or path; or a baseline's name."
+            "--model",
+            help="Simulator: 'embedded', 'embedded-untuned', a name or path; or a baseline's name. With writing: what "
+            "lcbm and embedded write with.",
         ),
     ] = "embedded",
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="About how many rows at most, drawn with a fixed seed.")
+        int | None,
+        typer.Option(
+            "--limit", min=1, help="About how many rows at most, drawn with a fixed seed. With writing: stories (60)."
+        ),
     ] = None,
     baselines: Annotated[
         Literal["none", "plain", "all"],
@@ -47,16 +53,29 @@ def evaluate(
     of_replay: Annotated[
         str, typer.Option("--suite", help="With replay: upworthy or caption-contest, whose arms are chosen among.")
     ] = "upworthy",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="With replay: of the order of the arms.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="With replay: of the order of the arms; with writing: of the writers.")
+    ] = 0,
     per_round: Annotated[
         int, typer.Option("--per-round", min=1, help="With replay: arms the loop meets in one round.")
     ] = 1,
+    writers: Annotated[
+        str, typer.Option("--writers", help="With writing: names with commas between them, as in LCBM_WRITERS.")
+    ] = "lcbm,embedded,edits",
+    judge: Annotated[
+        str, typer.Option("--judge", help="With writing: the simulator that judges; not the one that writes.")
+    ] = "lcbm-smol-b",
+    rewrites: Annotated[
+        int, typer.Option("--rewrites", min=1, help="With writing: most rewrites of one draft by one writer.")
+    ] = 2,
     out_file: Annotated[Path | None, typer.Option("--out", help="Also write the result to this JSON file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a model against plain baselines on held-out behaviour, with 95 % intervals.
 
     `replay` measures the whole loop: it chooses among arms that were really run, so its picks have true outcomes.
+    `writing` measures what writers make of the headlines that did worst: what a judge that had no part in it prefers,
+    whether facts survive, how likely the model finds what won, and whether it repeats itself.
     """
     from lcbm_model.errors import SettingsError
 
@@ -67,9 +86,22 @@ def evaluate(
         def told(what: str, done: int, of: int) -> None:
             say(f"{suite}: {what} {done} of {of}")
 
-        if suite == "replay":
-            if controls or baselines == "all":
-                raise SettingsError("replay", "knows neither --controls nor --baselines all", remedy="Leave them out")
+        if suite in ("replay", "writing") and (controls or baselines == "all"):
+            raise SettingsError(suite, "knows neither --controls nor --baselines all", remedy="Leave them out")
+        if suite == "writing":
+            result = _writing(
+                data,
+                split,
+                writers=writers,
+                model=model,
+                judge=judge,
+                rewrites=rewrites,
+                **({} if limit is None else {"limit": limit}),
+                seed=seed,
+                baselines=baselines != "none",
+                progress=told,
+            )
+        elif suite == "replay":
             result = _replay(
                 data,
                 split,
@@ -108,6 +140,12 @@ def _replay(data: Path, split: str, *, progress: Progress, **settings: Any) -> E
     from optimizer.replay.runner import replay
 
     return replay(data, split, progress=progress, **settings)
+
+
+def _writing(data: Path, split: str, *, progress: Progress, **settings: Any) -> EvaluationResult:
+    from optimizer.writing.runner import writing
+
+    return writing(data, split, progress=progress, **settings)
 
 
 def _save(result: EvaluationResult, path: Path) -> None:
