@@ -89,7 +89,7 @@ class Brief(BaseModel):
         default=0.55,
         ge=0.5,
         lt=1,
-        description="Least chance to beat the best so far with which a draft takes its place; 0.5: any gain counts.",
+        description="Least chance to beat the original with which a draft takes its place; 0.5: any gain counts.",
     )
     least_meaning: float = Field(
         default=0.4, ge=0, le=1, description="Least likeness in meaning to what must be said; 0 switches that off."

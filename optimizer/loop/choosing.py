@@ -1,8 +1,10 @@
-"""The best so far, and what it takes to take its place: a reliable gain, not a higher number.
+"""The best so far: the highest ranked draft of those that beat the original reliably; and whether a round gained.
 
 The simulator's win probability of a pair is calibrated and compares both texts at once; it is what a gain is measured
-by. Of the drafts that rank above the best so far, the first whose chance to beat it reaches `Brief.reliable_gain`
-takes its place. With several objectives it is the mean chance by weight: what is won on one may be lost on another.
+by. Whatever stands in the original's place has a chance to beat it of at least `Brief.reliable_gain`. Among such drafts
+the rank decides: to hold on to the first of two near equals would protect nobody, and costs clicks (docs/replay.md).
+A round has gained where its best beats the one before as reliably. With several objectives it is the mean chance by
+weight: what is won on one may be lost on another.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ def choose(
 ) -> tuple[Candidate | None, bool]:
     """The best so far, and whether it was reached by a reliable gain.
 
-    Where there was none before, or it was vetoed, the original stands in; without one the first of the ranking.
+    Without an original (none was given, or it was vetoed) it is the first of the ranking.
 
     Args:
         before: Id of the best so far.
@@ -28,16 +30,19 @@ def choose(
     ranked = best_first(candidates, brief, scorer.calibrated)
     if not ranked:
         return None, False
-    known = {c.id: c for c in ranked}
-    champion = known.get(before or "") or next((c for c in ranked if c.round == 0), None)
+    original = next((c for c in ranked if c.round == 0), None)
+    best = ranked[0] if original is None else _first_above(ranked, original, brief, scorer)
+    champion = next((c for c in ranked if c.id == before), original)
     if champion is None:
-        return ranked[0], before is None
-    for challenger in ranked:
-        if challenger.id == champion.id:
-            break
-        if beats(challenger, champion, brief, scorer):
-            return challenger, True
-    return champion, False
+        return best, before is None
+    return best, best.id != champion.id and beats(best, champion, brief, scorer)
+
+
+def _first_above(ranked: Sequence[Candidate], original: Candidate, brief: Brief, scorer: Scorer) -> Candidate:
+    for candidate in ranked:
+        if candidate.id == original.id or beats(candidate, original, brief, scorer):
+            return candidate
+    return original
 
 
 def beats(challenger: Candidate, champion: Candidate, brief: Brief, scorer: Scorer) -> bool:
