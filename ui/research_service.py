@@ -163,7 +163,7 @@ def recorded() -> tuple[EvaluationResult, ...]:
 
 def evaluation_tables(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
     """One table a suite and split: models first, then each baseline once, measured on the same rows."""
-    from lcbm_model.evaluation.tables import cell
+    from lcbm_model.evaluation.tables import cell, model_label
 
     tables: list[dict[str, Any]] = []
     for rows in dict.fromkeys((r.suite, r.split, r.n) for r in results):
@@ -171,7 +171,7 @@ def evaluation_tables(results: Sequence[EvaluationResult]) -> list[dict[str, Any
         keys = list(dict.fromkeys(key for r in own for key in r.metrics))
         lines: dict[str, dict[str, Any]] = {}
         for r in own:
-            name = r.identity.label if r.identity is not None else r.model
+            name = model_label(r)
             tuned = r.identity is not None and r.identity.tuned
             cells = [cell(r.metrics.get(key), r.intervals.get(key)) for key in keys]
             lines[name] = {"name": name, "own": tuned, "cells": cells}

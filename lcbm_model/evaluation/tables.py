@@ -147,7 +147,7 @@ def _lines(results: Sequence[EvaluationResult]) -> list[Line]:
     lines: list[Line] = []
     beside: dict[str, Line] = {}
     for r in results:
-        label = _label(r)
+        label = model_label(r)
         if any(known == label for known, _, _ in lines):
             raise TableError(
                 f"{r.suite}, {r.split}", "two results of one model", value=label, remedy="Keep one of them"
@@ -161,9 +161,10 @@ def _lines(results: Sequence[EvaluationResult]) -> list[Line]:
     return lines + [line for name, line in beside.items() if name not in shown]
 
 
-def _label(result: EvaluationResult) -> str:
+def model_label(result: EvaluationResult) -> str:
+    """What a result's own line is called in a table: the model, the loop that used it, or who wrote and with what."""
     if result.suite.startswith("writing-"):
-        return result.model  # who wrote, with what
+        return result.model
     name = result.identity.label if result.identity is not None else result.model
     return name if result.suite in suite_names() else f"the loop, {name}"
 
