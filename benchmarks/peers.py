@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import platform
+import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -112,7 +114,7 @@ def _record(
     return BenchmarkRecord(
         page="peers",
         title=f"{n} invented briefs, {asked.calls} simulator calls each",
-        command="python benchmarks/peers.py",
+        command=shlex.join(["python", "benchmarks/peers.py", *sys.argv[1:]]),
         machine=machine(torch.device("cpu")),
         versions={"Python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in ("gepa", "torch", "transformers")},
