@@ -61,6 +61,7 @@ class Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
+    asked.command = shlex.join(["python", "benchmarks/peers.py", *(sys.argv[1:] if arguments is None else arguments)])
     briefs = load_briefs(BRIEFS)[: asked.briefs]
     simulator, judge = (load_simulator(name) for name in (asked.simulator, asked.judge))
     writers, library = load_writers(asked.writers), Library.from_csv(LIBRARY, metric="click_rate")
@@ -114,7 +115,7 @@ def _record(
     return BenchmarkRecord(
         page="peers",
         title=f"{n} invented briefs, {asked.calls} simulator calls each",
-        command=shlex.join(["python", "benchmarks/peers.py", *sys.argv[1:]]),
+        command=asked.command,
         machine=machine(torch.device("cpu")),
         versions={"Python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in ("gepa", "torch", "transformers")},
