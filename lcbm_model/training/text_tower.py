@@ -24,6 +24,7 @@ from lcbm_model.training.checkpoint import TrainState, load_state, save_state
 from lcbm_model.training.collate import Ints, MixSampler
 from lcbm_model.training.data import TEXT, Prepared
 from lcbm_model.training.evaluate import group_figures
+from lcbm_model.training.learned import averaged, copy_of, rate_at, restore
 from lcbm_model.training.losses import pair_loss
 from lcbm_model.training.selection import pick_rows, selection_score
 from lcbm_model.training.settings import Recipe
@@ -140,7 +141,7 @@ class _Run:
     def fit(self, *, resume: bool) -> None:
         if resume and self.folder is not None and (found := load_state(self.folder, self.optimizer, self.device)):
             self.state, weights, self.average = found
-            self._restore(weights)
+            restore(self.tower.trainable(), weights)
         began = time.monotonic()
         while self.state.step < self.settings.steps and not self.state.stopped:
             loss = self._step()
@@ -153,14 +154,11 @@ class _Run:
                 self._evaluate()
                 self._save()
         if self.state.best:
-            self._restore(self.state.best)
+            restore(self.tower.trainable(), self.state.best)
 
     def _step(self) -> float:
-        number, total = self.state.step, self.settings.steps
-        warm = max(1, round(self.recipe.optim.warmup * total))
-        scale = (
-            (number + 1) / warm if number < warm else 0.5 * (1 + math.cos(math.pi * (number - warm) / (total - warm)))
-        )
+        number = self.state.step
+        scale = rate_at(number, total=self.settings.steps, warmup=self.recipe.optim.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * scale
         chunks = self.sampler.step(number)
@@ -185,7 +183,7 @@ class _Run:
         nn.utils.clip_grad_norm_(self.tower.trainable().values(), self.recipe.optim.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self._update_average()
+        self.average = averaged(self.average, self.tower.trainable(), step=self.state.step, decay=self.recipe.optim.ema)
         return found
 
     def _half(self) -> contextlib.AbstractContextManager[Any]:
@@ -193,8 +191,8 @@ class _Run:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
 
     def _evaluate(self) -> None:
-        kept = self._weights()
-        self._restore(self.average)
+        kept = copy_of(self.tower.trainable())
+        restore(self.tower.trainable(), self.average)
         figures = {}
         for name, rows in pick_rows(self.data, "validation", self.recipe.run.eval_rows).items():
             metric = int(self.data.rows.metric[rows[0]])
@@ -206,11 +204,11 @@ class _Run:
         score = selection_score(figures, self.recipe.run.select_on)
         if not self.state.best or score > self.state.best_score:
             self.state.best_score, self.state.best_step, self.state.waited = score, self.state.step, 0
-            self.state.best = self._weights()
+            self.state.best = copy_of(self.tower.trainable())
         else:
             self.state.waited += 1
             self.state.stopped = self.state.waited >= self.recipe.run.patience
-        self._restore(kept)
+        restore(self.tower.trainable(), kept)
         self._tell({"validation": figures, "selection": round(score, 5)})
 
     def _tell(self, event: dict[str, Any]) -> None:
@@ -218,20 +216,4 @@ class _Run:
 
     def _save(self) -> None:
         if self.folder is not None:
-            save_state(self.folder, self.state, self._weights(), self.average, self.optimizer)
-
-    def _update_average(self) -> None:
-        if not self.average:
-            self.average = self._weights()
-            return
-        decay = min(self.recipe.optim.ema, (1 + self.state.step) / (10 + self.state.step))
-        for name, parameter in self.tower.trainable().items():
-            self.average[name].lerp_(parameter.detach(), 1 - decay)
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: parameter.detach().clone() for name, parameter in self.tower.trainable().items()}
-
-    def _restore(self, weights: dict[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, parameter in self.tower.trainable().items():
-                parameter.copy_(weights[name])
+            save_state(self.folder, self.state, copy_of(self.tower.trainable()), self.average, self.optimizer)

@@ -21,6 +21,7 @@ from lcbm_model.training.checkpoint import TrainState, load_state, save_state
 from lcbm_model.training.collate import Batch, Collator, Ints, MixSampler, micro_batches
 from lcbm_model.training.data import TEXT, Prepared
 from lcbm_model.training.evaluate import group_figures
+from lcbm_model.training.learned import averaged, copy_of, rate_at, restore
 from lcbm_model.training.model import BehaviorModel, Readout, half_precision
 from lcbm_model.training.scoring import score_rows
 from lcbm_model.training.selection import pick_rows, selection_score
@@ -75,7 +76,7 @@ class Trainer:
                 self.state.step += 1
                 self._after_step(terms, tokens / (time.monotonic() - started))
         if self.state.best:
-            self._restore(self.state.best)
+            restore(self.model.trainable(), self.state.best)
         return self.state
 
     def _after_step(self, terms: dict[str, float], speed: float) -> None:
@@ -87,23 +88,23 @@ class Trainer:
             self.evaluate()
         due = run.save_every > 0 and (step % run.save_every == 0 or last or self.state.stopped)
         if self._folder is not None and due:
-            save_state(self._folder, self.state, self._weights(), self._average, self._optimizer)
+            save_state(self._folder, self.state, copy_of(self.model.trainable()), self._average, self._optimizer)
 
     def evaluate(self) -> float:
         """Validation figures with the averaged weights; remembers the best weights and decides when to stop."""
-        kept = self._weights()
+        kept = copy_of(self.model.trainable())
         if self._average:
-            self._restore(self._average)
+            restore(self.model.trainable(), self._average)
         figures = validation_figures(self.model, self.data, self._collator, self.recipe)
         score = selection_score(figures, self.recipe.run.select_on)
         if not self.state.best or score > self.state.best_score:
             self.state.best_score, self.state.best_step = score, self.state.step
-            self.state.best = self._weights()
+            self.state.best = copy_of(self.model.trainable())
             self.state.waited = 0
         else:
             self.state.waited += 1
             self.state.stopped = self.state.waited >= self.recipe.run.patience
-        self._restore(kept)
+        restore(self.model.trainable(), kept)
         self._report({"step": self.state.step, "validation": figures, "selection": round(score, 5)})
         return score
 
@@ -113,7 +114,7 @@ class Trainer:
         torch.manual_seed(self.recipe.run.seed * 1_000_003 + number)
         rows_total = sum(len(chunk) for chunk in self._chunks(number, accelerator.process_index))
         self._model_train()
-        scale = self._schedule(number)
+        scale = rate_at(number, total=optim.steps, warmup=optim.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = group["base_lr"] * scale
         sums: dict[str, Tensor] = {}
@@ -131,7 +132,7 @@ class Trainer:
         found = dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))
         if not all(math.isfinite(v) for v in found.values()):
             if self._folder is not None:  # no weight was changed by this step
-                save_state(self._folder, self.state, self._weights(), self._average, self._optimizer)
+                save_state(self._folder, self.state, copy_of(self.model.trainable()), self._average, self._optimizer)
             raise BackendError(
                 f"the loss is not finite at step {number + 1} ({found}): training stopped, and the state of step "
                 f"{number} is kept. Lower optim.lr, or look for broken rows"
@@ -215,30 +216,10 @@ class Trainer:
             if found
         ]
 
-    def _schedule(self, step: int) -> float:
-        total, warm = self.recipe.optim.steps, max(1, round(self.recipe.optim.warmup * self.recipe.optim.steps))
-        if step < warm:
-            return (step + 1) / warm
-        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
-
     def _update_average(self) -> None:
         decay = self.recipe.optim.ema
-        if decay <= 0:
-            return
-        if not self._average:
-            self._average = self._weights()
-            return
-        decay = min(decay, (1 + self.state.step) / (10 + self.state.step))
-        for name, parameter in self.model.trainable().items():
-            self._average[name].lerp_(parameter.detach(), 1 - decay)
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: p.detach().clone() for name, p in self.model.trainable().items()}
-
-    def _restore(self, weights: dict[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, parameter in self.model.trainable().items():
-                parameter.copy_(weights[name])
+        if decay > 0:
+            self._average = averaged(self._average, self.model.trainable(), step=self.state.step, decay=decay)
 
     def _model_train(self) -> None:
         self.model.train()
@@ -248,7 +229,7 @@ class Trainer:
         found = load_state(self._folder, self._optimizer, self._collator.device)
         if found is not None:
             self.state, weights, self._average = found
-            self._restore(weights)
+            restore(self.model.trainable(), weights)
 
 
 def validation_figures(
