@@ -47,8 +47,8 @@ EVIDENCE = (
 )
 
 RELIABILITY = (
-    "<h2>Are stated chances what happens?</h2><p class='lc-quiet'>Pairs from randomised tests, put together by the "
-    "chance stated for the favourite; the share of favourites that won, with its 95 % interval.</p>"
+    "<h2>Are stated chances what happens?</h2><p class='lc-quiet'>Pairs from one test or one contest, put together by "
+    "the chance stated for the favourite; the share of favourites that won, with its 95 % interval.</p>"
 )
 
 
