@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,7 +145,7 @@ def launch(
     try:
         app, url, _ = page.launch(
             server_name=host,
-            server_port=port or None,
+            server_port=port or _free_port(),
             auth=auth,
             auth_dependency=auth_dependency,
             root_path=root_path,
@@ -182,3 +183,11 @@ def launch(
         if own:
             services.close()
     return None
+
+
+def _free_port() -> int:
+    """A TCP port that nobody listens on. The system hands out another each time, so that two apps starting in the same
+    moment do not meet, as they do when both count upwards from Gradio's own first port."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
