@@ -45,18 +45,18 @@ def measure(kind: Kind) -> float:
 def sample_queries(vectors: Floats) -> Floats:
     """(Q, D) queries like those that will come: near the stored vectors, but none of them.
 
-    Each is half way between a vector and one of its nearest, which is where a new post on a known subject falls.
+    Each lies as far from a vector as that one's tenth nearest does, but in a direction of its own: what people ask for
+    seldom lies between two posts, and a graph or a cell finds what does lie there too easily.
     """
-    n = len(vectors)
+    n, dimension = vectors.shape
     rng = np.random.default_rng(0)
-    chosen = rng.choice(n, min(_QUERIES, n), replace=False)
-    middles = []
-    for row in chosen:
-        _, near = nearest(vectors, vectors[row], min(_K, n))
-        middles.append(vectors[row] + vectors[near[-1]])
-    queries = np.stack(middles)
-    lengths = np.linalg.norm(queries, axis=1, keepdims=True)
-    return np.ascontiguousarray(np.where(lengths > 1e-6, queries / np.maximum(lengths, 1e-6), vectors[chosen]))
+    queries = []
+    for row in rng.choice(n, min(_QUERIES, n), replace=False):
+        cosines, _ = nearest(vectors, vectors[row], min(_K, n))
+        distance = np.sqrt(max(0.0, 2 - 2 * float(cosines[-1])))
+        query = vectors[row] + distance * rng.normal(size=dimension).astype(np.float32) / np.sqrt(dimension)
+        queries.append(query / np.linalg.norm(query))
+    return np.ascontiguousarray(np.stack(queries), dtype=np.float32)
 
 
 def _recall(kind: Kind, queries: Floats, truth: list[set[int]]) -> float:
