@@ -215,8 +215,8 @@ def _random_adapter(folder: Path, base: Path) -> Path:
     for layer in (10, 20):
         for name, (into, out) in sizes.items():
             at = f"base_model.model.model.layers.{layer}.{name}"
-            tensors[f"{at}.lora_A.weight"] = torch.randn(4, into, generator=draw) * 0.05
-            tensors[f"{at}.lora_B.weight"] = torch.randn(out, 4, generator=draw) * 0.05
+            tensors[f"{at}.lora_A.weight"] = torch.randn(4, into, generator=draw) * 0.1
+            tensors[f"{at}.lora_B.weight"] = torch.randn(out, 4, generator=draw) * 0.1
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     lora = {
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 4, "lora_alpha": 8, "lora_dropout": 0.0, "bias": "none",
