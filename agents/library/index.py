@@ -15,7 +15,7 @@ import numpy as np
 from agents.library.indexes import FLAT_ROWS, kind_for, kinds
 from agents.library.indexes.base import Floats, Kind, Rows
 from agents.library.indexes.exact import nearest
-from agents.library.indexes.flat import vectors_of
+from agents.library.indexes.flat import Flat
 from lcbm_model.errors import LibraryError, SettingsError
 
 AUTO = "auto"
@@ -33,7 +33,7 @@ class VectorIndex:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
-        self._vectors = vectors_of(kind.flat, kind)
+        self._vectors = kind.vectors
 
     @classmethod
     def build(cls, vectors: np.ndarray, kind: str = AUTO) -> VectorIndex:
@@ -62,16 +62,17 @@ class VectorIndex:
             LibraryError: Not an index of ours, or vectors that are not of unit length.
         """
         try:
-            raw = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
+            kind: Kind | None = Flat.open(path)
+            raw = None if kind is not None else faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        except (RuntimeError, ValueError) as error:
             raise LibraryError(str(path), "is no readable vector index", remedy="Build the library anew") from error
-        for known in kinds():
-            kind = known.adopt(raw)
-            if kind is not None and raw.d:
-                index = cls(kind)
-                index._assert_unit(path)
-                return index
-        raise LibraryError(str(path), "is another kind of index", value=type(raw).__name__)
+        if kind is None:
+            kind = next((made for known in kinds() if (made := known.adopt(raw)) is not None), None)
+        if kind is None or not kind.vectors.shape[1]:
+            raise LibraryError(str(path), "is another kind of index", value=type(raw).__name__)
+        index = cls(kind)
+        index._assert_unit(path)
+        return index
 
     def write(self, path: Path) -> None:
         """Write to a file.
@@ -79,10 +80,7 @@ class VectorIndex:
         Raises:
             OSError: It cannot be written.
         """
-        try:
-            faiss.write_index(self._kind.raw, str(path))
-        except RuntimeError as error:
-            raise OSError(f"vectors cannot be written to {path}") from error
+        self._kind.write(path)
 
     def on_gpu(self) -> VectorIndex:
         """The same vectors, searched exactly on a CUDA device.
@@ -92,7 +90,7 @@ class VectorIndex:
         """
         from agents.library.indexes.gpu import Gpu
 
-        return VectorIndex(Gpu(self._kind.flat))
+        return VectorIndex(Gpu(self._vectors))
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -105,6 +103,11 @@ class VectorIndex:
     def kind(self) -> str:
         """ "flat", "hnsw", "ivfpq" or "gpu"."""
         return self._kind.name
+
+    @property
+    def suffix(self) -> str:
+        """Of the file that `write` makes: "npy" or "faiss"."""
+        return self._kind.suffix
 
     @property
     def vectors(self) -> Floats:

@@ -2,7 +2,7 @@
 
     manifest.json            names the files below, with their checksums, the embedder and the counts
     posts-<hash>.parquet     posts, their values and ranks
-    vectors-<hash>.faiss     their vectors
+    vectors-<hash>.npy       their vectors; .faiss with a graph or codes over them
     rejected-<hash>.jsonl    rows put aside when it was built
 
 Data files carry their own hash in their name, so a save never touches a file that the standing manifest names. The
@@ -33,7 +33,7 @@ from lcbm_model.metrics import Metric
 MANIFEST = "manifest.json"
 _LOCK = ".lock"
 _LOCK_SECONDS = 30
-_OURS = re.compile(r"(posts|vectors|rejected)-[0-9a-f]{16}\.(parquet|faiss|jsonl)|\.lcbm-[^/]*\.part")
+_OURS = re.compile(r"(posts|vectors|rejected)-[0-9a-f]{16}\.(parquet|npy|faiss|jsonl)|\.lcbm-[^/]*\.part")
 _REBUILD = "Build the library anew from its table"
 
 
@@ -47,7 +47,7 @@ class _Frozen(BaseModel):
 class StoredFile(_Frozen):
     """One data file."""
 
-    name: str = Field(pattern=r"^(posts|vectors|rejected)-[0-9a-f]{16}\.(parquet|faiss|jsonl)$")
+    name: str = Field(pattern=r"^(posts|vectors|rejected)-[0-9a-f]{16}\.(parquet|npy|faiss|jsonl)$")
     sha256: str
     bytes: int
 
@@ -108,7 +108,7 @@ def write_library(
         with only_writer(folder):
             files: dict[Role, StoredFile] = {
                 "posts": _store(folder, "posts", "parquet", frame.write_parquet),
-                "vectors": _store(folder, "vectors", "faiss", index.write),
+                "vectors": _store(folder, "vectors", index.suffix, index.write),
                 "rejected": _store(folder, "rejected", "jsonl", lambda path: _write_rows(path, rejected)),
             }
             manifest = Manifest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -17,14 +18,14 @@ class Kind(Protocol):
     Attributes:
         name: As users choose it: "flat".
         exact: Whether `nearest` compares every vector.
+        suffix: Of the files that `write` makes.
         efforts: Settings of `effort`, ascending: more finds more and takes longer. Empty for exact kinds.
-        raw: The FAISS index, as it is written to a file.
     """
 
     name: ClassVar[str]
     exact: ClassVar[bool]
+    suffix: ClassVar[str]
     efforts: ClassVar[tuple[int, ...]]
-    raw: Any
 
     @classmethod
     def build(cls, unit: Floats) -> Kind:
@@ -41,8 +42,16 @@ class Kind(Protocol):
         ...
 
     @property
-    def flat(self) -> Any:
-        """FAISS's flat index with the vectors themselves."""
+    def vectors(self) -> Floats:
+        """(N, D) the vectors themselves: not copied, not writable, memory-mapped where the index was read."""
+        ...
+
+    def write(self, path: Path) -> None:
+        """Write to a file.
+
+        Raises:
+            OSError: It cannot be written.
+        """
         ...
 
     @property
@@ -65,6 +74,20 @@ class Kind(Protocol):
             (Q, k) cosines and rows, nearest first. A row of -1 says that no further one was found.
         """
         ...
+
+
+def write_faiss(raw: Any, path: Path) -> None:
+    """Write a FAISS index to a file.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    import faiss
+
+    try:
+        faiss.write_index(raw, str(path))
+    except RuntimeError as error:
+        raise OSError(f"vectors cannot be written to {path}") from error
 
 
 def selector_of(bits: NDArray[np.uint8]) -> Any:

@@ -33,12 +33,15 @@ def nearest(vectors: Floats, query: Floats, k: int, among: Rows | None = None) -
         LibraryError: A cosine that cannot be: the vectors are damaged.
     """
     total = len(vectors) if among is None else len(among)
-    step = _BLOCK if among is None else _GATHERED
+    # Inside a memory-mapped graph the numbers may begin at any byte; products over such take many times as long.
+    straight = vectors.flags.aligned
+    step = _BLOCK if among is None and straight else _GATHERED
     best, rows = np.empty(0, np.float32), np.empty(0, np.int64)
     for start in range(0, total, step):
         if among is None:
             here = np.arange(start, min(start + step, total), dtype=np.int64)
-            scores = vectors[start : start + step] @ query
+            block = vectors[start : start + step]
+            scores = (block if straight else np.array(block)) @ query
         else:
             here = among[start : start + step]
             scores = vectors[here] @ query

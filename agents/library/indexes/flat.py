@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import faiss
@@ -13,36 +14,61 @@ from agents.library.indexes.exact import nearest
 
 
 class Flat:
-    """FAISS flat inner product holds the vectors; `exact.nearest` compares them."""
+    """The vectors alone; `exact.nearest` compares them.
+
+    They are written as NumPy writes arrays. In FAISS's own file of a flat index they begin at an odd byte, and a
+    product over memory-mapped numbers that lie askew takes many times as long.
+    """
 
     name: ClassVar[str] = "flat"
     exact: ClassVar[bool] = True
+    suffix: ClassVar[str] = "npy"
     efforts: ClassVar[tuple[int, ...]] = ()
 
-    def __init__(self, raw: Any, owner: Any = None) -> None:
-        """Over a FAISS flat index; `owner` is the index that it is a part of."""
-        self.raw = raw
-        self._vectors = vectors_of(raw, owner)
+    def __init__(self, vectors: Floats) -> None:
+        """Over (N, D) vectors of unit length, which are not copied."""
+        self._vectors = vectors.view()
+        self._vectors.flags.writeable = False
 
     @classmethod
     def build(cls, unit: Floats) -> Flat:
         """Index row i of `unit` (N, D) under the number i."""
-        return cls(flat_of(unit))
+        return cls(unit)
+
+    @classmethod
+    def open(cls, path: Path) -> Flat | None:
+        """The vectors of a file that `write` wrote, memory-mapped; None where it is no array.
+
+        Raises:
+            ValueError: An array, but none of vectors, or cut off.
+        """
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                return None
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        if vectors.dtype != np.float32 or vectors.ndim != 2 or not vectors.flags.c_contiguous:
+            raise ValueError("an array, but none of vectors")
+        return cls(np.asarray(vectors))
 
     @classmethod
     def adopt(cls, raw: Any) -> Flat | None:
-        """A flat index, also one inside the id map that earlier libraries were written with."""
+        """A FAISS flat index, alone or inside an id map, as earlier libraries were written."""
         if isinstance(raw, faiss.IndexIDMap2) and np.array_equal(
             faiss.vector_to_array(raw.id_map), np.arange(raw.ntotal)
         ):
             inner = faiss.downcast_index(raw.index)
-            return cls(inner, raw) if isinstance(inner, faiss.IndexFlatIP) else None
-        return cls(raw) if isinstance(raw, faiss.IndexFlatIP) else None
+            return cls(_straight(vectors_of(inner, raw))) if isinstance(inner, faiss.IndexFlatIP) else None
+        return cls(_straight(vectors_of(raw))) if isinstance(raw, faiss.IndexFlatIP) else None
 
     @property
-    def flat(self) -> Any:
-        """Itself."""
-        return self.raw
+    def vectors(self) -> Floats:
+        """See `Kind.vectors`."""
+        return self._vectors
+
+    def write(self, path: Path) -> None:
+        """See `Kind.write`."""
+        with path.open("wb") as file:
+            np.save(file, self._vectors, allow_pickle=False)
 
     @property
     def effort(self) -> int:
@@ -61,6 +87,9 @@ class Flat:
         return np.stack([cosines for cosines, _ in found]), np.stack([rows for _, rows in found])
 
 
+_MAGIC = b"\x93NUMPY"
+
+
 def flat_of(unit: Floats) -> Any:
     """A FAISS flat index of (N, D) vectors."""
     raw = faiss.IndexFlatIP(unit.shape[1])
@@ -69,7 +98,7 @@ def flat_of(unit: Floats) -> Any:
 
 
 def vectors_of(flat: Any, owner: Any = None) -> Floats:
-    """(N, D) the vectors inside a flat index: not copied, not writable, memory-mapped where the index is.
+    """(N, D) the vectors inside a FAISS flat index: not copied, not writable, memory-mapped where the index is.
 
     Args:
         owner: The index that `flat` is a part of; the array keeps it alive.
@@ -80,6 +109,11 @@ def vectors_of(flat: Any, owner: Any = None) -> Floats:
     vectors: Floats = np.asarray(_Held(faiss.rev_swig_ptr(flat.get_xb(), n * d).reshape(n, d), (flat, owner)))
     vectors.flags.writeable = False  # a memory-mapped file must not be written through
     return vectors
+
+
+def _straight(vectors: Floats) -> Floats:
+    """The vectors themselves, or a copy in memory where they lie askew."""
+    return vectors if vectors.flags.aligned else np.array(vectors)
 
 
 class _Held:

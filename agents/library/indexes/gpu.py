@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.library.indexes.base import Floats, Rows
-from agents.library.indexes.flat import Flat
+from agents.library.indexes.flat import Flat, flat_of
 from lcbm_model.errors import SettingsError
 
 
@@ -18,11 +18,8 @@ class Gpu(Flat):
 
     name: ClassVar[str] = "gpu"
 
-    def __init__(self, raw: Any) -> None:
-        """Copy to the device.
-
-        Args:
-            raw: A FAISS flat index; it stays the one that is written.
+    def __init__(self, vectors: Floats) -> None:
+        """Copy (N, D) vectors of unit length to the device; those given stay the ones that are written.
 
         Raises:
             SettingsError: No device, or FAISS was built without CUDA.
@@ -30,9 +27,9 @@ class Gpu(Flat):
         if not available():
             remedy = "Leave the index on the CPU, or install faiss-gpu-cu12 in place of faiss-cpu on a CUDA machine"
             raise SettingsError("index", "no GPU that FAISS can use", value="gpu", remedy=remedy)
-        super().__init__(raw)
+        super().__init__(vectors)
         self._resources = faiss.StandardGpuResources()
-        self._device = faiss.index_cpu_to_gpu(self._resources, 0, raw)
+        self._device = faiss.index_cpu_to_gpu(self._resources, 0, flat_of(vectors))
 
     @classmethod
     def adopt(cls, raw: Any) -> Gpu | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.library.indexes.base import Floats, Rows, selector_of
+from agents.library.indexes.base import Floats, Rows, selector_of, write_faiss
+from agents.library.indexes.flat import vectors_of
 
 LINKS = 32
 """Neighbours a vector is linked to; twice as many on the ground floor."""
@@ -21,6 +23,7 @@ class Hnsw:
 
     name: ClassVar[str] = "hnsw"
     exact: ClassVar[bool] = False
+    suffix: ClassVar[str] = "faiss"
     efforts: ClassVar[tuple[int, ...]] = (16, 32, 64, 128, 256, 512)
 
     def __init__(self, raw: Any) -> None:
@@ -40,9 +43,13 @@ class Hnsw:
         return cls(raw) if isinstance(raw, faiss.IndexHNSWFlat) else None
 
     @property
-    def flat(self) -> Any:
-        """The vectors that the graph stands on."""
-        return faiss.downcast_index(self.raw.storage)
+    def vectors(self) -> Floats:
+        """See `Kind.vectors`: those that the graph stands on."""
+        return vectors_of(faiss.downcast_index(self.raw.storage), self.raw)
+
+    def write(self, path: Path) -> None:
+        """See `Kind.write`."""
+        write_faiss(self.raw, path)
 
     @property
     def effort(self) -> int:

@@ -6,14 +6,15 @@ themselves (also in the file), so that the similarities shown are exact.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.library.indexes.base import Floats, Rows, selector_of
-from agents.library.indexes.flat import flat_of
+from agents.library.indexes.base import Floats, Rows, selector_of, write_faiss
+from agents.library.indexes.flat import flat_of, vectors_of
 from lcbm_model.errors import LibraryError
 
 LEAST_ROWS = 10_000
@@ -33,6 +34,7 @@ class IvfPq:
 
     name: ClassVar[str] = "ivfpq"
     exact: ClassVar[bool] = False
+    suffix: ClassVar[str] = "faiss"
     efforts: ClassVar[tuple[int, ...]] = (4, 8, 16, 32, 64, 128)
 
     def __init__(self, raw: Any) -> None:
@@ -72,9 +74,13 @@ class IvfPq:
         return cls(raw) if isinstance(base, faiss.IndexIVFPQ) and isinstance(fine, faiss.IndexFlatIP) else None
 
     @property
-    def flat(self) -> Any:
-        """The vectors that refine the codes."""
-        return faiss.downcast_index(self.raw.refine_index)
+    def vectors(self) -> Floats:
+        """See `Kind.vectors`: those that refine the codes."""
+        return vectors_of(faiss.downcast_index(self.raw.refine_index), self.raw)
+
+    def write(self, path: Path) -> None:
+        """See `Kind.write`."""
+        write_faiss(self.raw, path)
 
     @property
     def effort(self) -> int:

@@ -6,7 +6,6 @@ import numpy as np
 
 from agents.library.indexes.base import Floats, Kind
 from agents.library.indexes.exact import nearest
-from agents.library.indexes.flat import vectors_of
 
 TARGET = 0.95
 """Share of the true ten nearest that must be found."""
@@ -22,7 +21,7 @@ def tune(kind: Kind, *, target: float = AIM) -> float:
     Returns:
         The recall reached, 0..1.
     """
-    vectors = vectors_of(kind.flat, kind.raw)
+    vectors = kind.vectors
     queries = sample_queries(vectors)
     truth = [set(nearest(vectors, q, min(_K, len(vectors)))[1].tolist()) for q in queries]
     recall = 1.0
@@ -36,7 +35,7 @@ def tune(kind: Kind, *, target: float = AIM) -> float:
 
 def measure(kind: Kind) -> float:
     """Recall at 10 of an index at its present effort, 0..1."""
-    vectors = vectors_of(kind.flat, kind.raw)
+    vectors = kind.vectors
     queries = sample_queries(vectors)
     truth = [set(nearest(vectors, q, min(_K, len(vectors)))[1].tolist()) for q in queries]
     return _recall(kind, queries, truth)
