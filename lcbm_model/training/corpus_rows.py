@@ -189,7 +189,7 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
     told("writing examples")
     rows = itertools.chain(
         _behavior(kept, encoder, recipe),
-        text_rows(kept, encoder, limit=settings.text_examples, seed=recipe.run.seed),
+        text_rows(kept, encoder, tasks=settings.text_tasks, limit=settings.text_examples, seed=recipe.run.seed),
         instruction_rows(Path(settings.instructions).expanduser(), encoder, limit=settings.max_records.get(SOURCE))
         if settings.instructions
         else (),

@@ -94,7 +94,10 @@ def group_figures(rows: Rows, chosen: Ints, score: Floats) -> dict[str, float]:
 
 
 def headline_figure(figures: dict[str, float]) -> float | None:
-    """The number that chooses between steps: weighted pair accuracy of experiments, else rank correlation."""
+    """The number that chooses between steps: weighted pair accuracy of experiments, else rank correlation; of answers
+    in words the likelihood of their tokens."""
+    if "token_likelihood" in figures:
+        return figures["token_likelihood"]
     if "chosen_over_mean" in figures and "pairs_weighted" in figures:
         return figures["pairs_weighted"]
     return figures.get("spearman", figures.get("pairs_significant"))

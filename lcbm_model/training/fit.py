@@ -150,11 +150,14 @@ def _train(
             model, data, collator, out / "states",
             layer=recipe.lora.first_layer, budget=recipe.optim.micro_tokens, report=report,
         )  # fmt: skip
-    if recipe.readout.init == "probe":
+    if recipe.reads_frozen and recipe.texts_only:
+        pass  # no step touches heads or what they read: the closing read-out fits them
+    elif recipe.readout.init == "probe":
         start_heads(model, data, collator, recipe)
     else:
         standardise_heads(model, data, collator, recipe)
-    collator.frozen = None  # from here on the tower learns
+    if not recipe.reads_frozen:
+        collator.frozen = None  # from here on the tower learns
     trainer = Trainer(
         model, data, recipe,
         collator=collator, accelerator=accelerator, folder=out / "state" if save else None, report=report,
@@ -176,8 +179,8 @@ def both(one: Report, other: Report) -> Report:
 def round_weights(model: BehaviorModel) -> None:
     """Round adapters and connector to the bfloat16 they are stored in, so that figures are those of the files."""
     with torch.no_grad():
-        for name, parameter in model.trainable().items():
-            if not name.startswith("head"):
+        for name, parameter in model.named_parameters():
+            if name.startswith("connector") or (parameter.requires_grad and not name.startswith("head")):
                 parameter.copy_(parameter.to(torch.bfloat16))
 
 

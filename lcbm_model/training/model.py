@@ -79,6 +79,9 @@ class BehaviorModel(nn.Module):
         lm.requires_grad_(False)
         self.architecture = architecture_of(lm.config.model_type)
         self.connector = self.architecture.take_connector(lm, channels)
+        # Where all adapters lie above the blocks that heads read, what heads read stays as it is, pictures too.
+        self.sees_as_before = 0 < readout.highest <= lora.first_layer
+        self.connector.requires_grad_(not self.sees_as_before)
         self._summary = self.architecture.summary_width(lm, channels) if readout.picture else 0
         self.lm = lm
         add_lora(self.tower, lora)
@@ -142,8 +145,9 @@ class BehaviorModel(nn.Module):
         behind = 0 if shared is None else shared.shape[1]
         own, first = self._positions(batch, hidden, behind, seen)
         mask = mask_behind(behind, hidden.shape[1], hidden.device) if behind else None
-        # The connector learns through the frozen blocks too, so gradients are only switched off without pictures.
-        frozen = self._first if not len(batch.picture_rows) or batch.cached else 0
+        # A connector that learns does so through the frozen blocks too: then gradients only stop without pictures.
+        stops = self.sees_as_before or batch.cached or not len(batch.picture_rows)
+        frozen = self._first if stops else 0
         if batch.cached:
             yield batch.cached, hidden, shared
         again = self.architecture.recompute and self.training and torch.is_grad_enabled()

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 900
 """Characters of a candidate that are shown; what lies beyond hardly ever decides and costs most of the tokens."""
-TEXT_TASKS = ("content_write", "content_rewrite", "behavior_which", "understand_clickbait", "understand_affect")
-"""Tasks whose answers are words, drawn in equal parts."""
+HELD_TEXTS = 0.05
+"""Text examples of the validation split, as a share of those of the train split."""
 
 
 @dataclass
@@ -168,37 +168,44 @@ def _outcome(
     return score, float(np.sqrt(1 - min(reliability, 0.98) + 0.25**2)), 0.0
 
 
-def text_rows(records: Sequence[Record], encoder: Encoder, *, limit: int, seed: int) -> Iterator[PreparedRow]:
-    """Text examples of the train split from `TEXT_TASKS`.
+def text_rows(
+    records: Sequence[Record], encoder: Encoder, *, tasks: Sequence[str], limit: int, seed: int
+) -> Iterator[PreparedRow]:
+    """Text examples of the train split, and `HELD_TEXTS` as many of validation.
 
     Args:
-        limit: Examples at most, the tasks in equal parts as far as each goes.
+        tasks: Names of tasks whose answers are words, drawn in equal parts as far as each goes.
+        limit: Training examples at most.
+
+    Raises:
+        SettingsError: No such task, or one whose answers are no words.
     """
     if limit <= 0:
         return
     groups = {record.id: record.group for record in records}
     shown = [r.model_copy(update={"content": r.content.with_text(r.content.text[:LONGEST_TEXT])}) for r in records]
     rng = np.random.default_rng(seed)
-    for name in TEXT_TASKS:
-        # Writing needs no picture; pictures that are asked about stay.
-        kept = shown if name == "understand_affect" else [blind(r) for r in shown]
-        examples = [e for e in get_task(name).examples(kept, "train", seed) if isinstance(e, TextExample)]
-        for index in rng.permutation(len(examples))[: limit // len(TEXT_TASKS)]:
-            example = examples[index]
-            encoded = encoder(example.prompt, example.answer)
-            if encoded is None:
-                continue
-            first = re.split(r"[>|/]", example.record_id)[0]
-            yield PreparedRow(
-                **vars(encoded),
-                source="text",
-                metric=None,
-                split="train",
-                pair_group=f"{name}#{index}",
-                half=groups.get(first, example.record_id),
-                record=example.record_id,
-                picture=str(example.prompt.pictures[0]) if example.prompt.pictures else None,
-            )
+    for split, most in (("train", limit), ("validation", round(HELD_TEXTS * limit))):
+        for name in tasks:
+            # Writing needs no picture; pictures that are asked about stay.
+            kept = shown if name == "understand_affect" else [blind(r) for r in shown]
+            examples = [e for e in get_task(name).examples(kept, split, seed) if isinstance(e, TextExample)]
+            for index in rng.permutation(len(examples))[: most // len(tasks)]:
+                example = examples[index]
+                encoded = encoder(example.prompt, example.answer)
+                if encoded is None:
+                    continue
+                first = re.split(r"[>|/]", example.record_id)[0]
+                yield PreparedRow(
+                    **vars(encoded),
+                    source="text",
+                    metric=None,
+                    split=split,
+                    pair_group=f"{split}/{name}#{index}",
+                    half=groups.get(first, example.record_id),
+                    record=example.record_id,
+                    picture=str(example.prompt.pictures[0]) if example.prompt.pictures else None,
+                )
 
 
 def blind(record: Record) -> Record:

@@ -14,6 +14,9 @@ from typing import Any, ClassVar, Literal
 
 from lcbm_model.errors import SettingsError
 
+WORDS = ("text", "instructions")
+"""Sources whose examples are answers in words."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BaseSettings:
@@ -50,7 +53,15 @@ class DataSettings:
     context_examples: int = 0
     """Known results of the same group shown in the prompt (0: none)."""
     text_examples: int = 12000
-    """Content simulation, rewriting and understanding examples (train split), all kinds together."""
+    """Training examples of `text_tasks`, all together; a twentieth as many of the validation split."""
+    text_tasks: tuple[str, ...] = (
+        "content_write",
+        "content_rewrite",
+        "behavior_which",
+        "understand_clickbait",
+        "understand_affect",
+    )
+    """Tasks whose answers are words, drawn in equal parts as far as each goes."""
     max_held: int = 8000
     """Records kept per source in validation and in test."""
     max_length: int = 512
@@ -97,6 +108,11 @@ class ReadoutSettings:
     """Ridge penalties tried for the closing probe, where validation chooses; the opening one takes the second last."""
     probe_least_z: float = 1.0
     """Pairs that differ by fewer standard errors teach a probe nothing and are left out."""
+
+    @property
+    def highest(self) -> int:
+        """The highest block that is read; 0 where none is."""
+        return max((*self.layers, *self.last_layers), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +246,16 @@ class Recipe:
     def heads_only(self) -> bool:
         """Whether nothing of the language tower is tuned: heads are fitted on frozen states."""
         return self.lora.rank == 0 or self.optim.steps == 0
+
+    @property
+    def reads_frozen(self) -> bool:
+        """Whether heads read states that nothing tunes: no adapter at all, or all above the blocks that are read."""
+        return self.heads_only or self.lora.first_layer >= self.readout.highest
+
+    @property
+    def texts_only(self) -> bool:
+        """Whether the steps see answers in words alone, so that heads learn nothing from them."""
+        return all(source in WORDS for source, share in self.run.mix.items() if share > 0)
 
     @property
     def digits(self) -> bool:

@@ -22,10 +22,11 @@ from lcbm_model.training.collate import Batch, Collator, Ints, MixSampler, micro
 from lcbm_model.training.data import TEXT, Prepared
 from lcbm_model.training.evaluate import group_figures
 from lcbm_model.training.learned import averaged, copy_of, rate_at, restore
+from lcbm_model.training.likelihood import held_texts, text_figures
 from lcbm_model.training.model import BehaviorModel, Readout, half_precision
 from lcbm_model.training.scoring import score_rows
 from lcbm_model.training.selection import pick_rows, selection_score
-from lcbm_model.training.settings import Recipe
+from lcbm_model.training.settings import WORDS, Recipe
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -235,18 +236,22 @@ class Trainer:
 def validation_figures(
     model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe
 ) -> dict[str, dict[str, float]]:
-    """Figures on validation by 'source/metric', for the bins and the value head each."""
+    """Figures on validation by 'source/metric', for the bins and the value head each, and of the texts taught."""
     rows = pick_rows(data, "validation", recipe.run.eval_rows)
-    bf16 = recipe.run.precision == "bf16"
+    bf16, budget = recipe.run.precision == "bf16", recipe.optim.micro_tokens
     figures: dict[str, dict[str, float]] = {}
     for name, chosen in rows.items():
         scores = score_rows(
-            model, collator, chosen, budget=recipe.optim.micro_tokens, bins=recipe.digits, bf16=bf16, cached=True
-        )
+            model, collator, chosen,
+            budget=budget, pooled=collator.frozen is not None, bins=recipe.digits, bf16=bf16, cached=True,
+        )  # fmt: skip
         if recipe.digits:
             expected = scores.bins @ (np.arange(scores.bins.shape[1]) + 0.5)
             figures[f"{name}/bins"] = group_figures(data.rows, chosen, expected.astype(np.float64))
         figures[f"{name}/head"] = group_figures(data.rows, chosen, scores.utility.astype(np.float64))
+    texts = held_texts(data, recipe.run.eval_rows)
+    if len(texts) and recipe.loss.text > 0 and any(recipe.run.mix.get(source, 0) > 0 for source in WORDS):
+        figures["text/answers/words"] = text_figures(model, collator, texts, budget=budget, bf16=bf16)
     return figures
 
 

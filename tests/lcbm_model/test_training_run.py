@@ -13,13 +13,17 @@ import pytest
 from lcbm_model.content import Communicator, Content
 from lcbm_model.corpus.registry import get_reader
 from lcbm_model.errors import BackendError, CheckpointError, SettingsError
+from lcbm_model.generation import perplexity
+from lcbm_model.metrics import get_metric
 from lcbm_model.simulator import load_simulator
 from lcbm_model.training.data import Prepared
+from lcbm_model.verbalize import content_prompt
 from tests.lcbm_model.tiny_model import write_tiny_model
 from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
 
 torch = pytest.importorskip("torch")
 
+from lcbm_model.backbone.loader import load_backbone  # noqa: E402
 from lcbm_model.training.base import load_base  # noqa: E402
 from lcbm_model.training.collate import Collator  # noqa: E402
 from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
@@ -89,6 +93,34 @@ def test_reloaded_scores_equal_the_saved_ones(kind: str, base: Path, rows: Path,
     assert (tmp_path / "adapter" / "text_encoder.safetensors").exists() == (kind == "text encoder")
     assert "test/upworthy/click_rate/joint" in found["figures"]
     assert (tmp_path / "loss.svg").exists() == (kind != "heads")
+
+
+WRITES: dict[str, dict[str, Any]] = {
+    "data": {"text_tasks": ["content_write"], "text_examples": 60},
+    "lora": {"first_layer": 3},
+    "loss": {"bins": 0, "value": 0, "pairs_bins": 0},
+    "optim": {"steps": 4, "lr": 0.01},
+    "run": {"mix": {"text": 1.0}, "eval_every": 2},
+}
+
+
+def test_adapters_above_the_heads_teach_to_write_and_change_no_score(base: Path, rows: Path, tmp_path: Path) -> None:
+    found = train_recipe(tiny_recipe(base, rows, **WRITES), tmp_path / "writes")
+    heads = {**WRITES, "lora": {"rank": 0}, "optim": {"steps": 0}}
+    train_recipe(tiny_recipe(base, rows, **heads), tmp_path / "heads")
+    saved = saved_utilities(tmp_path / "writes")
+    assert saved == pytest.approx(saved_utilities(tmp_path / "heads"), abs=1e-6)
+    assert reloaded_utilities(tmp_path / "writes", rows, set(saved)) == pytest.approx(saved, abs=1e-5)
+    events = [json.loads(line) for line in (tmp_path / "writes" / "log.jsonl").read_text().splitlines()]
+    held = [e["validation"]["text/answers/words"] for e in events if "validation" in e]
+    assert held[-1]["loss_per_token"] < held[0]["loss_per_token"]
+    assert held[-1]["token_likelihood"] == pytest.approx(np.exp(-held[-1]["loss_per_token"]))
+    assert found["best_step"] == 4
+
+    setting = Content(text="", channel="headline", communicator=Communicator(name="Upworthy"))
+    prompt = content_prompt(setting, get_metric("click_rate"), 90)
+    plain, tuned = (load_backbone(name, device="cpu") for name in (base, tmp_path / "writes" / "adapter"))
+    assert perplexity(tuned, prompt, "kilume dosori bright") < perplexity(plain, prompt, "kilume dosori bright")
 
 
 def test_a_head_without_trained_digits_states_bins_of_its_own(base: Path, rows: Path, tmp_path: Path) -> None:
