@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from lcbm_model.backbone.chat import PromptEncoder
-from lcbm_model.corpus.record import Record
+from lcbm_model.corpus.record import Record, Split
 from lcbm_model.errors import SettingsError
 from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.simulator.base import Context, Known
@@ -185,7 +185,8 @@ def text_rows(
     groups = {record.id: record.group for record in records}
     shown = [r.model_copy(update={"content": r.content.with_text(r.content.text[:LONGEST_TEXT])}) for r in records]
     rng = np.random.default_rng(seed)
-    for split, most in (("train", limit), ("validation", round(HELD_TEXTS * limit))):
+    splits: dict[Split, int] = {"train": limit, "validation": round(HELD_TEXTS * limit)}
+    for split, most in splits.items():
         for name in tasks:
             # Writing needs no picture; pictures that are asked about stay.
             kept = shown if name == "understand_affect" else [blind(r) for r in shown]

@@ -53,7 +53,8 @@ def sample_queries(vectors: Floats) -> Floats:
     for row in rng.choice(n, min(_QUERIES, n), replace=False):
         cosines, _ = nearest(vectors, vectors[row], min(_K, n))
         distance = np.sqrt(max(0.0, 2 - 2 * float(cosines[-1])))
-        query = vectors[row] + distance * rng.normal(size=dimension).astype(np.float32) / np.sqrt(dimension)
+        aside = rng.normal(size=(dimension,)).astype(np.float32)
+        query = vectors[row] + distance * aside / np.linalg.norm(aside)
         queries.append(query / np.linalg.norm(query))
     return np.ascontiguousarray(np.stack(queries), dtype=np.float32)
 
