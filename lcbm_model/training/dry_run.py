@@ -60,7 +60,7 @@ def estimate(data: Prepared, recipe: Recipe, base: Path) -> dict[str, Any]:
     sizes = read_sizes(base)
     architecture = get_architecture(recipe.base.architecture)
     layers = sizes.layers
-    top = max((*recipe.readout.layers, *recipe.readout.last_layers), default=layers) if recipe.heads_only else layers
+    top = recipe.readout.highest or layers if recipe.reads_frozen else layers
     # Rows that are scored once (heads) or at every evaluation, forward only: 2 operations a weight and token.
     scored = int(data.rows.lengths.sum()) * (0.5 if recipe.optim.share_prefix else 1.0)
     work = 2.0 * sizes.block * top * scored
