@@ -150,8 +150,8 @@ def _train(
             model, data, collator, out / "states",
             layer=recipe.lora.first_layer, budget=recipe.optim.micro_tokens, report=report,
         )  # fmt: skip
-    if recipe.reads_frozen and recipe.texts_only:
-        pass  # no step touches heads or what they read: the closing read-out fits them
+    if recipe.scores_stay:
+        pass  # the closing read-out fits the heads
     elif recipe.readout.init == "probe":
         start_heads(model, data, collator, recipe)
     else:

@@ -258,6 +258,11 @@ class Recipe:
         return all(source in WORDS for source, share in self.run.mix.items() if share > 0)
 
     @property
+    def scores_stay(self) -> bool:
+        """Whether no step touches heads or what they read."""
+        return self.reads_frozen and self.texts_only
+
+    @property
     def digits(self) -> bool:
         """Whether the answered digit is trained. If not, no pass goes beyond the pooled blocks, except for texts."""
         return not self.heads_only and max(self.loss.bins, self.loss.value, self.loss.pairs_bins) > 0

@@ -237,7 +237,7 @@ def validation_figures(
     model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe
 ) -> dict[str, dict[str, float]]:
     """Figures on validation by 'source/metric', for the bins and the value head each, and of the texts taught."""
-    rows = pick_rows(data, "validation", recipe.run.eval_rows)
+    rows = {} if recipe.scores_stay else pick_rows(data, "validation", recipe.run.eval_rows)
     bf16, budget = recipe.run.precision == "bf16", recipe.optim.micro_tokens
     figures: dict[str, dict[str, float]] = {}
     for name, chosen in rows.items():
