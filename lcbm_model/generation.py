@@ -82,9 +82,12 @@ def generate(
                 _prompt_embeddings(backbone, prompt, begun, max_new_tokens)
                 for prompt, begun in zip(prompts, starts, strict=True)
             ]
-            growing = _Growing(backbone, embeddings, n, rules, seed)
-        samples = growing.grow()
+        samples = _Growing(backbone, embeddings, n, rules, seed).grow()
     return [samples[i * n : (i + 1) * n] for i in range(len(prompts))]
+
+
+READ_AT_ONCE = 128
+"""Tokens of the prompts, all together, that are read in one turn: who wants a score meanwhile waits for no more."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class _Growing:
     """Rows of one batch, N for each of P prompts, that grow by a token a step until each has come to its end."""
 
     def __init__(self, backbone: Backbone, prompts: Sequence[torch.Tensor], n: int, rules: _Rules, seed: int) -> None:
-        """Run the prompts, (1, L, D) each, padded on the left to one length, and copy each one's cache for its rows."""
+        """Read the prompts, (1, L, D) each, padded on the left to one length, and copy each cache for its rows."""
         import torch
         from transformers import DynamicCache
 
@@ -114,17 +117,28 @@ class _Growing:
         # One length needs no mask: attention then takes the path without one.
         self.even = bool((lengths == longest).all())
         self.cache = DynamicCache(config=backbone.language_model.config.get_text_config())
-        positions = (self.mask.cumsum(dim=1) - 1).clamp(min=0)
-        state = self._run({"inputs_embeds": padded}, positions)
+        logits = self._read(padded)  # (P, V)
         self.cache.batch_repeat_interleave(n)
         self.mask = self.mask.repeat_interleave(n, dim=0)  # (P * N, L)
         self.position = lengths.repeat_interleave(n).to(device)  # (P * N,) of the next token
-        self.logits = state.repeat_interleave(n, dim=0)  # (P * N, V)
+        self.logits = logits.repeat_interleave(n, dim=0)  # (P * N, V)
         rows = len(prompts) * n
         self.active = list(range(rows))
         self.tokens: list[list[int]] = [[] for _ in range(rows)]
         self.likelihood = [0.0] * rows
         self.finished = [False] * rows
+
+    def _read(self, prompts: torch.Tensor) -> torch.Tensor:
+        """(P, L, D) padded prompts into the cache, slice by slice, each a turn of its own; the last token's logits."""
+        mask, logits = self.mask, prompts.new_empty(0)
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)  # (P, L)
+        width = max(1, READ_AT_ONCE // len(prompts))
+        for start in range(0, prompts.shape[1], width):
+            place = slice(start, start + width)
+            self.mask = mask[:, : place.stop]
+            with self.backbone.lock:
+                logits = self._run({"inputs_embeds": prompts[:, place]}, positions[:, place])
+        return logits
 
     def grow(self) -> list[Sample]:
         """Steps until all rows are finished or have as many tokens as they may.

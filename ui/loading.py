@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("lcbm.ui")
 
 Phase = Literal["waiting", "loading", "ready", "failed"]
-AT_ONCE = 16
+AT_ONCE = 8
 """Contents of one call of the model: what a newcomer's score request waits for at most."""
+QUICK = 3
+"""Contents of a request that somebody waits for before the screen, at most: an edited draft, two or three compared."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def shared(simulator: Simulator) -> Simulator:
         return simulator
     if isinstance(simulator, CachedSimulator):
         return CachedSimulator(shared(simulator.inner), simulator.store)
-    return SharedSimulator(simulator, at_once=AT_ONCE)
+    return SharedSimulator(simulator, at_once=AT_ONCE, quick=QUICK)
 
 
 class Loader:

@@ -209,6 +209,7 @@ def cards(
     approval: bool = False,
     marks: Marks | None = None,
     slate: Sequence[str] = (),
+    final: bool = False,
 ) -> str:
     """Candidates, the chosen one first, then what could not be scored and what the rules refused, with reasons.
 
@@ -217,6 +218,7 @@ def cards(
         approval: The run asks after each round: its cards can be kept, rejected and commented.
         marks: What was noted so far.
         slate: Ids of the good and different ones that the run recommends.
+        final: The run is over: neither the cards nor their order will change any more.
     """
     scored = sorted(
         (c for c in candidates if c.score is not None), key=lambda c: (c.id == best_id, c.score or 0.0), reverse=True
@@ -228,6 +230,7 @@ def cards(
         approval=approval and run_id is not None,
         marks=marks or Marks(),
         slate=slate,
+        final=final,
         kept=scored[:SHOWN],
         more=scored[SHOWN:],
         total=len(scored),

@@ -160,6 +160,7 @@ class RunView:
             approval=run.brief.approval and not snapshot.done,
             marks=run.marks,
             slate=snapshot.result.slate if snapshot.result else (),
+            final=snapshot.done,
         )
         return {self.board.cards: shown}
 

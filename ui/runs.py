@@ -18,7 +18,7 @@ from optimizer.result import Candidate, OptimizationResult
 log = logging.getLogger("lcbm.ui")
 
 Phase = Literal["queued", "going", "waiting", "done"]
-"""Waiting: a round is over and a person is asked; no thread and no slot is held."""
+"""Waiting: a round is over and a person is asked; no thread is held."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Marks:
 
 @dataclass
 class Run:
-    """Driven by a thread of its own; watched by any number of viewers."""
+    """Driven by one thread at a time; watched by any number of viewers."""
 
     id: str
     owner: str
@@ -72,9 +72,13 @@ class Run:
         self.marks = Marks()
 
     def stop(self) -> None:
-        """Ask it to end after the step it is in; the best so far is kept."""
+        """Ask it to end after the step it is in; the best so far is kept. What has not had its turn ends at once."""
         self._stop.set()
         with self._changed:
+            if self._phase == "queued":
+                if self._event is None:
+                    self._error = "Stopped while it waited for its turn; nothing had been tried yet."
+                self._phase, self._ended = "done", time.time()
             self._bump()
 
     def should_stop(self) -> bool:
@@ -120,23 +124,16 @@ class Run:
             self._bump()
             return noted
 
-    def drive(self, events: Callable[[], Iterator[Any]], slots: threading.Semaphore) -> None:
-        """Run to the end, or to a wait for approval, in the calling thread, once a slot is free."""
+    def drive(self, events: Callable[[], Iterator[Any]]) -> None:
+        """Run to the end, or to a wait for approval, in the calling thread; nothing where it was stopped before."""
+        if not self._begin():
+            return
         after: Phase = "done"
         try:
-            while not slots.acquire(timeout=0.2):
-                if self._stop.is_set():
-                    if self._event is None:
-                        self._error = "Stopped while it waited for its turn; nothing had been tried yet."
-                    return
-            try:
-                self._enter("going")
-                for event in events():
-                    self._tell(event)
-                if self._event is not None and self._event.kind == "waiting" and not self._stop.is_set():
-                    after = "waiting"
-            finally:
-                slots.release()
+            for event in events():
+                self._tell(event)
+            if self._event is not None and self._event.kind == "waiting" and not self._stop.is_set():
+                after = "waiting"
         except LcbmError as error:
             self._error = str(error)
         except Exception as error:  # a thread's error would vanish: it is logged and shown in the run's place
@@ -145,10 +142,19 @@ class Run:
         finally:
             self._enter(after)
 
-    def _enter(self, phase: Phase) -> None:
+    def _begin(self) -> bool:
+        """Out of the line; False where it stands in none any more."""
         with self._changed:
-            self._phase = phase
-            self._ended = time.time() if phase in ("done", "waiting") else None
+            if self._phase != "queued":
+                return False
+            self._phase, self._ended = "going", None
+            self._bump()
+            return True
+
+    def _enter(self, phase: Phase) -> None:
+        """Nothing is held from here on."""
+        with self._changed:
+            self._phase, self._ended = phase, time.time()
             self._bump()
 
     def _tell(self, event: RunEvent) -> None:

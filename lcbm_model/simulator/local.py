@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from lcbm_model.simulator.items import Item, Reading, Unread
 from lcbm_model.simulator.pictures import picture_key
 from lcbm_model.simulator.raw_scale import on_raw_scale
 from lcbm_model.simulator.refusals import refusal
-from lcbm_model.simulator.scoring import Scorer
+from lcbm_model.simulator.scoring import Readings, Scorer
 from lcbm_model.simulator.streamed import StreamedSimulator
 from lcbm_model.verbalize import behavior_prompt
 
@@ -74,21 +75,29 @@ class LocalSimulator(StreamedSimulator):
     def _stream(
         self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]
     ) -> Iterator[tuple[int, Prediction]]:
-        identity = self.identity
+        identity, head = self.identity, self.backbone.value_head(metric.name)
         wanted: dict[Item, list[int]] = defaultdict(list)
+        refused: dict[int, str] = {}
+        first: Readings = {}
+        others: Iterator[Readings] = iter(())
         for start in range(0, len(contents), PREPARED_AT_ONCE):
             if cancelled():
                 return
             part = contents[start : start + PREPARED_AT_ONCE]
             with self.backbone.lock:
-                prepared = [self._prepare(content, metric, context) for content in part]
-            for i, item in enumerate(prepared, start=start):
-                if isinstance(item, Item):
-                    wanted[item].append(i)
-                else:
-                    yield i, Prediction.failed(metric.name, identity, item.reason)
-        head = self.backbone.value_head(metric.name)
-        for readings in self._scorer.read(list(wanted), head, cancelled=cancelled):
+                for i, content in enumerate(part, start=start):
+                    item = self._prepare(content, metric, context)
+                    if isinstance(item, Item):
+                        wanted[item].append(i)
+                    else:
+                        refused[i] = item.reason
+                if start + len(part) == len(contents):
+                    # The first pass is in the same turn: who asks for one content waits for the model once, not twice.
+                    others = self._scorer.read(list(wanted), head, cancelled=cancelled)
+                    first = next(others, {})
+        for i, reason in refused.items():
+            yield i, Prediction.failed(metric.name, identity, reason)
+        for readings in chain([first], others):
             for item, reading in readings.items():
                 for i in wanted[item]:
                     yield i, self._answer(contents[i], reading, metric.name, identity, context)

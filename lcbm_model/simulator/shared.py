@@ -42,6 +42,7 @@ class _Request:
         self.waiting.extend(range(len(self.contents)))
 
     def joins(self, other: _Request) -> bool:
+        """Whether both may be scored in one call."""
         return self.metric == other.metric and self.context == other.context
 
     def finish(self) -> None:
@@ -59,19 +60,26 @@ class SharedSimulator(StreamedSimulator):
     metrics and contexts take turns with them. A cancelled request drops out between two batches. Where a joint batch
     fails, each caller's part is asked again alone, so that an error reaches only whom it belongs to.
 
+    Somebody who waits before a screen asks for a few contents. Such quick requests go before longer ones and are not
+    joined with them: a joint batch would take as long as the longer one's. Two batches of quick ones never follow each
+    other while a longer one waits.
+
     Args:
         inner: Asked from the queue's own thread.
         at_once: Contents of one call: what a newcomer waits for at most, and what can be joined.
+        quick: A request of at most so many contents is quick; 0: none is.
 
     Raises:
-        SettingsError: `at_once` is below 1.
+        SettingsError: `at_once` is below 1, or `quick` is negative.
     """
 
-    def __init__(self, inner: Simulator, *, at_once: int = AT_ONCE) -> None:
-        if at_once < 1:
-            raise SettingsError("at_once", "must be at least 1", value=at_once)
-        self.inner, self.at_once = inner, at_once
+    def __init__(self, inner: Simulator, *, at_once: int = AT_ONCE, quick: int = 0) -> None:
+        for name, value, least in (("at_once", at_once, 1), ("quick", quick, 0)):
+            if value < least:
+                raise SettingsError(name, f"must be at least {least}", value=value)
+        self.inner, self.at_once, self.quick = inner, at_once, quick
         self._requests: deque[_Request] = deque()
+        self._last_was_quick = False
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
         self._closed = False
@@ -180,7 +188,9 @@ class SharedSimulator(StreamedSimulator):
         self._drop_cancelled()
         if not self._requests:
             return []
-        together = [request for request in self._requests if request.joins(self._requests[0])]
+        first = self._first()
+        self._last_was_quick = self._is_quick(first)
+        together = [r for r in self._requests if r.joins(first) and self._is_quick(r) == self._last_was_quick]
         batch: Batch = []
         turns = deque(together)
         while turns and len(batch) < self.at_once:
@@ -188,12 +198,20 @@ class SharedSimulator(StreamedSimulator):
             batch.append((request, request.waiting.popleft()))
             if request.waiting:
                 turns.append(request)
-        others = [request for request in self._requests if not request.joins(together[0])]
+        others = [request for request in self._requests if request not in together]
         served = {request for request, _ in batch}
         # Who got nothing of a full batch comes before who did.
         rest = sorted((request for request in together if request.waiting), key=lambda request: request in served)
         self._requests = deque([*others, *rest])
         return batch
+
+    def _first(self) -> _Request:
+        """Who is served next: a quick request where one waits, a longer one after that; else who waits longest."""
+        wanted = not self._last_was_quick
+        return next((r for r in self._requests if self._is_quick(r) == wanted), self._requests[0])
+
+    def _is_quick(self, request: _Request) -> bool:
+        return len(request.contents) <= self.quick
 
     def _drop_cancelled(self) -> None:
         for request in [request for request in self._requests if request.future.cancelled()]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -67,7 +69,37 @@ def test_each_token_is_a_turn_of_its_own(tiny: Backbone, monkeypatch: pytest.Mon
     monkeypatch.setattr(tiny, "lock", Counted())
     [[answer]] = generate(tiny, ["Bread is"], 1, max_new_tokens=6, temperature=0.0)
     assert answer.tokens == 6
-    assert turns == [1] * (1 + 6 + 1)  # the prompt, each token, the reading
+    assert turns == [1] * (2 + 6 + 1)  # the prompt's tokens, the prompt read, each token, the answer's words
+
+
+@pytest.mark.parametrize("prompts", [PROMPTS, ("Why copper?", "Why onion?")], ids=["padded", "even"])
+def test_a_prompt_read_in_slices_is_the_same_prompt(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch, prompts: tuple[str, ...]
+) -> None:
+    settings = {"max_new_tokens": 8, "temperature": 1.0, "seed": 5, "stop": ()}
+    whole = generate(tiny, prompts, 3, **settings)
+    monkeypatch.setattr("lcbm_model.generation.READ_AT_ONCE", 5 * len(prompts))
+    for one, sliced in zip(whole, generate(tiny, prompts, 3, **settings), strict=True):
+        assert [s.text for s in one] == [s.text for s in sliced]
+        assert [s.log_likelihood for s in one] == pytest.approx([s.log_likelihood for s in sliced], abs=1e-4)
+
+
+def test_another_gets_the_model_between_two_slices_of_a_long_prompt(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+    forward = tiny.decoder.forward
+
+    def seen(*, inputs_embeds: torch.Tensor | None = None, **more: Any) -> Any:
+        if inputs_embeds is not None:
+            lengths.append(inputs_embeds.shape[1])
+        return forward(inputs_embeds=inputs_embeds, **more)
+
+    monkeypatch.setattr(tiny.decoder, "forward", seen)
+    monkeypatch.setattr("lcbm_model.generation.READ_AT_ONCE", 8)
+    generate(tiny, ["Why does copper brown onions?"] * 2, 1, max_new_tokens=1)
+    assert len(lengths) > 3
+    assert max(lengths) == 4  # of each of the two prompts
 
 
 def test_no_prompt_no_answer(tiny: Backbone) -> None:

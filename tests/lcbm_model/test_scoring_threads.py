@@ -116,6 +116,20 @@ def test_a_short_call_is_not_kept_waiting_by_a_long_one(tiny: Backbone) -> None:
     assert finished["at"] < len(long)
 
 
+def test_a_single_content_waits_for_the_model_once(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    class Counted(Turns):
+        def __enter__(self) -> Turns:
+            super().__enter__()
+            taken.append(self._depth)
+            return self
+
+    monkeypatch.setattr(tiny, "lock", Counted())
+    assert LocalSimulator(tiny).predict([Content(text="one bun")], "click_rate")[0].ok
+    assert taken.count(1) == 1
+
+
 def test_a_call_can_be_given_up_between_passes(tiny: Backbone) -> None:
     simulator = LocalSimulator(tiny, pass_tokens=200)
     contents = [Content(text=f"{i} loaves in the window") for i in range(60)]

@@ -119,6 +119,37 @@ def test_other_metrics_and_contexts_take_turns(gated: Gated, shared: SharedSimul
     assert {frozenset(s) for s in first_letters} == {frozenset("ad"), frozenset("b"), frozenset("c")}
 
 
+@pytest.fixture
+def hasty(gated: Gated) -> Iterator[SharedSimulator]:
+    """Like `shared`, and requests of one or two contents go first."""
+    with SharedSimulator(gated, at_once=4, quick=2) as simulator:
+        yield simulator
+        gated.let_through(1000)
+
+
+def test_a_quick_request_goes_before_a_long_one_and_alone(gated: Gated, hasty: SharedSimulator) -> None:
+    long = hasty.submit(contents("long", 9), "shares")
+    gated.wait_for_batch()
+    quick = hasty.submit(contents("quick", 2), "shares")
+    gated.let_through(2)
+    assert len(quick.result(WAIT)) == 2
+    gated.let_through(2)
+    assert len(long.result(WAIT)) == 9
+    assert [len(batch) for batch in gated.batches] == [4, 2, 4, 1]
+    assert gated.batches[1] == ["quick0", "quick1"]
+
+
+def test_quick_requests_never_keep_a_long_one_waiting_for_two_batches(gated: Gated, hasty: SharedSimulator) -> None:
+    busy(hasty, gated)
+    long = hasty.submit(contents("long", 8), "shares")
+    quick = [hasty.submit(contents(name, 2), metric) for name in "abc" for metric in ("likes", "shares", "comments")]
+    gated.let_through(100)
+    assert all(len(f.result(WAIT)) == 2 for f in quick)
+    assert len(long.result(WAIT)) == 8
+    order = "".join("l" if batch[0].startswith("long") else "q" for batch in gated.batches[1:])
+    assert order == "lqlqqqqq"  # the first of all was a quick one too
+
+
 def test_a_cancelled_request_drops_out_between_batches(gated: Gated, shared: SharedSimulator) -> None:
     first = busy(shared, gated)
     a, b = shared.submit(contents("a", 50), "shares"), shared.submit(contents("b", 3), "shares")
@@ -262,5 +293,6 @@ def test_nothing_asked_starts_no_thread() -> None:
     with SharedSimulator(FakeSimulator()) as shared:
         assert shared.predict([], "shares") == []
         assert threading.active_count() == before
-    with pytest.raises(SettingsError, match="at_once"):
-        SharedSimulator(FakeSimulator(), at_once=0)
+    for setting in ({"at_once": 0}, {"quick": -1}):
+        with pytest.raises(SettingsError, match=next(iter(setting))):
+            SharedSimulator(FakeSimulator(), **setting)

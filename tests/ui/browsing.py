@@ -102,8 +102,9 @@ def run_sample(page: Any) -> None:
 
 
 def finished(page: Any) -> None:
-    """Wait for the end of the run."""
+    """Wait for the end of the run, and for its last cards: until then they may still change places."""
     page.locator('#run-panel [data-state="done"]').wait_for()
+    page.locator("#run-cards [data-final]").wait_for(state="attached")
     page.get_by_role("button", name="Improve it").wait_for()
 
 
@@ -121,5 +122,5 @@ def shoot(page: Any, name: str, *, full: bool = True) -> None:
 
 
 def no_sideways_scroll(page: Any) -> None:
-    """Nothing stands out of the screen."""
-    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    """Nothing stands out of the screen, once what has just appeared has found its place."""
+    page.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth")

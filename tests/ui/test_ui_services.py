@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,7 +17,7 @@ from optimizer.brief import Brief, Budget
 from tests.fakes import FakeSimulator
 from tests.ui.floors_fake import fake_floors
 from ui.floors import Floors, real_floors
-from ui.runs import Marks
+from ui.runs import Marks, Run
 from ui.services import Limits, Services, decision_of
 from ui.uploads import checked_picture, checked_table
 
@@ -128,6 +129,33 @@ def test_a_run_waits_for_a_free_slot_and_can_be_stopped_there() -> None:
     first.stop()
     assert first.wait(10)
     services.close()
+
+
+def test_one_thread_drives_run_after_run() -> None:
+    drivers = []
+    loop = fake_floors().stream
+
+    def stream(*args: Any, **parts: Any) -> Iterator[object]:
+        drivers.append(threading.get_ident())
+        yield from loop(*args, **parts)
+
+    services = Services(floors(stream=stream))
+    for number in range(3):
+        run = services.start_run(BRIEF, library=None, owner=f"tab {number}")
+        assert run.wait(10)
+    assert len(drivers) == 3
+    assert len(set(drivers)) == 1
+    services.close()
+
+
+def test_a_run_stopped_in_line_never_begins() -> None:
+    begun = []
+    run = Run(id="r", owner="tab", brief=BRIEF)
+    run.stop()
+    run.drive(lambda: iter(begun.append("now") or []))
+    assert run.done
+    assert not begun
+    assert run.snapshot().error
 
 
 def test_a_failing_loop_ends_the_run_with_words_and_frees_the_slot() -> None:

@@ -60,6 +60,9 @@ function keepWhatIsUsed(content) {
     const state = STATES.filter((name) => old.classList.contains(name));
     old.className = [twin.className, ...state].join(' ');
     part(old, 'place').replaceWith(part(twin, 'place'));
+    for (const named of ['pick', 'copy']) { // their names for screen readers hold the rank
+      button(old, named)?.setAttribute('aria-label', button(twin, named)?.getAttribute('aria-label') ?? '');
+    }
     twin.replaceWith(old);
     if (old.matches('.lc-editing')) old.closest('details')?.setAttribute('open', '');
   }
