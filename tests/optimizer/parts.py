@@ -54,6 +54,8 @@ WORDS = ("early", "warm", "slowly", "gladly", "again", "kindly", "freshly", "qui
 class Baker(FakeWriter):
     """Adds words that the seed picks: drafts that pass the screen and grow with the round."""
 
+    by_rule = False
+
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
         if self.down:
             return super().write(task, n, seed=seed)
