@@ -60,7 +60,7 @@ class Baker(FakeWriter):
         if self.down:
             return super().write(task, n, seed=seed)
         self.tasks.append(task)
-        picks = [[WORDS[(seed >> 3 * j) % 8 ^ i] for j in range(task.round + i)] for i in range(n)]
+        picks = [[WORDS[(seed >> 3 * j) % 8 ^ i % 8] for j in range(task.round + i)] for i in range(n)]
         drafts = tuple(Draft(text=" ".join([task.message, *words]), writer=self.name) for words in picks)
         return WriterResult(drafts=drafts, usage=WriterUsage(calls=1, tokens=10 * n))
 
