@@ -11,13 +11,16 @@ import gepa
 from gepa.core.adapter import EvaluationBatch
 
 from agents import Library
+from agents.library.records import Hit
 from agents.screener import Screener
 from agents.writers.base import Writer, WritingExample, WritingTask, distinct
 from lcbm_model.content import Content
 from lcbm_model.metrics import Metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
+from lcbm_model.simulator.first_look import first_look
 from optimizer import Brief, optimize
+from optimizer.loop.nodes.draft import POOL
 from optimizer.loop.task import task_of
 
 EXAMPLES, WINNERS = 6, 60.0
@@ -25,7 +28,7 @@ EXAMPLES, WINNERS = 6, 60.0
 ROUNDS = 4
 TRIES = 4
 """Times that writers are asked again for drafts still missing."""
-AT_ONCE = 4
+AT_ONCE = 16
 """Drafts that GEPA's proposer has made of a text at once; it takes them one by one."""
 
 
@@ -33,11 +36,16 @@ class Counted:
     """A simulator that scores equal contents once and counts the different ones: what a run costs."""
 
     def __init__(self, simulator: Simulator) -> None:
-        self._simulator, self._known = simulator, dict[str, Prediction]()
+        self._simulator, self._known, self._looked = simulator, dict[str, Prediction](), set[str]()
 
     @property
     def calls(self) -> int:
         return len(self._known)
+
+    @property
+    def looks(self) -> int:
+        """Different texts that a first look was taken at."""
+        return len(self._looked)
 
     @property
     def identity(self) -> SimulatorIdentity:
@@ -56,6 +64,11 @@ class Counted:
             self._known |= dict(zip(fresh, said, strict=True))
         return [self._known[key] for key in keys]
 
+    def first_look(self, texts: Sequence[str], metric: str | Metric) -> list[float] | None:
+        """The simulator's own, counted."""
+        self._looked |= set(texts)
+        return first_look(self._simulator, texts, metric)
+
     def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
         return self._simulator.win_chances(predictions, channel=channel)
 
@@ -68,16 +81,23 @@ class Job:
     """One brief and what every contender may use on it."""
 
     brief: Brief
-    library: Library
+    library: Library | None
+    """The team's past posts; None: there are none."""
     writers: tuple[Writer, ...]
     calls: int
     """Contents that may be scored, the draft to beat among them."""
     seed: int
 
     def task(self, base: str | None = None, **known: Any) -> WritingTask:
-        hits = self.library.search(self.brief.message, EXAMPLES, metric=self.brief.metric, min_percentile=WINNERS)
+        hits = self.winners(EXAMPLES)
         examples = tuple(WritingExample(text=h.post.text, percentile=h.percentile) for h in hits)
         return task_of(self.brief, base, examples=examples, **known)
+
+    def winners(self, n: int) -> list[Hit]:
+        """Past posts near the message that did well."""
+        if self.library is None:
+            return []
+        return self.library.search(self.brief.message, n, metric=self.brief.metric, min_percentile=WINNERS)
 
     def drafts(self, task: WritingTask, n: int, seed: int) -> list[str]:
         """Up to `n` drafts, shared evenly among the writers."""
@@ -91,6 +111,13 @@ class Job:
         """Those that the brief allows: every contender's drafts pass the same screen before a call is spent."""
         screener = Screener(task_of(self.brief))
         return [text for text in texts if not screener.check(text)]
+
+    def sorted_at_first_look(self, simulator: Counted, texts: Sequence[str]) -> list[str]:
+        """The most promising first; as they are where the simulator has no first look."""
+        looks = simulator.first_look(texts, self.brief.metric)
+        if looks is None:
+            return list(texts)
+        return [texts[i] for i in sorted(range(len(texts)), key=lambda i: (-looks[i], i))]
 
     def best(self, simulator: Counted, texts: Sequence[str]) -> str:
         """The highest expected percentile, the draft to beat among the texts."""
@@ -125,20 +152,30 @@ def ours(job: Job, simulator: Counted) -> str:
 
 def best_of_n(job: Job, simulator: Counted) -> str:
     """All drafts at once from the draft to beat; the highest expected percentile."""
+    return job.best(simulator, _all_at_once(job, job.calls - 1))
+
+
+def best_of_n_looked(job: Job, simulator: Counted) -> str:
+    """The same of the n most promising at first look of as large a pool as our loop's."""
+    pool = _all_at_once(job, POOL * (job.calls - 1))
+    return job.best(simulator, job.sorted_at_first_look(simulator, pool)[: job.calls - 1])
+
+
+def _all_at_once(job: Job, n: int) -> list[str]:
+    """Up to `n` drafts that pass the screen; who wrote too few is asked again, with the first ones as further texts."""
     texts: list[str] = []
     for attempt in range(TRIES):
-        missing = job.calls - 1 - len(texts)
+        missing = n - len(texts)
         if missing < 1:
             break
         fresh = job.screened(job.drafts(job.task(best_so_far=tuple(texts[:3])), missing, job.seed + attempt))
-        texts = distinct([*texts, *fresh])[: job.calls - 1]
-    return job.best(simulator, texts)
+        texts = distinct([*texts, *fresh])[:n]
+    return texts
 
 
 def retrieval_swap(job: Job, simulator: Counted) -> str:
     """The text of the nearest past winner, as it stands."""
-    brief = job.brief
-    hits = job.library.search(brief.message, 1, metric=brief.metric, min_percentile=WINNERS)
+    brief, hits = job.brief, job.winners(1)
     text = hits[0].post.text if hits else brief.draft or ""
     simulator.predict([brief.content(text)], brief.metric)
     return text
@@ -146,9 +183,7 @@ def retrieval_swap(job: Job, simulator: Counted) -> str:
 
 def retrieval_best_of_n(job: Job, simulator: Counted) -> str:
     """Of the nearest past winners the one with the highest expected percentile."""
-    brief = job.brief
-    hits = job.library.search(brief.message, job.calls - 1, metric=brief.metric, min_percentile=WINNERS)
-    return job.best(simulator, [hit.post.text for hit in hits])
+    return job.best(simulator, [hit.post.text for hit in job.winners(job.calls - 1)])
 
 
 class _Adapter:
@@ -189,10 +224,14 @@ class _Silent:
 
 
 class _Proposals:
-    """What our writers make of a text, one at a time, none twice."""
+    """What our writers make of a text, one at a time, none twice.
 
-    def __init__(self, job: Job) -> None:
-        self._job, self.asked = job, 0
+    Args:
+        looks: Takes a first look at all of it, to hand out the most promising first; None: in the writers' order.
+    """
+
+    def __init__(self, job: Job, looks: Counted | None = None) -> None:
+        self._job, self._looks, self.asked = job, looks, 0
         self._waiting: dict[str, list[str]] = {}
         self._given: set[str] = set()
 
@@ -211,13 +250,25 @@ class _Proposals:
             self.asked += 1
             feedback = str(data["text"][0]["Feedback"])
             task = self._job.task(parent, critique=feedback, best_so_far=(parent,), round=self.asked)
-            waiting += self._job.drafts(task, AT_ONCE, self._job.seed + self.asked)
+            if self._looks is None:
+                waiting += self._job.drafts(task, AT_ONCE, self._job.seed + self.asked)
+            else:
+                made = self._job.screened(self._job.drafts(task, POOL * AT_ONCE, self._job.seed + self.asked))
+                waiting += self._job.sorted_at_first_look(self._looks, made)
         return {"text": parent}
 
 
 def gepa_optimize(job: Job, simulator: Counted) -> str:
     """GEPA's `optimize`: it keeps the Pareto front and chooses what to mutate; our writers mutate."""
-    propose = _Proposals(job)
+    return _gepa(job, simulator, _Proposals(job))
+
+
+def gepa_looked(job: Job, simulator: Counted) -> str:
+    """The same, its mutations handed out in the order of a first look."""
+    return _gepa(job, simulator, _Proposals(job, simulator))
+
+
+def _gepa(job: Job, simulator: Counted, propose: _Proposals) -> str:
     result = gepa.optimize(
         {"text": job.brief.draft or ""},
         trainset=[0],
@@ -236,10 +287,18 @@ def gepa_optimize(job: Job, simulator: Counted) -> str:
     return best["text"] if isinstance(best, dict) else str(best)
 
 
-CONTENDERS: dict[str, Contender] = {
-    "ours": ours,
+AS_FEW = ", our calls"
+"""Behind the name of a contender that may make only as many calls as ours made on the same brief."""
+SEARCHERS: dict[str, Contender] = {
     "best of n": best_of_n,
     "GEPA": gepa_optimize,
+    "best of n, first look": best_of_n_looked,
+    "GEPA, first look": gepa_looked,
+}
+CONTENDERS: dict[str, Contender] = {
+    "ours": ours,
+    **SEARCHERS,
+    **{f"{name}{AS_FEW}": contender for name, contender in SEARCHERS.items()},
     "retrieval swap": retrieval_swap,
     "retrieval, best of n": retrieval_best_of_n,
 }

@@ -30,6 +30,13 @@ class Budget(BaseModel):
         default=True,
         description="With an ensemble: its first member scores every draft, all members only the better half.",
     )
+    least_call_gain: float = Field(
+        default=0.25,
+        ge=0,
+        le=100,
+        description="Percentile points that a simulator call must be expected to gain; 0: call while drafts last. "
+        "Only where a first look at drafts can be had.",
+    )
 
 
 class Objective(BaseModel):

@@ -94,6 +94,7 @@ class Round(BaseModel):
     drafted: int
     rejected: int
     scored: int
+    passed_over: int = Field(default=0, description="Drafts that a first look did not find worth a simulator call.")
     best_id: str | None
     best_expected: float | None = Field(description="Best expected percentile so far, 0..100.")
     best_low: float | None = None

@@ -60,6 +60,16 @@ class FakeSimulator:
         return [next(shares) if p.ok else 0.0 for p in predictions]
 
 
+class LookingSimulator(FakeSimulator):
+    """Can foretell its own scores, each a few points off."""
+
+    def first_look(self, texts: Sequence[str], metric: str | Metric) -> list[float] | None:
+        """Off by up to two points either way, by the text alone; nothing for shares."""
+        if get_metric(metric).name == "shares":
+            return None
+        return [self.score(text) + hashlib.sha256(text.encode()).digest()[0] % 5 - 2 for text in texts]
+
+
 class FakeWriter:
     """Appends counted words to the message: each draft is longer than the one before, per round and seed."""
 

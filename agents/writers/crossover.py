@@ -27,6 +27,7 @@ class CrossoverWriter:
     """Children of two of the best drafts; deterministic, fast, and silent before there are two."""
 
     name = "crossover"
+    by_rule = True
 
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
         """Up to `n` children that pass the brief's own limits; `seed` turns which of the pairs come first."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from agents.screener.names import proper_names
 from agents.screener.survival import survives
 from agents.writers.base import WritingTask
+from agents.writers.sentences import points_back
 
 _FILLER = re.compile(
     r"\b(?:very|really|just|simply|actually|basically|quite|totally|truly|literally|absolutely|incredibly|extremely"
@@ -22,7 +23,6 @@ _SMALL = frozenset(
 )
 _ARTICLES = frozenset(("the", "a", "an", "our", "your", "this", "these"))
 _AUXILIARY = r"(?:is|are|was|were|can|could|will|would|should|has|have)"
-_PRONOUN = r"(?:it|this|that|they|we|you|he|she)"
 
 
 def question_from_auxiliary(text: str, task: WritingTask) -> str | None:
@@ -30,27 +30,27 @@ def question_from_auxiliary(text: str, task: WritingTask) -> str | None:
     match = re.fullmatch(rf"((?:[\w'’-]+\s){{0,3}}[\w'’-]+)\s({_AUXILIARY})\s([^:;?!]+?)[.!]?", text)
     if not match or re.search(rf"\b(?:that|which|who|why|how|what|when|if|{_AUXILIARY})\b", match[1], re.I):
         return None
-    return f"{match[2].capitalize()} {_lower_first(match[1], task)} {match[3]}?"
+    return f"{match[2].capitalize()} {lower_first(match[1], task)} {match[3]}?"
 
 
 def question_from_colon(text: str, task: WritingTask) -> str | None:
     """ "The secret of onions: copper" -> "The secret of onions? Copper"."""
     parts = _colon_parts(text)
-    return f"{parts[0]}? {_upper_first(parts[1])}" if parts and "?" not in text else None
+    return f"{parts[0]}? {upper_first(parts[1])}" if parts and "?" not in text else None
 
 
 def why(text: str, task: WritingTask) -> str | None:
     """A clause with its reason in the message becomes "Why <clause>": the page behind it answers."""
     clause = re.split(r",?\s+because\b", text, flags=re.IGNORECASE)[0].rstrip(".! ")
-    if not _is_clause(clause) or not _reasoned(clause, f"{task.message} {text}"):
+    if not is_clause(clause) or not reasoned(clause, f"{task.message} {text}"):
         return None
-    return f"Why {_lower_first(clause, task)}"
+    return f"Why {lower_first(clause, task)}"
 
 
 def reason_first(text: str, task: WritingTask) -> str | None:
     """ "A because B" -> "Because B, A"."""
     match = re.fullmatch(r"([^:;?]+?),?\s+because\s+([^:;?]+?)[.!]?", text, flags=re.IGNORECASE)
-    return f"Because {match[2]}, {_lower_first(match[1], task)}" if match else None
+    return f"Because {match[2]}, {lower_first(match[1], task)}" if match else None
 
 
 def number_first(text: str, task: WritingTask) -> str | None:
@@ -58,7 +58,7 @@ def number_first(text: str, task: WritingTask) -> str | None:
     match = re.fullmatch(rf"([^:;?]+?)\s+({_TIME})[.!]?", text, flags=re.IGNORECASE)
     if not match or re.match(r"(?:how|why|what|when|who|in|because)\b", match[1], re.IGNORECASE):
         return None
-    return f"{_upper_first(match[2])}, {_lower_first(match[1], task)}"
+    return f"{upper_first(match[2])}, {lower_first(match[1], task)}"
 
 
 def fact_first(text: str, task: WritingTask) -> str | None:
@@ -66,7 +66,7 @@ def fact_first(text: str, task: WritingTask) -> str | None:
     for fact in task.must_keep:
         pattern = rf"([^:;?]+?)[,\s]+(?:in|after|within|for|at|from)\s+{re.escape(fact)}[.!]?"
         if match := re.fullmatch(pattern, text, flags=re.IGNORECASE):
-            return f"{_upper_first(fact)}: {_lower_first(match[1], task)}"
+            return f"{upper_first(fact)}: {lower_first(match[1], task)}"
     return None
 
 
@@ -75,7 +75,7 @@ def first_clause(text: str, task: WritingTask) -> str | None:
     parts = re.split(r"\s*[,;–—]\s+|\.\s+|\s+(?=because\b|so that\b|which\b|while\b)", text)
     clause = parts[0].rstrip(" .")
     dependent = re.match(rf"(?:because|if|when|while|in|at|after|within|for|from|{_AUXILIARY})\b", clause, re.I)
-    if len(parts) < 2 or len(clause.split()) < 4 or dependent or not _keeps(clause, task):
+    if len(parts) < 2 or "?" in text or len(clause.split()) < 4 or dependent or not keeps(clause, task):
         return None
     return clause
 
@@ -83,7 +83,7 @@ def first_clause(text: str, task: WritingTask) -> str | None:
 def last_sentence_first(text: str, task: WritingTask) -> str | None:
     """Two sentences in the other order, where neither points back at the other."""
     parts = re.split(r"(?<=[.!?])\s+", text.strip())
-    if len(parts) != 2 or re.match(rf"(?:{_PRONOUN}|and|but|so|then)\b", parts[1], re.IGNORECASE):
+    if len(parts) != 2 or points_back(parts[1]):
         return None
     closed = [part if part[-1] in ".!?" else f"{part}." for part in parts]
     return f"{closed[1]} {closed[0]}"
@@ -92,7 +92,7 @@ def last_sentence_first(text: str, task: WritingTask) -> str | None:
 def around_colon(text: str, task: WritingTask) -> str | None:
     """ "A: B" -> "B: A"."""
     parts = _colon_parts(text)
-    return f"{_upper_first(parts[1])}: {_lower_first(parts[0], task)}" if parts else None
+    return f"{upper_first(parts[1])}: {lower_first(parts[0], task)}" if parts else None
 
 
 def without_filler(text: str, task: WritingTask) -> str | None:
@@ -100,7 +100,7 @@ def without_filler(text: str, task: WritingTask) -> str | None:
     short = _FILLER.sub("", text)
     for phrase, instead in _LONG_FORMS:
         short = re.sub(rf"\b{phrase}\b", instead, short, flags=re.IGNORECASE)
-    return _upper_first(short) if short != text and _keeps(short, task) else None
+    return upper_first(short) if short != text and keeps(short, task) else None
 
 
 def without_sender(text: str, task: WritingTask) -> str | None:
@@ -109,7 +109,7 @@ def without_sender(text: str, task: WritingTask) -> str | None:
     if sender is None or not sender.name:
         return None
     short = re.sub(rf"\s+(?:from|by|at)\s+{re.escape(sender.name)}\b(?!['’])", "", text)
-    return short if short != text and _keeps(short, task) else None
+    return short if short != text and keeps(short, task) else None
 
 
 def ours(text: str, task: WritingTask) -> str | None:
@@ -123,7 +123,7 @@ def ours(text: str, task: WritingTask) -> str | None:
         return None
     own = ("Our " if match.start() == 0 else "our ") + match[1].rstrip() + " "
     spoken = (text[: match.start()] + own + text[match.end() :]).strip()
-    return spoken if _keeps(spoken, task) else None
+    return spoken if keeps(spoken, task) else None
 
 
 def sentence_case(text: str, task: WritingTask) -> str | None:
@@ -144,9 +144,9 @@ def title_case(text: str, task: WritingTask) -> str | None:
     if task.content.channel not in ("headline", "title", "email_subject") or len(text.split()) < 3:
         return None
     words = text.split(" ")
-    cased = [w if 0 < i < len(words) - 1 and w in _SMALL else _upper_first(w) for i, w in enumerate(words)]
+    cased = [w if 0 < i < len(words) - 1 and w in _SMALL else upper_first(w) for i, w in enumerate(words)]
     made = " ".join(cased)
-    return made if made != text and _keeps(made, task) else None
+    return made if made != text and keeps(made, task) else None
 
 
 EDITS: dict[str, Callable[[str, WritingTask], str | None]] = {
@@ -168,18 +168,19 @@ EDITS: dict[str, Callable[[str, WritingTask], str | None]] = {
 """Every edit by the name that candidates carry."""
 
 
-def _keeps(text: str, task: WritingTask) -> bool:
+def keeps(text: str, task: WritingTask) -> bool:
+    """Whether every fact that must stay is there, to the letter."""
     return all(survives(text, fact) for fact in task.must_keep)
 
 
-def _is_clause(text: str) -> bool:
+def is_clause(text: str) -> bool:
     """Whether "Why ..." can be put before it: several words, one statement, not yet a question or a heading."""
-    opening = "how|why|what|when|who|where|because|in|at|after|within|for|from|if|do|does|is|are|can"
+    opening = "how|why|what|when|who|where|because|in|at|after|within|for|from|if|do|does|did|is|are|can|here's|that's"
     begins = re.match(rf"(?:{opening})\b", text, re.IGNORECASE)
     return len(text.split()) >= 5 and not begins and not re.search(r"[:;?!.–—]", text)
 
 
-def _reasoned(clause: str, told: str) -> bool:
+def reasoned(clause: str, told: str) -> bool:
     """Whether some sentence gives a reason ("because") for most of what the clause says."""
     words = set(re.findall(r"\w{3,}", clause.casefold()))
     reasons = re.findall(r"[^.!?]+(?=\bbecause\b)", told.casefold())
@@ -191,11 +192,12 @@ def _colon_parts(text: str) -> tuple[str, str] | None:
     return (match[1], match[2].rstrip(".")) if match else None
 
 
-def _upper_first(text: str) -> str:
+def upper_first(text: str) -> str:
+    """The first letter large."""
     return text[:1].upper() + text[1:]
 
 
-def _lower_first(text: str, task: WritingTask) -> str:
+def lower_first(text: str, task: WritingTask) -> str:
     """The first letter small, unless the word is a name, "I" or an acronym."""
     first = re.match(r"[\w'’-]+", text)
     if not first or first.group() == "I" or any(c.isupper() for c in first.group()[1:]):

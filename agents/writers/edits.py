@@ -1,28 +1,35 @@
 """A writer without a model: structured edits of the draft, the message and earlier drafts, by rule.
 
-Each edit is one function from a text to another text or None where it does not apply. No word is added but those
-that carry the edit itself ("Why", "In"), so nothing can be invented. Edits that give the text a trait which retrieved
-winners share come first.
+Each edit is one function from a text to another text or None where it does not apply; beside them stand texts made of
+the message's own sentences, and texts without one of their parts. No word is added but those that carry the edit itself
+("Why", "In", "Here's why"), so nothing can be invented. Texts with traits that retrieved winners share come first.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 
 from agents.screener import Screener
 from agents.screener.survival import survives
 from agents.traits import TRAITS
 from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
+from agents.writers.cleaning import degenerate
 from agents.writers.edit_rules import EDITS
+from agents.writers.framing import FRAMES
+from agents.writers.sentences import assembled, sentences
+from agents.writers.shortening import shorter
 
 Edit = Callable[[str, WritingTask], str | None]
+RULES: dict[str, Edit] = EDITS | FRAMES
+OF_SEVERAL = frozenset(("ours", "sentences-swapped", "no-filler", "no-sender", "sentence-case", "title-case", "spoken"))
+"""Rules that may work on several sentences; the others move parts about, which only makes sense inside one."""
 
 
 class EditWriter:
     """Deterministic edits. Works for any brief that has a draft or a message in whole sentences."""
 
     name = "edits"
+    by_rule = True
 
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
         """Up to `n` edits that pass the brief's own limits; fewer, or none, where no rule applies.
@@ -36,7 +43,7 @@ class EditWriter:
         for strategy, text, parent in _ordered(task, seed):
             if len(drafts) >= max(n, 0):
                 break
-            if _key(text) in known or screener.check(text):
+            if _key(text) in known or degenerate(text) or screener.check(text):
                 dropped += 1
                 continue
             known.add(_key(text))
@@ -47,6 +54,7 @@ class EditWriter:
 def _ordered(task: WritingTask, seed: int) -> Iterator[tuple[str, str, str]]:
     """(strategy, text, parent): single edits of every parent, then pairs of edits; winners' traits first."""
     single = [(name, text, parent) for parent in parents(task) for name, text in _apply(parent, task)]
+    single += assembled(task)
     double = [
         (f"{first}+{second}", text, parent)
         for first, once, parent in single
@@ -60,16 +68,19 @@ def _ordered(task: WritingTask, seed: int) -> Iterator[tuple[str, str, str]]:
 
 
 def _apply(text: str, task: WritingTask) -> Iterator[tuple[str, str]]:
-    for name, edit in EDITS.items():
-        made = edit(text, task)
+    several = len(sentences(text)) > 1
+    for name, edit in RULES.items():
+        made = edit(text, task) if not several or name in OF_SEVERAL else None
         if made and _key(made) != _key(text):
             yield name, made
+    for made in shorter(text):
+        if all(survives(made, fact) for fact in task.must_keep):
+            yield "shorter", made
 
 
 def parents(task: WritingTask) -> list[str]:
     """Texts to edit: the draft, the best so far, and the sentences of the message that could stand alone."""
-    sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+(?=[A-Z0-9\"“])", task.message) if s.strip()]
-    kept = [s for s in sentences if all(survives(s, fact) for fact in task.must_keep)]
+    kept = [s for s in sentences(task.message) if all(survives(s, fact) for fact in task.must_keep)]
     texts = [task.content.text, *task.best_so_far, *(s.rstrip(".") for s in kept)]
     return list({_key(t): t.strip() for t in texts if t.strip()}.values())
 
@@ -83,4 +94,4 @@ def _likeness(text: str, task: WritingTask) -> float:
 
 
 def _key(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return " ".join(text.split()).casefold().rstrip(".")

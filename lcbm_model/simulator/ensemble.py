@@ -14,6 +14,7 @@ from lcbm_model.errors import SettingsError
 from lcbm_model.metrics import Metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
+from lcbm_model.simulator.first_look import first_look
 from lcbm_model.simulator.stream import predict_stream
 from lcbm_model.simulator.streamed import StreamedSimulator
 
@@ -53,6 +54,12 @@ class EnsembleSimulator(StreamedSimulator):
             metrics=tuple(m for m in parts[0].metrics if all(m in p.metrics for p in parts)),
             precision="+".join(sorted({p.precision for p in parts})),
         )
+
+    def first_look(self, texts: Sequence[str], metric: str | Metric) -> list[float] | None:
+        """The mean of the members' first looks; None where one of them has none."""
+        looks = [first_look(member, texts, metric) for member in self.members]
+        found = [look for look in looks if look is not None]
+        return np.mean(found, axis=0).tolist() if len(found) == len(looks) else None
 
     def _stream(
         self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]

@@ -16,6 +16,7 @@ from lcbm_model.metrics import Metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context
 from lcbm_model.simulator.calibration import Calibration, compare_predictions
+from lcbm_model.simulator.first_look import encoder_part
 from lcbm_model.simulator.items import Item, Reading, Unread
 from lcbm_model.simulator.pictures import picture_key
 from lcbm_model.simulator.raw_scale import on_raw_scale
@@ -112,6 +113,10 @@ class LocalSimulator(StreamedSimulator):
         if self.calibration is not None and predictions:
             temperature = self.calibration.utility_temperature(predictions[0].metric, channel)
         return compare_predictions(predictions, temperature=temperature)
+
+    def first_look(self, texts: Sequence[str], metric: str | Metric) -> list[float] | None:
+        """What the small text encoder alone makes of each text; None where the metric's value head does not read it."""
+        return encoder_part(self.backbone, texts, metric)
 
     def forget_pictures(self) -> None:
         """Look at every picture anew from now on."""

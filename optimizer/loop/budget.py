@@ -44,6 +44,8 @@ def _idle(state: State) -> str:
     rounds = f"{n} round{'s' if n > 1 else ''}"
     if not any(row["drafted"] for row in last):
         return f"no reliable gain for {rounds}: the writers had nothing new"
+    if all(row.get("passed_over") == row["drafted"] for row in last):
+        return f"no reliable gain for {rounds}: no draft was worth a simulator call at first look"
     if all(row["rejected"] == row["drafted"] for row in last):
         return f"no reliable gain for {rounds}: every draft was rejected"
     return f"no reliable gain for {rounds}"

@@ -12,6 +12,7 @@ from lcbm_model.content import Content
 from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
+from lcbm_model.simulator.first_look import first_look
 
 
 class ScoreCache:
@@ -143,6 +144,13 @@ class Scorer:
             BackendError: The member is gone.
         """
         return self.members[0].predict(contents, self.metric, context)
+
+    def first_look(self, texts: Sequence[str]) -> list[float] | None:
+        """What a first look foretells of each text, percentile points, for no call; None where the simulator has none.
+
+        Only differences between the texts of one brief mean something.
+        """
+        return first_look(self.simulator, texts, self.metric)
 
     def win(self, challenger: Prediction, champion: Prediction, *, channel: str) -> float:
         """Probability 0..1 that `challenger` does better than `champion`: both scored before, so it costs nothing."""

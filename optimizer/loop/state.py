@@ -29,6 +29,7 @@ class State(TypedDict, total=False):
     usage: dict[str, Any]  # WriterUsage
     per_writer: dict[str, dict[str, float]]  # name to what it was asked, gave, cost and gained so far
     asked: dict[str, int]  # drafts asked of each writer in the round under way
+    passed_over: int  # drafts of the round under way that a first look did not find worth a call
     decisions: list[dict[str, Any]]  # Decision, a person's words so far
     closing: bool  # a person has ended the run: their last wordings are scored, nothing else is written
     simulator_calls: int  # contents scored so far
@@ -56,6 +57,7 @@ def new_state(warnings: Sequence[str] = ()) -> State:
         usage=WriterUsage().model_dump(mode="json"),
         per_writer={},
         asked={},
+        passed_over=0,
         decisions=[],
         closing=False,
         simulator_calls=0,

@@ -1,13 +1,14 @@
 """The rule-based writer: each edit on its own, and that nothing is ever invented."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.screener import Screener
 from agents.writers import EditWriter, Writer, WritingTask
 from agents.writers.base import WritingExample
 from agents.writers.edit_rules import EDITS
+from agents.writers.edits import RULES
 from lcbm_model.content import Communicator, Content
 
 MESSAGE = "Our new 28 cm pan browns onions in 9 minutes because copper spreads heat evenly. It costs 149 euros."
@@ -64,7 +65,8 @@ def test_drafts_pass_the_screen_differ_and_name_their_strategy() -> None:
     assert isinstance(writer, Writer)
     assert len(texts) == len({text.casefold() for text in texts}) == 8
     assert all(Screener(task()).check(text) == [] for text in texts)
-    assert all(part in EDITS for draft in result.drafts for part in draft.strategy.split("+"))
+    named = {*RULES, "shorter", "sentences", "draft", "sentence"}
+    assert all(part in named for draft in result.drafts for part in draft.strategy.split("+"))
     assert all(draft.writer == "edits" and draft.parent for draft in result.drafts)
     assert result.usage.tokens == 0
 
@@ -95,6 +97,7 @@ def test_nothing_to_edit_gives_nothing() -> None:
     assert EditWriter().write(task(), 0, seed=0).drafts == ()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=120), st.text(min_size=1, max_size=120))
 def test_any_brief_is_survived(draft: str, message: str) -> None:
     odd = WritingTask(content=Content(text=draft, channel="headline"), metric="likes", message=message)

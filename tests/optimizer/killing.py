@@ -17,7 +17,7 @@ from typing import Any
 
 from optimizer import Decision, OptimizationResult, api, resume
 from optimizer.loop.context import Stopwatch
-from tests.fakes import FakeSimulator
+from tests.fakes import FakeSimulator, LookingSimulator
 from tests.optimizer.parts import Baker, FakeLibrary, bakery, run
 
 PRELOADED = ["langgraph.graph", "langgraph.checkpoint.sqlite", "tests.optimizer.killing"]
@@ -54,29 +54,36 @@ class CountingClock:
         return monotonic()
 
 
-def whole(store: Path, run_id: str, approval: bool) -> OptimizationResult:
+def whole(store: Path, run_id: str, approval: bool, looking: bool = False) -> OptimizationResult:
     """A run from its beginning to its end, with a person's words on the way where they are wanted."""
     budget = {"rounds": 2, "patience": 9, "candidates": 3}
     brief = bakery(approval=approval, budget=budget)
+    result = run(store, brief, run_id=run_id, **_parts(looking))
+    return answered(store, run_id, result, looking)
+
+
+def _parts(looking: bool) -> dict[str, Any]:
     parts: dict[str, Any] = {"judge": FakeSimulator(name="judge", spread=20), "library": FakeLibrary()}
-    result = run(store, brief, run_id=run_id, writers=[Baker("a"), Baker("b")], **parts)
-    return answered(store, run_id, result)
+    hasty = Baker("a")
+    hasty.by_rule = looking  # its drafts then come in a larger pool
+    return parts | {"simulator": LookingSimulator() if looking else FakeSimulator(), "writers": [hasty, Baker("b")]}
 
 
-def answered(store: Path, run_id: str, result: OptimizationResult | None = None) -> OptimizationResult:
+def answered(
+    store: Path, run_id: str, result: OptimizationResult | None = None, looking: bool = False
+) -> OptimizationResult:
     """Goes on with a run to its end, answering whenever it waits."""
-    parts: dict[str, Any] = {"judge": FakeSimulator(name="judge", spread=20), "library": FakeLibrary()}
-    parts |= {"store": store, "simulator": FakeSimulator(), "writers": [Baker("a"), Baker("b")]}
+    parts = _parts(looking) | {"store": store}
     while result is None or result.status == "waiting_for_approval":
         said = DECISIONS[len(result.rounds)] if result is not None else None
         result = resume(run_id, decision=said, **parts)
     return result
 
 
-def dies_at(n: int, store: str, run_id: str, approval: bool) -> None:
+def dies_at(n: int, store: str, run_id: str, approval: bool, looking: bool) -> None:
     """The body of a process that does not survive."""
     api.Stopwatch = partial(Stopwatch, clock=FatalClock(n))  # type: ignore[misc,assignment]
-    whole(Path(store), run_id, approval)
+    whole(Path(store), run_id, approval, looking)
 
 
 def exit_code(body: Callable[..., None], *arguments: Any) -> int:

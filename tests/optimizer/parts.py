@@ -54,11 +54,13 @@ WORDS = ("early", "warm", "slowly", "gladly", "again", "kindly", "freshly", "qui
 class Baker(FakeWriter):
     """Adds words that the seed picks: drafts that pass the screen and grow with the round."""
 
+    by_rule = False
+
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
         if self.down:
             return super().write(task, n, seed=seed)
         self.tasks.append(task)
-        picks = [[WORDS[(seed >> 3 * j) % 8 ^ i] for j in range(task.round + i)] for i in range(n)]
+        picks = [[WORDS[(seed >> 3 * j) % 8 ^ i % 8] for j in range(task.round + i)] for i in range(n)]
         drafts = tuple(Draft(text=" ".join([task.message, *words]), writer=self.name) for words in picks)
         return WriterResult(drafts=drafts, usage=WriterUsage(calls=1, tokens=10 * n))
 

@@ -23,6 +23,9 @@ from optimizer.result import Candidate
 
 EXAMPLES, EARLIER = 6, 3
 """Past winners and earlier texts shown to a writer: more costs prompt tokens and invites copying."""
+POOL = 8
+"""Drafts taken from a writer by rule for each one asked of it, where a first look can tell the best: both cost next to
+nothing, and the most promising of many is better than the first of few."""
 
 
 @dataclass
@@ -70,14 +73,15 @@ def draft(state: State, runtime: Runtime[LoopContext]) -> State:
 def _ask_writers(task: WritingTask, asked: _Round, context: LoopContext) -> None:
     """The bandit's shares first; then what writers that were down left over, from those that are up."""
     wanted = context.brief.budget.candidates
+    pool = POOL if context.scorer.first_look([]) is not None else 1
     gains = gains_of(asked.per_writer, [writer.name for writer in context.writers])
     seed = derived_seed(context.seed, task.round, "shares")
-    _ask(context.writers, shares(wanted, gains, seed=seed), task, asked, context, attempt=0)
+    _ask(context.writers, shares(wanted, gains, seed=seed), task, asked, context, attempt=0, pool=pool)
     up = tuple(w for w in context.writers if w.name not in asked.down)
     if asked.down and up and len(asked.drafts) < wanted:
         left = {writer.name: gains[writer.name] for writer in up}
         again = shares(wanted - len(asked.drafts), left, seed=seed + 1)
-        _ask(up, again, task, asked, context, attempt=1)
+        _ask(up, again, task, asked, context, attempt=1, pool=pool)
 
 
 def _ask(
@@ -88,8 +92,13 @@ def _ask(
     context: LoopContext,
     *,
     attempt: int,
+    pool: int,
 ) -> None:
-    """Ask each writer for its share and for what those before it left open, within what the budget pays for."""
+    """Ask each writer for its share and for what those before it left open, within what the budget pays for.
+
+    Args:
+        pool: How many times that many a writer by rule may hand in.
+    """
     budget, open_ = context.brief.budget, 0
     for writer in writers:
         if budget.seconds is not None and context.stopwatch.seconds() >= budget.seconds:
@@ -103,14 +112,15 @@ def _ask(
         open_ = wanted
         if n == 0:
             continue
+        most = n * pool if getattr(writer, "by_rule", False) else n
         try:
-            result = writer.write(task, n, seed=derived_seed(context.seed, task.round, writer.name, attempt))
+            result = writer.write(task, most, seed=derived_seed(context.seed, task.round, writer.name, attempt))
         except BackendError as error:
             asked.notes.append(f"writer {writer.name} failed: {error}")
             asked.down.append(writer.name)
             continue
-        given = [d.model_copy(update={"writer": writer.name}) for d in result.drafts[:n]]
-        open_ = wanted - len(given)
+        given = [d.model_copy(update={"writer": writer.name}) for d in result.drafts[:most]]
+        open_ = max(wanted - len(given), 0)
         asked.drafts += given
         asked.asked[writer.name] = asked.asked.get(writer.name, 0) + n
         asked.usage = asked.usage + result.usage

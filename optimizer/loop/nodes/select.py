@@ -56,9 +56,10 @@ def _record(state: State, fresh: Sequence[Candidate], best: Candidate | None, ga
     prediction = best.prediction if best else None
     return Round(
         number=state["round"],
-        drafted=len(fresh),
+        drafted=len(fresh) + state.get("passed_over", 0),
         rejected=sum(bool(c.rejected) for c in fresh),
         scored=sum(c.score is not None for c in fresh),
+        passed_over=state.get("passed_over", 0),
         best_id=best.id if best else None,
         best_expected=prediction.expected if prediction else None,
         best_low=prediction.low if prediction else None,

@@ -12,6 +12,7 @@ from optimizer.brief import Brief, Objective
 from optimizer.loop.context import LoopContext
 from optimizer.loop.spending import Plan
 from optimizer.loop.state import ORIGINAL, State, candidates_of, dump_candidates, hits_of
+from optimizer.loop.turns import Turns
 from optimizer.result import Candidate
 
 
@@ -19,30 +20,41 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
     """Score this round's candidates and their chance to beat the original.
 
     A draft costs one simulator call for each model and metric; its comparison with the original costs none. The
-    original is scored even where the screen refused it: without it there is no gain to speak of.
+    original is scored even where the screen refused it: without it there is no gain to speak of. Drafts that a first
+    look passes over leave the run: they are counted, and may be written again.
     """
     context = runtime.context
     candidates, notes = candidates_of(state), list(state["notes"])
     pending = set(state["pending"])
     wanted = [c for c in candidates if c.id in pending and (not c.rejected or c.id == ORIGINAL)]
     plan = Plan.of(context.brief, context.scorer)
-    due = plan.within(wanted, context.brief.budget.simulator_calls - state["simulator_calls"])
-    if missing := len(wanted) - len(due):
-        notes.append(f"{missing} drafts were not scored: the simulator budget is spent")
-    failure, spent = state["failure"], 0
+    turns = Turns(wanted, candidates, plan, context)
+    failure, spent, missing = state["failure"], 0, 0
     scored: dict[str, Candidate] = {}
     try:
-        scored, spent = _score(due, plan, state, context)
+        while not missing and (turn := turns.next(scored)):
+            due = plan.within(turn, context.brief.budget.simulator_calls - state["simulator_calls"] - spent)
+            missing = len(turn) - len(due)
+            found, calls = _score(due, plan, state, context)
+            scored, spent = scored | found, spent + calls
         _compare(scored, candidates, context)
     except BackendError as error:
         failure = f"the simulator failed: {error}"
         notes.append(failure)
+    if missing:
+        missing += len(turns.left)
+        notes.append(f"{missing} drafts were not scored: the simulator budget is spent")
+    passed_over = set() if missing or failure else {c.id for c in turns.left}
     failed = [c for c in scored.values() if c.prediction and not c.prediction.ok]
     notes += [f"{c.id} could not be scored: {c.prediction.error}" for c in failed if c.prediction]
-    if passed_over := sum(c.prediction is None for c in scored.values()):
-        notes.append(f"{passed_over} drafts went no further than the ensemble's first member")
+    if halved := sum(c.prediction is None for c in scored.values()):
+        notes.append(f"{halved} drafts went no further than the ensemble's first member")
+    if passed_over:
+        notes.append(f"{len(passed_over)} of {len(wanted)} drafts were not worth a simulator call at first look")
     return State(
-        candidates=dump_candidates([scored.get(c.id, c) for c in candidates]),
+        candidates=dump_candidates([scored.get(c.id, c) for c in candidates if c.id not in passed_over]),
+        pending=[id for id in state["pending"] if id not in passed_over],
+        passed_over=len(passed_over),
         notes=notes,
         simulator_calls=state["simulator_calls"] + spent,
         failure=failure,
