@@ -60,7 +60,8 @@ def attend(
 ) -> tuple[Tensor, None]:
     """Attention (1, T, H, d) over a tree; query (1, H, T, d), key and value (1, K, T, d)."""
     layer: Any = module.layer_idx
-    return tree(layer, *(heads[0].transpose(0, 1) for heads in (query, key, value)), scaling)[None], None
+    found = tree(layer, query[0].transpose(0, 1), key[0].transpose(0, 1), value[0].transpose(0, 1), scaling)
+    return found[None], None
 
 
 def _no_mask(*_: Any, **__: Any) -> None:
