@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -36,6 +37,16 @@ class ReadOut:
     def stops_early(self, head: ValueHead | None) -> bool:
         """Whether the digits take no part, so that no block above the highest one read need run."""
         return head is not None and bool(head.cuts) and head.bins == 0
+
+    def needed(self, item: Item, head: ValueHead | None) -> Item:
+        """The part of a prompt that its reading depends on.
+
+        No token sees what comes after it: where only the words' states are read, the question behind them need not run.
+        """
+        adapter = self.backbone.adapter
+        if adapter is None or adapter.spec.value_pooling != "words" or not self.stops_early(head):
+            return item
+        return replace(item, own=item.own[: item.words[1]])
 
     def read(
         self, items: Sequence[Item], states: States, pictures: Pictures, head: ValueHead | None = None

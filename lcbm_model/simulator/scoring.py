@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
@@ -53,7 +54,10 @@ class Scorer:
             head: Value head to read as well.
             cancelled: Asked before every pass; the iterator ends where it says so.
         """
-        rows = self._rows(items)
+        wanted: dict[Item, list[Item]] = defaultdict(list)
+        for item in dict.fromkeys(items):
+            wanted[self._readout.needed(item, head)].append(item)
+        rows = self._rows(wanted)
         engine = self._engine(self.backbone)
         start, kept = 0, False
         while start < len(rows):
@@ -75,15 +79,15 @@ class Scorer:
                     continue
                 reason = "does not fit the memory: shorten the text or show fewer examples"
                 found = {rows[start].item: Unread(reason)}
-            yield found
+            yield {item: reading for needed, reading in found.items() for item in wanted[needed]}
             start = stop
 
-    def _rows(self, items: Sequence[Item]) -> list[Row]:
-        """Distinct items in the order of their tokens; each picture gets numbers of its own in place of its tokens."""
+    def _rows(self, items: Iterable[Item]) -> list[Row]:
+        """Items in the order of their tokens; each picture gets numbers of its own in place of its tokens."""
         token, size = self.backbone.image_token, self.backbone.tokens_per_picture
         numbers: dict[str, int] = {}
         rows = []
-        for item in dict.fromkeys(items):
+        for item in items:
             trail = item.shared + item.own
             if item.pictures:
                 shown = [numbers.setdefault(key, len(numbers)) for key in item.pictures]

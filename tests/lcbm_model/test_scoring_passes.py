@@ -102,6 +102,39 @@ def test_stopping_early_equals_the_full_pass(
     assert engine is PaddedEngine or max(ran[early]) == 2
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_comes_behind_the_words_does_not_run_unless_it_is_read(
+    tmp_path: Path, tiny: Backbone, engine: Any
+) -> None:
+    words = {"x": (6, 7), "loaf": (6, 10), "loaves": (6, 12)}
+    items = [
+        item("Where: post", f"Post: {w}{ask}", words=at) for w, at in words.items() for ask in ("\nHow many?", "?")
+    ]
+    found: dict[float, list[float | None]] = {}
+    ran: dict[float, list[int]] = {}
+    for bins in (0.0, 1e-12):
+        backbone = adapted(tmp_path / f"{bins}", tiny, bins=bins, value_pooling="words")
+        ran[bins] = count_tokens(backbone)
+        answers = read(backbone, items, engine=engine)
+        assert set(answers) == set(items)
+        found[bins] = [reading.utility for asked in items if isinstance(reading := answers[asked], Reading)]
+    assert found[0.0] == pytest.approx(found[1e-12], abs=1e-5)
+    assert found[0.0][::2] == found[0.0][1::2], "questions that are not read make no difference"
+    assert sum(ran[0.0]) < sum(ran[1e-12]) - len("\nHow many?")
+
+
+def count_tokens(backbone: Backbone) -> list[int]:
+    """Tokens of each pass through the first block from now on."""
+    ran: list[int] = []
+
+    def count(_: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        states = args[0] if args else kwargs["hidden_states"]
+        ran.append(states.shape[0] * states.shape[1])
+
+    backbone.layers[0].register_forward_pre_hook(count, with_kwargs=True)
+    return ran
+
+
 def count_blocks(backbone: Backbone) -> set[int]:
     """Numbers of the blocks that run from now on."""
     ran: set[int] = set()
