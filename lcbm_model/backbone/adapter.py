@@ -16,6 +16,7 @@ All files but lcbm.json are optional. Numbers only: nothing is unpickled.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -226,6 +227,28 @@ def _digest(folder: Path, spec: AdapterSpec) -> str:
     return total.hexdigest()
 
 
+def copy_beside(model: Any, adapter: Adapter) -> Any:
+    """A copy of a language model for the adapter's low-rank updates; weights without any are the model's own tensors.
+
+    Args:
+        model: The plain causal language model, which stays as it is.
+    """
+    updated = {name.removeprefix("base_model.model.").partition(".lora_")[0] for name in adapter.lora}
+    kept = {} if _beyond_lora(adapter) else {
+        id(tensor): tensor
+        for name, tensor in (*model.named_parameters(), *model.named_buffers())
+        if name.rpartition(".")[0] not in updated
+    }  # fmt: skip
+    return copy.deepcopy(model, dict(kept))
+
+
+def _beyond_lora(adapter: Adapter) -> bool:
+    """Whether the adapter does more than add low-rank updates, so that peft has to apply it."""
+    config = adapter.lora_config
+    special = any(config.get(key) for key in ("use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias"))
+    return special or config.get("bias", "none") != "none" or config.get("peft_type", "LORA") != "LORA"
+
+
 def merge_lora(model: Any, adapter: Adapter) -> Any:
     """Add the low-rank updates to the weights, so that a tuned model costs no more than its base.
 
@@ -240,15 +263,13 @@ def merge_lora(model: Any, adapter: Adapter) -> Any:
     Raises:
         CheckpointError: A name or shape does not fit the model.
     """
-    config = adapter.lora_config
-    special = any(config.get(key) for key in ("use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias"))
-    if special or config.get("bias", "none") != "none" or config.get("peft_type", "LORA") != "LORA":
+    if _beyond_lora(adapter):
         from peft import PeftModel
 
         return PeftModel.from_pretrained(model, str(adapter.folder)).merge_and_unload()
     known = {name.removeprefix("base_model.model."): tensor for name, tensor in adapter.lora.items()}
     try:
-        add_low_rank(model, known, scale=partial(_scale, config))
+        add_low_rank(model, known, scale=partial(_scale, adapter.lora_config))
     except ValueError as error:
         remedy = f"Use the base it was trained on: {adapter.spec.base}"
         raise CheckpointError(f"adapter {adapter.spec.name!r}", str(error), remedy=remedy) from error

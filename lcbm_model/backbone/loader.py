@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lcbm_model.backbone import packaged
-from lcbm_model.backbone.adapter import is_adapter, merge_lora, read_adapter
+from lcbm_model.backbone.adapter import copy_beside, is_adapter, merge_lora, read_adapter
 from lcbm_model.backbone.model import Backbone
 from lcbm_model.backbone.runtime import choose_device, choose_dtype, limit_threads, quiet
 from lcbm_model.errors import CheckpointError, SettingsError
@@ -116,13 +116,14 @@ def _load_adapter(folder: Path, device: Any, dtype: Any, *, fresh: bool) -> Back
     source = resolve_source(adapter.spec.base)
     if isinstance(source, Path) and not is_adapter(source) and _config(source).model_type in VISION_LANGUAGE:
         return load_vision_language(source, device, dtype, adapter=adapter)
-    # An adapter of heads leaves the base as it is: all of them, and the base itself, share one copy of the weights.
-    shared = not (adapter.lora or fresh)
-    base = _shared(source, device, dtype) if shared else _load(source, device, dtype, fresh=True)
+    # What an adapter leaves as it is is held once, for all of them and the base itself; one lock keeps their turns.
+    base = _load(source, device, dtype, fresh=True) if fresh else _shared(source, device, dtype)
     if base.base_hash != adapter.spec.base_hash:
         remedy = f"Install or name the base it was trained on ({adapter.spec.base}), or train the adapter again"
         raise CheckpointError(str(folder), "was trained on another base", value=base.base_hash[:16], remedy=remedy)
-    model = merge_lora(base.language_model, adapter) if adapter.lora else base.language_model
+    model = base.language_model
+    if adapter.lora:
+        model = merge_lora(model if fresh else copy_beside(model, adapter), adapter)
     sees = adapter.connector is not None
     return Backbone(
         adapter.spec.name,
@@ -134,7 +135,7 @@ def _load_adapter(folder: Path, device: Any, dtype: Any, *, fresh: bool) -> Back
         make_eyes=_tower_eyes if sees else None,
         image_token=base.tokenizer.convert_tokens_to_ids(packaged.IMAGE_TOKEN),
         tokens_per_picture=TOKENS_PER_PICTURE,
-        lock=base.lock if shared else None,
+        lock=None if fresh else base.lock,
     )
 
 

@@ -122,6 +122,26 @@ def test_merged_adapter_equals_peft(adapter: Path, tiny_folder: Path) -> None:
     assert not torch.allclose(expected, plain, atol=1e-2)
 
 
+def test_an_adapter_holds_only_the_weights_it_changes(adapter: Path, tiny_folder: Path) -> None:
+    tuned, base = load_backbone(adapter, device="cpu"), load_backbone(tiny_folder, device="cpu")
+    own = {
+        name
+        for (name, mine), other in zip(
+            tuned.language_model.named_parameters(), base.language_model.parameters(), strict=True
+        )
+        if mine.data_ptr() != other.data_ptr()
+    }
+    layers = (f"model.layers.{n}.{part}.weight" for n in (1, 2) for part in ("self_attn.q_proj", "mlp.down_proj"))
+    assert own == set(layers)
+    assert tuned.lock is base.lock
+    alone = load_backbone(adapter, device="cpu", fresh=True)
+    assert alone.lock is not base.lock
+    assert all(
+        mine.data_ptr() != other.data_ptr()
+        for mine, other in zip(alone.language_model.parameters(), base.language_model.parameters(), strict=True)
+    )
+
+
 def test_value_head_reads_the_middle_layers(adapter: Path) -> None:
     import torch
 
