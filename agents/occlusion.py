@@ -197,7 +197,7 @@ def _without(text: str, start: int, end: int) -> str:
             after = after.lstrip(".!?…").lstrip()
         after = after[:1].upper() + after[1:]
     elif not after or after[0] in ".!?…,;:–—-":
-        before = before.rstrip(" ,;:–—-")
+        before = before.rstrip(" \n,;:–—-")
     between = "" if not before or not after or re.match(r"[.,;:!?…\"”’»)]", after) else " "
     rest = f"{before}{between}{after}".strip()
     return rest if len(re.findall(r"\w+", rest)) >= FEWEST_WORDS else ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.occlusion import cuts, occlusion
@@ -137,6 +137,7 @@ SENTENCES = st.lists(st.lists(WORDS, min_size=1, max_size=9).map(" ".join), min_
 
 
 @given(SENTENCES, st.sampled_from([". ", "! ", "? ", "\n", "… "]))
+@example(["copper", "-", "and, copper"], "\n")
 def test_every_cut_is_a_stretch_of_the_text_and_loses_no_other_word(sentences: list[str], mark: str) -> None:
     text = mark.join(sentences) + mark.strip(" ")
     found = cuts(text)
