@@ -64,7 +64,7 @@ class CachedEmbedder:
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         self._folder.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._folder / f"{self.hash[:16]}.sqlite", timeout=60)) as store:
-            store.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+            _prepare(store)
             known = dict(self._find(store, list(dict.fromkeys(keys))))
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
             # By length, so that a batch pads little; in parts, so that a killed run keeps what it has done.
@@ -75,7 +75,7 @@ class CachedEmbedder:
                 rows = {key: vector for (key, _), vector in zip(part, vectors, strict=True)}
                 with store:
                     store.executemany(
-                        "INSERT OR IGNORE INTO vectors VALUES (?, ?)", [(k, v.tobytes()) for k, v in rows.items()]
+                        "INSERT OR IGNORE INTO embedded VALUES (?, ?)", [(k, v.tobytes()) for k, v in rows.items()]
                     )
                 known.update(rows)
         if not keys:
@@ -86,6 +86,16 @@ class CachedEmbedder:
         for start in range(0, len(keys), _LOOKUP):
             part = keys[start : start + _LOOKUP]
             marks = ",".join("?" * len(part))
-            for key, blob in store.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", part):
+            for key, blob in store.execute(f"SELECT key, vector FROM embedded WHERE key IN ({marks})", part):
                 if len(blob) == 4 * self.dimension:  # anything else was not written by this class: embed it anew
                     yield key, np.frombuffer(blob, dtype=np.float32)
+
+
+def _prepare(store: sqlite3.Connection) -> None:
+    """The table, where there is none yet.
+
+    With rows of a kilobyte and more, keys in an index of their own are found and written several times as fast as in
+    one tree with the rows. Files of before have such a tree; what it kept is made anew.
+    """
+    store.execute("CREATE TABLE IF NOT EXISTS embedded (key BLOB PRIMARY KEY, vector BLOB)")
+    store.execute("DROP TABLE IF EXISTS vectors")

@@ -46,7 +46,7 @@ def test_another_embedder_has_its_own_file_and_a_damaged_row_is_made_anew(tmp_pa
     CachedEmbedder(lambda: other, tmp_path).embed(["piano"])
     assert other.seen == ["piano"]
     with sqlite3.connect(tmp_path / f"{'0' * 16}.sqlite") as store:
-        store.execute("UPDATE vectors SET vector = x'00'")
+        store.execute("UPDATE embedded SET vector = x'00'")
     store.close()
     inner = Counting()
     np.testing.assert_array_equal(CachedEmbedder(lambda: inner, tmp_path).embed(["piano"]), inner.embed(["piano"]))
