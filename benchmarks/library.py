@@ -305,9 +305,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dimension", type=int, default=384)
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--texts", type=int, default=5000, help="posts of the build; 0 leaves it out")
-    parser.add_argument(
-        "--building", action="store_true", help="measure that alone, into the record there is"
-    )
+    parser.add_argument("--building", action="store_true", help="measure that alone, into the record there is")
     parser.add_argument("--kinds", nargs="+", default=["flat", "hnsw", "ivfpq"])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where the files go while it runs; several gigabytes")

@@ -1,8 +1,8 @@
 """Content simulation by the large content and behavior model itself: asked as it was trained to write.
 
 Two of its training tasks are writing ones: write the text that lands at a stated decile, and rewrite the weaker arm of
-a test into the stronger. A checkpoint whose language model was tuned on them answers these prompts; the embedded
-`lcbm-smol`, whose language model is untuned, answers them too, badly, and what is no use is dropped.
+a test into the stronger. The embedded `lcbm-smol` was tuned on them, but is small: what is no use is dropped. A
+checkpoint that was not answers these prompts too, worse.
 """
 
 from __future__ import annotations
