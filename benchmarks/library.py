@@ -24,7 +24,7 @@ import faiss
 import numpy as np
 import polars as pl
 import torch
-from measuring import machine
+from measuring import command_line, machine
 from threadpoolctl import threadpool_info
 
 from agents import Embedder, Library, load_embedder
@@ -42,6 +42,7 @@ WORDS = SPOKEN.split()
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
+    asked.command = command_line(__file__, arguments)
     figures: dict[str, Any] = {}
     if asked.texts:
         figures["build"] = build(asked.texts, asked.repeats)
@@ -115,7 +116,7 @@ def record(asked: argparse.Namespace, figures: dict[str, Any]) -> BenchmarkRecor
     return BenchmarkRecord(
         page="performance",
         title=f"Library: {asked.rows:,} vectors of {asked.dimension} numbers",
-        command="python benchmarks/library.py",
+        command=asked.command,
         machine=machine(torch.device("cpu")) | {"threads of": threads},
         versions={n: importlib.metadata.version(n) for n in ("faiss-cpu", "numpy", "polars", "torch")},
         told=(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import resource
+import shlex
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def _processor() -> str:
 def versions() -> dict[str, str]:
     """Python and the packages that matter."""
     return {"Python": platform.python_version()} | {n: importlib.metadata.version(n) for n in ("torch", "transformers")}
+
+
+def command_line(script: str, arguments: Sequence[str] | None) -> str:
+    """What a reader types to get the same record. `arguments`: None for those of this process."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", f"benchmarks/{Path(script).name}", *given])
 
 
 def settle(device: torch.device) -> None:

@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import platform
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from contenders import AS_FEW, CONTENDERS, Counted, Job
-from measuring import machine
+from measuring import command_line, machine
 from peers_cases import HALVES, Case, load_cases
 
 from agents import Library, load_embedder
@@ -63,7 +61,7 @@ class Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
-    asked.command = shlex.join(["python", "benchmarks/peers.py", *(sys.argv[1:] if arguments is None else arguments)])
+    asked.command = command_line(__file__, arguments)
     cases = load_cases(half=asked.half)[: asked.briefs]
     plain = load_simulator(asked.simulator)
     kept = Path(tempfile.mkdtemp(prefix="lcbm-peers-")) / "scores.sqlite"

@@ -25,6 +25,11 @@ def survives(text: str, fact: str) -> bool:
     return re.search(left + re.escape(fact) + right, collapse(text)) is not None
 
 
+def all_survive(text: str, facts: Iterable[str]) -> bool:
+    """Whether each of the facts survives in `text`."""
+    return all(survives(text, fact) for fact in facts)
+
+
 def survival_reasons(text: str, must_keep: Iterable[str]) -> list[str]:
     """Facts of `must_keep` that got lost or were changed."""
     return [f"lost the fact {collapse(fact)!r}" for fact in must_keep if not survives(text, fact)]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from agents.screener.names import proper_names
-from agents.screener.survival import survives
+from agents.screener.survival import all_survive
 from agents.writers.base import WritingTask
 from agents.writers.sentences import points_back
 
@@ -75,7 +75,7 @@ def first_clause(text: str, task: WritingTask) -> str | None:
     parts = re.split(r"\s*[,;–—]\s+|\.\s+|\s+(?=because\b|so that\b|which\b|while\b)", text)
     clause = parts[0].rstrip(" .")
     dependent = re.match(rf"(?:because|if|when|while|in|at|after|within|for|from|{_AUXILIARY})\b", clause, re.I)
-    if len(parts) < 2 or "?" in text or len(clause.split()) < 4 or dependent or not keeps(clause, task):
+    if len(parts) < 2 or "?" in text or len(clause.split()) < 4 or dependent or not all_survive(clause, task.must_keep):
         return None
     return clause
 
@@ -100,7 +100,7 @@ def without_filler(text: str, task: WritingTask) -> str | None:
     short = _FILLER.sub("", text)
     for phrase, instead in _LONG_FORMS:
         short = re.sub(rf"\b{phrase}\b", instead, short, flags=re.IGNORECASE)
-    return upper_first(short) if short != text and keeps(short, task) else None
+    return upper_first(short) if short != text and all_survive(short, task.must_keep) else None
 
 
 def without_sender(text: str, task: WritingTask) -> str | None:
@@ -109,7 +109,7 @@ def without_sender(text: str, task: WritingTask) -> str | None:
     if sender is None or not sender.name:
         return None
     short = re.sub(rf"\s+(?:from|by|at)\s+{re.escape(sender.name)}\b(?!['’])", "", text)
-    return short if short != text and keeps(short, task) else None
+    return short if short != text and all_survive(short, task.must_keep) else None
 
 
 def ours(text: str, task: WritingTask) -> str | None:
@@ -123,7 +123,7 @@ def ours(text: str, task: WritingTask) -> str | None:
         return None
     own = ("Our " if match.start() == 0 else "our ") + match[1].rstrip() + " "
     spoken = (text[: match.start()] + own + text[match.end() :]).strip()
-    return spoken if keeps(spoken, task) else None
+    return spoken if all_survive(spoken, task.must_keep) else None
 
 
 def sentence_case(text: str, task: WritingTask) -> str | None:
@@ -146,7 +146,7 @@ def title_case(text: str, task: WritingTask) -> str | None:
     words = text.split(" ")
     cased = [w if 0 < i < len(words) - 1 and w in _SMALL else upper_first(w) for i, w in enumerate(words)]
     made = " ".join(cased)
-    return made if made != text and keeps(made, task) else None
+    return made if made != text and all_survive(made, task.must_keep) else None
 
 
 EDITS: dict[str, Callable[[str, WritingTask], str | None]] = {
@@ -166,11 +166,6 @@ EDITS: dict[str, Callable[[str, WritingTask], str | None]] = {
     "title-case": title_case,
 }
 """Every edit by the name that candidates carry."""
-
-
-def keeps(text: str, task: WritingTask) -> bool:
-    """Whether every fact that must stay is there, to the letter."""
-    return all(survives(text, fact) for fact in task.must_keep)
 
 
 def is_clause(text: str) -> bool:

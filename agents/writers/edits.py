@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from agents.screener import Screener
-from agents.screener.survival import survives
+from agents.screener.survival import all_survive
 from agents.traits import TRAITS
 from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
 from agents.writers.cleaning import degenerate
@@ -74,13 +74,13 @@ def _apply(text: str, task: WritingTask) -> Iterator[tuple[str, str]]:
         if made and _key(made) != _key(text):
             yield name, made
     for made in shorter(text):
-        if all(survives(made, fact) for fact in task.must_keep):
+        if all_survive(made, task.must_keep):
             yield "shorter", made
 
 
 def parents(task: WritingTask) -> list[str]:
     """Texts to edit: the draft, the best so far, and the sentences of the message that could stand alone."""
-    kept = [s for s in sentences(task.message) if all(survives(s, fact) for fact in task.must_keep)]
+    kept = [s for s in sentences(task.message) if all_survive(s, task.must_keep)]
     texts = [task.content.text, *task.best_so_far, *(s.rstrip(".") for s in kept)]
     return list({_key(t): t.strip() for t in texts if t.strip()}.values())
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from agents.screener.survival import all_survive
 from agents.writers.base import WritingTask
-from agents.writers.edit_rules import is_clause, keeps, lower_first, reasoned, upper_first
+from agents.writers.edit_rules import is_clause, lower_first, reasoned, upper_first
 from agents.writers.sentences import points_back, sentences
 
 _STATES = re.compile(
@@ -59,12 +60,13 @@ def spoken(text: str, task: WritingTask) -> str | None:
     said = text
     for form, short in _SPOKEN:
         said = re.sub(form, short, said, flags=re.IGNORECASE)
-    return said if said != text and keeps(said, task) else None
+    return said if said != text and all_survive(said, task.must_keep) else None
 
 
 def _with_reason(text: str, task: WritingTask) -> str | None:
     clause = re.split(r",?\s+because\b", text, flags=re.IGNORECASE)[0].rstrip(".! ")
-    return clause if is_clause(clause) and reasoned(clause, f"{task.message} {text}") and keeps(clause, task) else None
+    stands = is_clause(clause) and reasoned(clause, f"{task.message} {text}") and all_survive(clause, task.must_keep)
+    return clause if stands else None
 
 
 FRAMES: dict[str, Callable[[str, WritingTask], str | None]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agents.screener.survival import survives
+from agents.screener.survival import all_survive
 from agents.writers.base import WritingTask
 
 LONGEST = 4
@@ -51,11 +51,11 @@ def assembled(task: WritingTask) -> Iterator[tuple[str, str, str]]:
     """
     said, draft = sentences(task.message), task.content.text.strip()
     for text in (*_runs(said), *_turned(said)):
-        if _keeps(text, task):
+        if all_survive(text, task.must_keep):
             yield "sentences", _ended(text), task.message
     if draft:
         for sentence in said:
-            if _overlap(sentence, draft) >= SAME or not _keeps(f"{sentence} {draft}", task):
+            if _overlap(sentence, draft) >= SAME or not all_survive(f"{sentence} {draft}", task.must_keep):
                 continue
             yield "draft+sentence", f"{_closed(draft)} {_ended(sentence, alone=False)}", draft
             if not points_back(sentence):
@@ -89,7 +89,3 @@ def _ended(text: str, *, alone: bool = True) -> str:
 def _overlap(sentence: str, draft: str) -> float:
     mine, theirs = ({w[:5] for w in re.findall(r"\w{4,}|\d+", t.casefold())} for t in (sentence, draft))
     return len(mine & theirs) / max(len(mine), 1)
-
-
-def _keeps(text: str, task: WritingTask) -> bool:
-    return all(survives(text, fact) for fact in task.must_keep)

@@ -123,7 +123,8 @@ def _load_adapter(folder: Path, device: Any, dtype: Any, *, fresh: bool) -> Back
         raise CheckpointError(str(folder), "was trained on another base", value=base.base_hash[:16], remedy=remedy)
     model = base.language_model
     if adapter.lora:
-        model = merge_lora(model if fresh else copy_beside(model, adapter), adapter)
+        with base.lock:  # whoever predicts with the base changes its blocks for the while, and copies would keep that
+            model = merge_lora(model if fresh else copy_beside(model, adapter), adapter)
     sees = adapter.connector is not None
     return Backbone(
         adapter.spec.name,

@@ -84,6 +84,7 @@ def _attended(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float | None
 ) -> tuple[Tensor, Tensor]:
     """What queries (1, K, n, d) find, and the logarithms of their sums of exponentials (1, K, n)."""
+    # The public function gives no sums, and flex_attention, which does, needs a compiler on a processor.
     attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     found, sums = attend(query, key, value, attn_mask=bias, scale=scale)
     return found, sums

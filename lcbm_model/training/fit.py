@@ -30,9 +30,10 @@ from lcbm_model.training.frozen_states import FrozenStates
 from lcbm_model.training.joint import CENTRES, JointHead, fit_joint, training_rows
 from lcbm_model.training.model import BehaviorModel
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
+from lcbm_model.training.recipes import override, recipe_from
 from lcbm_model.training.scoring import score_rows
 from lcbm_model.training.selection import pick_rows
-from lcbm_model.training.settings import Recipe, override, recipe_from
+from lcbm_model.training.settings import Recipe
 from lcbm_model.training.state_store import cached_states
 from lcbm_model.training.text_tower import TextTower, fit_text_tower
 from lcbm_model.training.trainer import Report, Trainer, told_memory, write_log

@@ -1,4 +1,4 @@
-"""Settings of a training run, grouped by concern, checked when built.
+"""Settings of a training run, grouped by concern. `recipes.py` reads and checks them.
 
 Plain dataclasses, so that the fitting stage runs on a machine that has only torch, transformers, peft and
 accelerate; where pydantic is present (every ordinary install) it validates them.
@@ -7,12 +7,8 @@ accelerate; where pydantic is present (every ordinary install) it validates them
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Literal
-
-from lcbm_model.errors import SettingsError
 
 WORDS = ("text", "instructions")
 """Sources whose examples are answers in words."""
@@ -270,136 +266,3 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able values."""
         return dataclasses.asdict(self)
-
-
-def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:
-    """Read a recipe and apply `key=value` overrides (`optim.lr=1e-4`).
-
-    Raises:
-        SettingsError: No such file, no mapping in it, an unknown key or a value of the wrong type.
-    """
-    import yaml
-
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(str(path), "cannot be read as YAML", value=str(error)) from error
-    if not isinstance(raw, dict):
-        raise SettingsError(str(path), "a recipe must be a mapping of settings", value=raw)
-    return recipe_from(override(raw, overrides or {}), where=str(path))
-
-
-def override(raw: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
-    """A copy of nested settings with dotted keys replaced; values are read as YAML scalars."""
-    import yaml
-
-    merged = _deep_copy(raw)
-    for key, text in overrides.items():
-        node = merged
-        *parents, last = key.split(".")
-        for parent in parents:
-            node = node.setdefault(parent, {})
-            if not isinstance(node, dict):
-                raise SettingsError(key, f"{parent!r} is a value, not a group of settings", value=node)
-        value = yaml.safe_load(text) if isinstance(text, str) else text
-        # YAML 1.1 reads 1e-4 (no dot) as text; a person means the number.
-        node[last] = _number(value) if isinstance(value, str) else value
-    return merged
-
-
-def recipe_from(raw: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
-    """Build and check a recipe from nested mappings.
-
-    Raises:
-        SettingsError: Names the key, the value met and what is allowed.
-    """
-    try:
-        from pydantic import TypeAdapter, ValidationError
-    except ImportError:
-        return _build_plain(raw, where)
-    try:
-        return check_ranges(TypeAdapter(Recipe).validate_python(_numbers(raw)), where)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        problem = "unknown key" if first["type"] in ("unexpected_keyword_argument", "extra_forbidden") else first["msg"]
-        raise SettingsError(f"{where}: {key}", problem, value=first["input"], remedy=_known_keys(key)) from error
-
-
-def _build_plain(raw: Mapping[str, Any], where: str) -> Recipe:
-    groups: dict[str, Any] = {}
-    classes: dict[str, Any] = {f.name: f.default_factory for f in dataclasses.fields(Recipe)}
-    for name, values in _numbers(raw).items():
-        if name not in classes:
-            raise SettingsError(f"{where}: {name}", "unknown key", value=values, remedy=_known_keys(name))
-        kinds = {f.name: f for f in dataclasses.fields(classes[name])}
-        unknown = sorted(set(values) - set(kinds))
-        if unknown:
-            key = f"{name}.{unknown[0]}"
-            raise SettingsError(f"{where}: {key}", "unknown key", value=values[unknown[0]], remedy=_known_keys(key))
-        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        groups[name] = classes[name](**tuples)
-    return check_ranges(Recipe(**groups), where)
-
-
-_LEAST: dict[str, float] = {
-    "data.max_held": 1, "data.max_length": 1, "data.text_examples": 0, "data.context_examples": 0, "lora.rank": 0,
-    "lora.first_layer": 0, "optim.steps": 0, "optim.tokens_per_step": 1, "optim.micro_tokens": 1,
-    "optim.group_size": 2, "optim.clip": 0, "optim.weight_decay": 0, "readout.probe_rows": 1, "run.eval_every": 1,
-    "run.eval_rows": 1, "run.final_rows": 1, "run.patience": 1, "run.save_every": 0, "loss.bins": 0, "loss.pairs": 0,
-    "loss.pairs_bins": 0, "loss.value": 0, "loss.text": 0, "text_encoder.rank": 0, "text_encoder.max_tokens": 3,
-    "text_encoder.steps": 1, "text_encoder.tokens_per_step": 1, "text_encoder.eval_every": 1,
-}  # fmt: skip
-_SHARES = ("data.picture_share", "lora.dropout", "optim.warmup", "optim.ema", "loss.most_reliable")
-_POSITIVE = (
-    "lora.alpha", "optim.lr", "optim.head_lr", "optim.connector_lr", "run.fraction", "text_encoder.alpha",
-    "text_encoder.lr", "text_encoder.head_lr",
-)  # fmt: skip
-
-
-def check_ranges(recipe: Recipe, where: str) -> Recipe:
-    """The recipe itself.
-
-    Raises:
-        SettingsError: A number outside its range.
-    """
-
-    def value(key: str) -> float:
-        group, name = key.split(".")
-        return float(getattr(getattr(recipe, group), name))
-
-    rules = [(key, value(key) >= least, f"must be at least {least}") for key, least in _LEAST.items()]
-    rules += [(key, 0 <= value(key) <= 1, "must lie from 0 to 1") for key in _SHARES]
-    rules += [(key, value(key) > 0, "must be above 0") for key in _POSITIVE]
-    rules.append(("run.fraction", value("run.fraction") <= 1, "must be at most 1"))
-    for key, fine, problem in rules:
-        if not fine:
-            raise SettingsError(f"{where}: {key}", problem, value=value(key))
-    return recipe
-
-
-def _known_keys(key: str) -> str:
-    group = key.split(".")[0]
-    classes: dict[str, Any] = {f.name: f.default_factory for f in dataclasses.fields(Recipe)}
-    if group not in classes:
-        return f"Known groups: {', '.join(classes)}"
-    return f"Known keys of {group!r}: {', '.join(f.name for f in dataclasses.fields(classes[group]))}"
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _numbers(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_numbers(v) for v in value]
-    return _number(value) if isinstance(value, str) else value
-
-
-def _number(text: str) -> Any:
-    try:
-        return float(text) if "e" in text.lower() and any(c.isdigit() for c in text) else text
-    except ValueError:
-        return text
-
-
-def _deep_copy(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: _deep_copy(v) if isinstance(v, Mapping) else v for k, v in raw.items()}

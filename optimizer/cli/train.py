@@ -35,7 +35,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Tune a model on behaviour by a recipe. The adapter goes to OUT/adapter: use it with --model OUT/adapter."""
-    from lcbm_model.training.settings import load_recipe
+    from lcbm_model.training.recipes import load_recipe
 
     wanted = load_recipe(recipe, parse_changes(changes or [], data))
     folder = out_dir or Path("runs") / wanted.run.name

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -22,7 +23,7 @@ NOISE = 1.5
 measured on the development half of benchmarks/peers_briefs.yaml (train_recipes/LOG.md)."""
 LEVEL_SPREAD = 25.0
 """Standard deviation of a brief's level around 50, points: next to nothing is known of it before the first call."""
-_STEPS = 60
+_STANDARD = NormalDist()
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ class Promise:
     def expected_gain(self, best: float) -> float:
         """E[max(score - best, 0)], points."""
         z = (self.mean - best) / self.spread
-        density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-        return self.spread * density + (self.mean - best) * math.erfc(-z / math.sqrt(2)) / 2
+        return self.spread * (_STANDARD.pdf(z) + z * _STANDARD.cdf(z))
 
     def reservation(self, price: float) -> float:
         """The best in hand at which one more call gains its price; infinite where calls cost nothing.
@@ -44,13 +44,12 @@ class Promise:
         Args:
             price: Points that a call must be expected to gain.
         """
+        from scipy.optimize import brentq
+
         if price <= 0:
             return math.inf
         low, high = self.mean - price - 8 * self.spread, self.mean + 40 * self.spread
-        for _ in range(_STEPS):  # the expected gain falls with the best in hand
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.expected_gain(middle) > price else (low, middle)
-        return (low + high) / 2
+        return float(brentq(lambda best: self.expected_gain(best) - price, low, high))
 
 
 def promises(known: Sequence[tuple[float, float]], looks: Sequence[float]) -> list[Promise]:

@@ -17,7 +17,7 @@ from lcbm_model.training.collate import Collator
 from lcbm_model.training.data import Prepared
 from lcbm_model.training.export import lora_weights
 from lcbm_model.training.model import BehaviorModel
-from lcbm_model.training.settings import recipe_from
+from lcbm_model.training.recipes import recipe_from
 
 
 def main(prepared: Path, base: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lcbm_model.errors import CheckpointError, SettingsError
 from lcbm_model.generation import generate, perplexity
 from lcbm_model.metrics import get_metric
 from lcbm_model.simulator import load_simulator
+from lcbm_model.simulator.in_place import in_place
 from lcbm_model.simulator.local import LocalSimulator
 from lcbm_model.verbalize import Prompt, behavior_prompt, content_prompt
 from tests.lcbm_model.tiny_model import write_tiny_model
@@ -120,6 +122,18 @@ def test_merged_adapter_equals_peft(adapter: Path, tiny_folder: Path) -> None:
         expected, got, plain = (m(input_ids=ids).logits for m in (unmerged, merged, base))
     assert torch.allclose(expected, got, atol=1e-4)
     assert not torch.allclose(expected, plain, atol=1e-2)
+
+
+def test_an_adapter_waits_for_whoever_runs_its_base(tmp_path: Path) -> None:
+    base, loaded = load_backbone(write_tiny_model(tmp_path / "base"), device="cpu"), []
+    adapter = write_adapter(tmp_path / "adapter", tmp_path / "base", base.base_hash)
+    loading = threading.Thread(target=lambda: loaded.append(load_backbone(adapter, device="cpu")))
+    with base.lock, in_place(base.layers):
+        loading.start()
+        loading.join(0.3)
+        assert not loaded, "what runs changes the blocks for the while: a copy made now would keep that"
+    loading.join()
+    assert not any("forward" in vars(layer) for layer in loaded[0].layers)
 
 
 def test_an_adapter_holds_only_the_weights_it_changes(adapter: Path, tiny_folder: Path) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcbm_model.backbone import Backbone, load_backbone
-from lcbm_model.backbone.turns import Turns
 from lcbm_model.errors import SettingsError
 from lcbm_model.generation import _draw, _Rules, generate
+from tests.lcbm_model.counted_turns import counted_turns
 from tests.lcbm_model.tiny_model import write_tiny_model
 
 PROMPTS = ("x", "Say something about onions and pans", "Why does copper brown onions so evenly in 9 minutes?")
@@ -58,15 +58,7 @@ def test_every_prompt_may_have_its_own_beginning(tiny: Backbone) -> None:
 
 
 def test_each_token_is_a_turn_of_its_own(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns: list[int] = []
-
-    class Counted(Turns):
-        def __enter__(self) -> Turns:
-            super().__enter__()
-            turns.append(self._depth)
-            return self
-
-    monkeypatch.setattr(tiny, "lock", Counted())
+    turns = counted_turns(tiny, monkeypatch)
     [[answer]] = generate(tiny, ["Bread is"], 1, max_new_tokens=6, temperature=0.0)
     assert answer.tokens == 6
     assert turns == [1] * (2 + 6 + 1)  # the prompt's tokens, the prompt read, each token, the answer's words

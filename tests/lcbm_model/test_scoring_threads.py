@@ -16,6 +16,7 @@ from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.items import Item, Reading, Unread
 from lcbm_model.simulator.local import LocalSimulator
 from lcbm_model.simulator.scoring import Scorer
+from tests.lcbm_model.counted_turns import counted_turns
 from tests.lcbm_model.scored_items import adapted, item, read
 from tests.lcbm_model.tiny_model import write_tiny_model
 
@@ -117,15 +118,7 @@ def test_a_short_call_is_not_kept_waiting_by_a_long_one(tiny: Backbone) -> None:
 
 
 def test_a_single_content_waits_for_the_model_once(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[int] = []
-
-    class Counted(Turns):
-        def __enter__(self) -> Turns:
-            super().__enter__()
-            taken.append(self._depth)
-            return self
-
-    monkeypatch.setattr(tiny, "lock", Counted())
+    taken = counted_turns(tiny, monkeypatch)
     assert LocalSimulator(tiny).predict([Content(text="one bun")], "click_rate")[0].ok
     assert taken.count(1) == 1
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lcbm_model.training.settings import Recipe, recipe_from
+from lcbm_model.training.recipes import recipe_from
+from lcbm_model.training.settings import Recipe
 
 TINY: dict[str, Any] = {
     "data": {"sources": ["upworthy"], "text_examples": 12, "max_length": 1000},

@@ -12,6 +12,7 @@ from optimizer.loop.promise import NOISE, SLOPE, Promise, most_promising, promis
 POINTS = st.floats(0, 100)
 
 
+@settings(deadline=None)
 @given(POINTS, st.floats(0.5, 20), st.floats(0.01, 5))
 def test_at_its_reservation_value_a_call_gains_its_price(mean: float, spread: float, price: float) -> None:
     promise = Promise(mean, spread)

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from lcbm_model.errors import SettingsError
-from lcbm_model.training.settings import Recipe, _build_plain, load_recipe, recipe_from
+from lcbm_model.training.recipes import _build_plain, load_recipe, recipe_from
+from lcbm_model.training.settings import Recipe
 from tests.lcbm_model import evaluation_data
 from tests.lcbm_model.tiny_model import write_tiny_model
 from tests.lcbm_model.tiny_vl import write_tiny_llava, write_tiny_qwen
