@@ -66,6 +66,7 @@ class Services:
         self._library_locks: dict[str, threading.Lock] = {}
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._leaving: dict[str, threading.Timer] = {}
+        self._closed = False
         self._jobs: dict[str, threading.Event] = {}
         # The same threads for all runs: malloc keeps what a thread has freed for that thread's next call, so that a
         # thread for each run would leave hundreds of megabytes behind in one heap after another.
@@ -249,7 +250,10 @@ class Services:
                 **more,
             )
 
-        self._drivers.submit(run.drive, events)
+        with self._lock:
+            if self._closed:
+                raise InputError("app", "is closing", remedy="Start it again; runs of before wait where they stopped")
+            self._drivers.submit(run.drive, events)
 
     def run(self, run_id: str | None) -> Run | None:
         """A run by its id, or None where it was never known or has been cleared away."""
@@ -314,6 +318,7 @@ class Services:
     def close(self) -> None:
         """Stop every run and remove the app's own files."""
         with self._lock:
+            self._closed = True
             runs = list(self._runs.values())
             timers = list(self._leaving.values())
         for timer in timers:

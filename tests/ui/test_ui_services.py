@@ -289,6 +289,14 @@ def test_closing_ends_the_queue() -> None:
         models.simulator.predict([Content(text="a pan")], "click_rate")
 
 
+def test_a_closing_app_begins_nothing() -> None:
+    services = Services(fake_floors())
+    services.models(10)
+    services.close()
+    with pytest.raises(InputError, match="closing"):
+        services.start_run(BRIEF, library=None, owner="late")
+
+
 def test_notes_become_a_decision_the_loop_understands() -> None:
     from optimizer.decision import Decision
 
