@@ -13,7 +13,7 @@ FORMAT = 1
 _HEAD = """## Scoring
 
 `python benchmarks/scoring.py`. All ways of one table ran side by side in one process, in turns; seconds are medians.
-The share is the arithmetic of what must run (each shared beginning once, nothing behind the words, and the text encoder)
+The share is the arithmetic of what must run (each shared beginning once, nothing behind the words, the text encoder)
 over seconds times the matrix-product rate measured in the same run.
 """
 
