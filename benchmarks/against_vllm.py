@@ -12,11 +12,11 @@ shared part, "next" are new candidates behind a shared part that was there befor
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib.metadata
-import json
 import statistics
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from measuring import machine, versions
 from workload import METRIC, candidates, context
 
 from lcbm_model.backbone.runtime import choose_device
+from lcbm_model.evaluation.benchmark_pages import RECORDED
+from lcbm_model.evaluation.benchmark_record import BenchmarkRecord, Table, Value
 from lcbm_model.simulator import VLLMServedSimulator, VLLMSimulator, load_simulator
 from lcbm_model.simulator.base import Context, Simulator
 from lcbm_model.simulator.local import LocalSimulator
@@ -49,19 +51,55 @@ def main(arguments: list[str] | None = None) -> None:
     finally:
         if isinstance(other, VLLMSimulator):
             other.close()
-    record = {
-        "measured": datetime.date.today().isoformat(),
-        "machine": machine(device),
-        "versions": versions() | {"vllm": _vllm_version()},
-        "model": local.identity.checkpoint,
-        "precision": {"local": local.identity.precision, "vllm": other.identity.precision},
-        "engine": "server" if asked.url else {"block_size": asked.block_size, "max_num_seqs": asked.max_prompts},
-        "start_seconds": None if asked.url else started,
-        "cases": cases,
-    }
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    models = f"{local.identity.checkpoint}; {local.identity.precision} here, {other.identity.precision} in vLLM."
+    engine = (
+        f"Its cache in blocks of {asked.block_size} tokens, at most {asked.max_prompts} prompts under way at once; it "
+        f"was ready after {started:.0f} s."
+    )
+    told = f"{models} {'vLLM behind HTTP.' if asked.url else engine}"
+    record(cases, told, machine(device), versions() | {"vllm": _vllm_version()}).save(asked.out)
     print(f"written: {asked.out}")
+
+
+def record(cases: Sequence[Case], told: str, where: dict[str, str | int], versions: dict[str, str]) -> BenchmarkRecord:
+    """As it goes into docs/performance.md."""
+    return BenchmarkRecord(
+        page="performance",
+        title="Beside vLLM",
+        command="python benchmarks/against_vllm.py MERGED_FOLDER",
+        machine=where,
+        versions=versions,
+        told=(told,),
+        tables=(
+            Table(
+                title="Seconds of one call",
+                told="Side by side in one process, in turns, medians; new candidates in every turn. `first`: behind a "
+                "shared part nobody has seen; `next`: behind one that was there before, which vLLM still has in its "
+                "cache. The difference is the largest of any bin's probability.",
+                columns=(
+                    "candidates", "shared tokens", "here, first", "vLLM, first", "times", "here, next", "vLLM, next",
+                    "times", "difference",
+                ),
+                rows=tuple(case.row() for case in cases),
+            ),
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """One size of a call: median seconds by way and turn ("local first", "vllm next"), and how far answers differ."""
+
+    candidates: int
+    shared_tokens: int
+    seconds: Mapping[str, float]
+    largest_difference: float
+
+    def row(self) -> tuple[Value, ...]:
+        """As a line of the table."""
+        turns = ((self.seconds[f"local {turn}"], self.seconds[f"vllm {turn}"]) for turn in ("first", "next"))
+        compared = (value for here, there in turns for value in (here, there, there / here))
+        return self.candidates, self.shared_tokens, *compared, self.largest_difference
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -75,7 +113,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-prompts", type=int, default=32, help="prompts under way at once in vLLM")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "against_vllm.json")
+    parser.add_argument("--out", type=Path, default=RECORDED / "against_vllm.json")
     return parser.parse_args(arguments)
 
 
@@ -92,7 +130,7 @@ def _other(asked: argparse.Namespace) -> VLLMSimulator | VLLMServedSimulator:
     )
 
 
-def _case(local: LocalSimulator, other: Simulator, n: int, prefix: int, repeats: int) -> dict[str, Any]:
+def _case(local: LocalSimulator, other: Simulator, n: int, prefix: int, repeats: int) -> Case:
     """Seconds of both ways, new shared parts and old ones, and how far their answers lie apart."""
     ways: dict[str, Simulator] = {"local": local, "vllm": other}
     seconds: dict[str, list[float]] = {f"{name} {turn}": [] for name in ways for turn in ("first", "next")}
@@ -118,7 +156,7 @@ def _case(local: LocalSimulator, other: Simulator, n: int, prefix: int, repeats:
     medians = {name: statistics.median(found) for name, found in seconds.items()}
     told = ", ".join(f"{name} {found:.2f} s" for name, found in medians.items())
     print(f"{n} candidates behind {prefix} tokens: {told}, {apart:.1e} apart")
-    return {"candidates": n, "shared_tokens": prefix, "seconds": medians, "largest_difference": apart}
+    return Case(n, prefix, medians, apart)
 
 
 def _bins(simulator: Simulator, contents: list[Any], around: Context) -> list[tuple[float, ...]]:

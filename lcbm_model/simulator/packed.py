@@ -3,7 +3,8 @@
 The prompts of a pass are sorted and written one behind the other as one sequence (see `tree`). All linear layers run
 over that one sequence; only attention must know who may look at whom (see `tree_attention`). Nothing is padded, no
 key-value cache is repeated, and prompts with different pages and dates still share what they have in common. The path
-that the next pass begins with is kept with its keys, values and watched states.
+that the next pass begins with is kept with its keys, values and watched states; so is what all prompts of a call began
+with, for later calls (see `beginnings`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 
 from lcbm_model.backbone.model import Backbone
 from lcbm_model.backbone.watch import watching
+from lcbm_model.simulator.beginnings import MIN_KEPT, Beginnings
 from lcbm_model.simulator.in_place import can_run_in_place, in_place
 from lcbm_model.simulator.items import Pictures, Row, States, common
 from lcbm_model.simulator.tree import Kept, Tree
@@ -27,8 +29,6 @@ NAME = "lcbm_tree"
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "smollm3")
 """Architectures whose attention is plain: causal over everything before, rotary positions, nothing added to scores."""
 ROTARY = ("default", "linear", "llama3")
-MIN_KEPT = 8
-"""Tokens. A shorter beginning is computed again rather than kept."""
 
 
 def can_pack(backbone: Backbone) -> bool:
@@ -73,33 +73,43 @@ AttentionMaskInterface.register(NAME, _no_mask)  # type: ignore[arg-type]
 
 
 class PackedEngine:
-    """Runs rows as trees. See `Engine`."""
+    """Runs rows as trees. See `Engine`.
 
-    def __init__(self, backbone: Backbone) -> None:
+    Args:
+        beginnings: Of earlier calls, shared by the engines of one scorer; None: each call starts from nothing.
+    """
+
+    def __init__(self, backbone: Backbone, beginnings: Beginnings | None = None) -> None:
         self.backbone = backbone
+        self._beginnings = beginnings or Beginnings(0)
         config: Any = backbone.decoder.config
         self._groups = config.num_attention_heads // (
             getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         )
         self._in_place = can_run_in_place(backbone)
-        self._kept = Kept()
+        self._kept: Kept | None = None
 
     def cost(self, before: Row | None, row: Row) -> int:
         """New tokens."""
         return len(row.trail) - (common(before.trail, row.trail) if before is not None else 0)
 
     def forget(self) -> None:
-        """Drop the kept path."""
+        """Drop the kept path, and what earlier calls began with."""
         self._kept = Kept()
+        self._beginnings.clear()
 
     def run(
         self, rows: Sequence[Row], following: Row | None, pictures: Pictures, blocks: Sequence[int], stop: bool
     ) -> States:
         """One pass over rows in trail order."""
-        tree = Tree.of(rows, self._kept)
+        depth = tuple(blocks), stop
+        tree = Tree.of(rows, self._beginnings.find(rows[0], depth) if self._kept is None else self._kept)
         embeddings = self._embed(tree.tokens, rows, pictures)  # (1, T, D)
         attention = TreeAttention(tree, self._groups, embeddings)
-        length = min(common(rows[-1].trail, following.trail), len(following.trail) - 1) if following else 0
+        if following is None:
+            length = self._beginnings.worth_keeping(rows)
+        else:
+            length = min(common(rows[-1].trail, following.trail), len(following.trail) - 1)
         if length >= MIN_KEPT:
             tree.next = Kept(rows[-1].trail[:length])
             tree.keep = torch.tensor(tree.paths[-1][:length], device=embeddings.device)
@@ -115,6 +125,8 @@ class PackedEngine:
             index = torch.tensor(path[len(row.item.shared) :], device=embeddings.device)
             own.append({number: found[index] for number, found in states.items()})
         self._kept = tree.next
+        if following is None:
+            self._beginnings.add(tree.next, depth)
         last = [path[-1] - tree.known.length for path in tree.paths]
         return States(closing[last] if closing is not None else None, own)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import torch
 
@@ -11,6 +12,7 @@ from lcbm_model.backbone.adapter import ValueHead
 from lcbm_model.backbone.model import Backbone
 from lcbm_model.backbone.runtime import is_out_of_memory
 from lcbm_model.errors import InputError
+from lcbm_model.simulator.beginnings import Beginnings
 from lcbm_model.simulator.items import Engine, Item, Picture, Reading, Row, Unread
 from lcbm_model.simulator.packed import PackedEngine, can_pack
 from lcbm_model.simulator.padded import PaddedEngine
@@ -43,7 +45,8 @@ class Scorer:
         self.pass_tokens = pass_tokens or (PASS_TOKENS if backbone.device.type == "cpu" else PASS_TOKENS_ON_GPU)
         self.pictures = PictureCache(backbone)
         self._readout = ReadOut(backbone)
-        self._engine = engine or (PackedEngine if can_pack(backbone) else PaddedEngine)
+        packed = partial(PackedEngine, beginnings=Beginnings())
+        self._engine = engine or (packed if can_pack(backbone) else PaddedEngine)
 
     def read(
         self, items: Sequence[Item], head: ValueHead | None = None, *, cancelled: Callable[[], bool] = never

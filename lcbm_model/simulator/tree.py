@@ -19,7 +19,7 @@ MIN_TRUNK = 32
 """Tokens. A shorter common beginning is attended to with the rest."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Kept:
     """The path (P tokens) that the next pass begins with: keys and values (P, K, d) by layer, states (P, D)."""
 
@@ -30,6 +30,27 @@ class Kept:
     @property
     def length(self) -> int:
         return len(self.trail)
+
+    def first(self, length: int) -> Kept:
+        """Its beginning, by views."""
+        return Kept(
+            self.trail[:length],
+            {layer: (keys[:length], values[:length]) for layer, (keys, values) in self.keys.items()},
+            {number: states[:length] for number, states in self.states.items()},
+        )
+
+    def copied(self) -> Kept:
+        """The same in memory of its own."""
+        return Kept(
+            self.trail,
+            {layer: (keys.clone(), values.clone()) for layer, (keys, values) in self.keys.items()},
+            {number: states.clone() for number, states in self.states.items()},
+        )
+
+    def bytes(self) -> int:
+        """Of all its tensors."""
+        tensors = [*(part for pair in self.keys.values() for part in pair), *self.states.values()]
+        return sum(tensor.nbytes for tensor in tensors)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,16 @@ def test_the_benchmark_runs_and_its_record_becomes_a_table(tmp_path: Path, monke
     assert f"{run.scaling[1].tokens:,}" in text
 
 
+def test_vllm_stands_beside_with_its_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    against = importlib.import_module("against_vllm")
+    seconds = {"local first": 2.0, "vllm first": 3.0, "local next": 2.0, "vllm next": 1.0}
+    page = against.record(
+        [against.Case(32, 400, seconds, 1e-5)], "A model.", {"processors": 2}, {"vllm": "0"}
+    ).markdown()
+    assert "| 32 | 400 | 2 | 3 | 1.5 | 2 | 1 | 0.5 | 1.0e-05 |" in page
+
+
 def test_no_record_no_table(tmp_path: Path) -> None:
     assert benchmark_files(tmp_path) == {}
     (tmp_path / "bad.json").write_text("{}", "utf-8")
