@@ -67,10 +67,10 @@ def side_by_side(ways: Mapping[str, Callable[[], Any]], device: torch.device, *,
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype, *, width: int, inner: int, tokens: int = 2048) -> float:
-    """FLOP/s of the products the model's blocks are made of, (tokens, width) x (width, inner): the best of 20."""
+    """FLOP/s of the products the model's blocks are made of, (tokens, width) x (width, inner): the median of 20."""
     left = torch.randn(tokens, width, device=device, dtype=dtype)
     right = torch.randn(inner, width, device=device, dtype=dtype)
-    best = float("inf")
+    seconds = []
     calls = 4 if device.type == "cpu" else 50
     with torch.inference_mode():
         for _ in range(20):
@@ -79,8 +79,8 @@ def matmul_rate(device: torch.device, dtype: torch.dtype, *, width: int, inner: 
             for _ in range(calls):
                 torch.nn.functional.linear(left, right)
             settle(device)
-            best = min(best, (time.perf_counter() - begin) / calls)
-    return 2 * tokens * width * inner / best
+            seconds.append((time.perf_counter() - begin) / calls)
+    return 2 * tokens * width * inner / statistics.median(seconds)
 
 
 def tokens_run(items: list[Item]) -> tuple[int, int]:

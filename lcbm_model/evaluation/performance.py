@@ -14,7 +14,8 @@ _HEAD = """## Scoring
 
 `python benchmarks/scoring.py`. All ways of one table ran side by side in one process, in turns; seconds are medians.
 The share is the arithmetic of what must run (each shared beginning once, nothing behind the words, the text encoder)
-over seconds times the rate of plain matrix products, the better of two measured right before and right behind.
+over seconds times the rate of plain matrix products, measured right before and right behind. `again` are as many other
+candidates behind the same setting, whose beginning is still known.
 """
 
 
@@ -52,6 +53,7 @@ class Cell(_Model):
     prefix_tokens: int
     tokens: int = Field(description="Tokens that ran, shared ones once.")
     seconds: float
+    seconds_again: float = Field(description="Of other candidates behind the same setting.")
     matmul_gflops: float = Field(description="Measured matrix-product rate, 1e9 FLOP/s.")
     limit_seconds: float
     peak_mb: float | None = Field(description="Peak of the whole process's memory, or of the GPU's, in MB.")
@@ -129,13 +131,24 @@ def _run(run: Run) -> str:
         ],
     )
     cells = grid(
-        ("candidates", "prefix tokens", "tokens run", "seconds", "GFLOP/s", "arithmetic limit", "share", "peak memory"),
+        (
+            "candidates",
+            "prefix tokens",
+            "tokens run",
+            "seconds",
+            "again",
+            "GFLOP/s",
+            "arithmetic limit",
+            "share",
+            "peak memory",
+        ),
         [
             (
                 f"{cell.candidates:,}",
                 f"{cell.prefix_tokens:,}",
                 f"{cell.tokens:,}",
                 _seconds(cell.seconds),
+                _seconds(cell.seconds_again),
                 f"{cell.matmul_gflops:,.0f}",
                 _seconds(cell.limit_seconds),
                 f"{100 * cell.limit_seconds / cell.seconds:.0f} %",

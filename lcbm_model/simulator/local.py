@@ -118,10 +118,9 @@ class LocalSimulator(StreamedSimulator):
         """What the small text encoder alone makes of each text; None where the metric's value head does not read it."""
         return encoder_part(self.backbone, texts, metric)
 
-    def forget_pictures(self) -> None:
-        """Look at every picture anew from now on."""
-        with self.backbone.lock:
-            self._scorer.pictures.clear()
+    def forget(self) -> None:
+        """Look at every picture and read every beginning anew from now on."""
+        self._scorer.forget()
 
     def _prepare(self, content: Content, metric: Metric, context: Context | None) -> Item | Unread:
         """The prompt in tokens, its pictures known by their bytes; or why that cannot be."""

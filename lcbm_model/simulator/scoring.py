@@ -45,8 +45,15 @@ class Scorer:
         self.pass_tokens = pass_tokens or (PASS_TOKENS if backbone.device.type == "cpu" else PASS_TOKENS_ON_GPU)
         self.pictures = PictureCache(backbone)
         self._readout = ReadOut(backbone)
-        packed = partial(PackedEngine, beginnings=Beginnings())
+        self._beginnings = Beginnings()
+        packed = partial(PackedEngine, beginnings=self._beginnings)
         self._engine = engine or (packed if can_pack(backbone) else PaddedEngine)
+
+    def forget(self) -> None:
+        """Drop what earlier calls left: pictures, and what their prompts began with."""
+        with self.backbone.lock:
+            self.pictures.clear()
+            self._beginnings.clear()
 
     def read(
         self, items: Sequence[Item], head: ValueHead | None = None, *, cancelled: Callable[[], bool] = never

@@ -1,0 +1,156 @@
+"""Finished training runs on one prepared folder, compared: what a term, a source or a share of the data is worth.
+
+    lcbm train train_recipes/embedded/smol_probe.yaml --prepare-only --out prepared
+    python -m lcbm_model.training.fit prepared --base BASE --runs train_recipes/embedded/ablations.json --out runs
+    python benchmarks/ablations.py prepared runs/all runs/no-encoder runs/third ...
+    lcbm results tables                          docs/ablations.md from what was written
+
+The first run is what the others are compared with, on the test rows that all of them predicted. Figures and their
+differences come with 95 % intervals over resampled comparison groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from measuring import machine, versions
+from numpy.typing import NDArray
+
+from lcbm_model.evaluation.benchmark_pages import RECORDED
+from lcbm_model.evaluation.benchmark_record import BenchmarkRecord, Table, Value
+from lcbm_model.evaluation.bootstrap import Floats, OfSums, divide
+from lcbm_model.training.data import SPLITS, Prepared
+from lcbm_model.training.evaluate import groups_of, pair_z, spearman
+from lcbm_model.training.recipes import recipe_from
+
+Ints = NDArray[np.int64]
+FEWEST = 5
+"""Rows that a group needs for a rank correlation."""
+MOST = 60
+"""Rows of a group that are paired."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked = _arguments(arguments)
+    data = Prepared.load(asked.prepared)
+    runs = {folder.name: _predicted(data, folder) for folder in asked.runs}
+    rows = sorted(set.intersection(*(set(found) for found in runs.values())))
+    tables = [
+        table
+        for source, metric, members in _tasks(data, np.asarray(rows, dtype=np.int64))
+        if (table := _table(data, source, metric, members, runs)) is not None
+    ]
+    BenchmarkRecord(
+        page="ablations",
+        title="Ablations of the embedded model",
+        command=f"python benchmarks/ablations.py PREPARED {' '.join(folder.name for folder in asked.runs)}",
+        machine=machine(torch.device("cpu")),
+        versions=versions(),
+        told=(
+            f"Test rows that every run predicted; the difference is from `{asked.runs[0].name}`. Intervals: 95 %, over "
+            "resampled comparison groups.",
+            *(f"`{folder.name}`: {_changes(data, folder)}" for folder in asked.runs),
+        ),
+        tables=tuple(tables),
+    ).save(asked.out)
+    print(f"written: {asked.out}")
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("prepared", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs; the first one is compared with")
+    parser.add_argument("--out", type=Path, default=RECORDED / "ablations.json")
+    return parser.parse_args(arguments)
+
+
+def _predicted(data: Prepared, folder: Path) -> Mapping[int, float]:
+    """Utilities of the test rows, by row."""
+    with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
+        rows, utility = arrays["row"].astype(np.int64), arrays["joint"].astype(np.float64)
+    test = data.rows.split[rows] == SPLITS.index("test")
+    return dict(zip(rows[test].tolist(), utility[test].tolist(), strict=True))
+
+
+def _changes(data: Prepared, folder: Path) -> str:
+    """How the run's settings differ from those that the data was prepared with."""
+    mine = _flat(json.loads((folder / "summary.json").read_text("utf-8"))["recipe"])
+    prepared = _flat(data.manifest["recipe"])
+    found = {key: value for key, value in mine.items() if value != prepared.get(key) and key != "run.name"}
+    return ", ".join(f"{key} = {json.dumps(value)}" for key, value in found.items()) or "as prepared"
+
+
+def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys of a recipe's settings, filled up with what it does not state."""
+    settings = recipe_from(recipe).to_dict()
+    return {f"{group}.{key}": value for group, values in settings.items() for key, value in values.items()}
+
+
+def _tasks(data: Prepared, rows: Ints) -> list[tuple[str, str, Ints]]:
+    found = []
+    for s, source in enumerate(data.sources):
+        for m, metric in enumerate(data.metrics):
+            members = rows[(data.rows.source[rows] == s) & (data.rows.metric[rows] == m)]
+            if len(members):
+                found.append((source, metric, members))
+    return found
+
+
+def _table(
+    data: Prepared, source: str, metric: str, rows: Ints, runs: Mapping[str, Mapping[int, float]]
+) -> Table | None:
+    """One line a run: its figure, and how far it is from the first one's."""
+    sums = {name: _sums(data, rows, np.asarray([known[row] for row in rows.tolist()])) for name, known in runs.items()}
+    first = next(iter(sums.values()))
+    if len(first) < 2:
+        return None
+    lines: list[tuple[Value, ...]] = []
+    for name, mine in sums.items():
+        own = OfSums(mine, divide)
+        apart = OfSums(np.column_stack([mine, first]), _difference)
+        compared = (None, None, None) if mine is first else (apart.value(), *(apart.interval() or (None, None)))
+        lines.append((name, own.value(), *(own.interval() or (None, None)), *compared))
+    figure = "pairs, weighted accuracy" if _has_rates(data, rows) else "Spearman in a group"
+    return Table(
+        title=f"{source}, {metric}",
+        told=f"{len(rows):,} rows in {len(first):,} groups.",
+        columns=("run", figure, "low", "high", "difference", "low", "high"),
+        rows=tuple(lines),
+    )
+
+
+def _has_rates(data: Prepared, rows: Ints) -> bool:
+    return bool((data.rows.exposure[rows] > 0).all())
+
+
+def _sums(data: Prepared, rows: Ints, utility: Floats) -> Floats:
+    """(G, 2) for each comparison group what the figure is the ratio of."""
+    found = []
+    value = data.rows.value[rows].astype(np.float64)
+    rates = _has_rates(data, rows)
+    for members in groups_of(data.rows.pair_group[rows]):
+        if rates:
+            a, b = np.triu_indices(min(len(members), MOST), k=1)
+            i, j = members[a], members[b]
+            z = pair_z(data.rows, rows[i], rows[j])
+            stake = np.minimum(np.abs(z), 4)
+            order = np.sign(utility[i] - utility[j]) * np.sign(z)
+            found.append((float((stake * (order + 1) / 2).sum()), float(stake.sum())))
+        elif len(members) >= FEWEST and np.ptp(value[members]) > 0:
+            # Constant scores rank nothing.
+            found.append((spearman(utility[members], value[members]) if np.ptp(utility[members]) > 0 else 0.0, 1.0))
+    return np.asarray(found, dtype=np.float64).reshape(-1, 2)
+
+
+def _difference(sums: Floats) -> Floats:
+    return divide(sums[..., :2]) - divide(sums[..., 2:])
+
+
+if __name__ == "__main__":
+    main()
