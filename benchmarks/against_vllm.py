@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     finally:
         if isinstance(other, VLLMSimulator):
             other.close()
-    models = f"{local.identity.checkpoint}; {local.identity.precision} here, {other.identity.precision} in vLLM."
+    models = f"{Path(asked.model).name}; {local.identity.precision} here, {other.identity.precision} in vLLM."
     engine = (
         f"Its cache in blocks of {asked.block_size} tokens, at most {asked.max_prompts} prompts under way at once; it "
         f"was ready after {started:.0f} s."
