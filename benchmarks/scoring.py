@@ -2,6 +2,7 @@
 
     python benchmarks/scoring.py                 everything; writes benchmarks/results/scoring.json
     python benchmarks/scoring.py --quick         small sizes, to see that it runs
+    python benchmarks/scoring.py --cold          only the start of a new process, into the record that is there
     lcbm results tables                          docs/performance.md from what was written
 
 Run it on an idle machine. `--with NAME` adds further simulators (any name that `--model` of `lcbm` takes) to the
@@ -55,6 +56,10 @@ ANSWER_TOKENS = 4
 
 def main(arguments: list[str] | None = None) -> None:
     asked = _arguments(arguments)
+    if asked.cold:
+        known = Record.model_validate_json(asked.out.read_bytes())
+        _save(known.model_copy(update={"cold_start": _cold_start(asked.model)}), asked.out)
+        return
     device = choose_device(asked.device)
     if asked.threads:
         torch.set_num_threads(asked.threads)
@@ -68,9 +73,13 @@ def main(arguments: list[str] | None = None) -> None:
         runs=runs,
         cold_start=cold,
     )
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
-    print(f"written: {asked.out}")
+    _save(record, asked.out)
+
+
+def _save(record: Record, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
+    print(f"written: {path}")
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -82,7 +91,9 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 leaves torch's choice")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--skip-cold", action="store_true")
+    cold = parser.add_mutually_exclusive_group()
+    cold.add_argument("--skip-cold", action="store_true", help="all but the start of a new process")
+    cold.add_argument("--cold", action="store_true", help="that alone, into the record that is there")
     parser.add_argument("--out", type=Path, default=RECORDED / "scoring.json")
     return parser.parse_args(arguments)
 

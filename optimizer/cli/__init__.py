@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else argv
     # Set before torch is loaded: threads that spin while they wait slow two runs on one machine down many times over.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Importing torch and transformers makes millions of objects that stay; looking through them is a seventh of a start.
+    # Importing torch and transformers makes millions of objects that stay; looking through them took a seventh of it.
     gc.set_threshold(50_000, 20, 20)
     sys.exit(run(arguments))
 
