@@ -2,7 +2,7 @@
 
     lcbm train train_recipes/embedded/smol_probe.yaml --prepare-only --out prepared
     python -m lcbm_model.training.fit prepared --base BASE --runs train_recipes/embedded/ablations.json --out runs
-    python benchmarks/ablations.py prepared runs/all runs/no-encoder runs/third ...
+    python benchmarks/ablations.py prepared runs/no-encoder runs/third ...
     lcbm results tables                          docs/ablations.md from what was written
 
 The first run is what the others are compared with, on the test rows that all of them predicted. Figures and their
@@ -137,7 +137,8 @@ def _sums(data: Prepared, rows: Ints, utility: Floats) -> Floats:
     for members in groups_of(data.rows.pair_group[rows]):
         if rates:
             a, b = np.triu_indices(min(len(members), MOST), k=1)
-            i, j = members[a], members[b]
+            apart = data.rows.row_keys[rows[members[a]]] != data.rows.row_keys[rows[members[b]]]
+            i, j = members[a[apart]], members[b[apart]]
             z = pair_z(data.rows, rows[i], rows[j])
             stake = np.minimum(np.abs(z), 4)
             order = np.sign(utility[i] - utility[j]) * np.sign(z)
