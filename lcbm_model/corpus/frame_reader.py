@@ -129,6 +129,10 @@ class FrameReader(ABC):
 
 
 def rank_within(frame: pl.DataFrame, value: str, group: str, into: str) -> pl.DataFrame:
-    """Add mid-rank percentiles 0..100 of `value` inside `group` as column `into`."""
+    """Add mid-rank percentiles 0..100 of `value` inside `group` as column `into`.
+
+    A group whose values are all equal has no ranks (null): that all of them stand in the middle is nothing observed.
+    """
     rank = 100 * (pl.col(value).rank("average") - 0.5) / pl.len()
-    return frame.with_columns(rank.over(group).alias(into))
+    apart = pl.col(value).min() < pl.col(value).max()
+    return frame.with_columns(pl.when(apart.over(group)).then(rank.over(group)).alias(into))

@@ -1,4 +1,4 @@
-"""Calibrates a finished run on its validation predictions and stores the result beside the adapter."""
+"""Calibrates a finished run on what it predicted without having seen it, and stores the result beside the adapter."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ import numpy.typing as npt
 from lcbm_model.errors import CheckpointError
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.conformal import ConformalCalibration, Entry, fit_entry
-from lcbm_model.training.data import SPLITS, Prepared
-from lcbm_model.training.evaluate import groups_of, pair_z
+from lcbm_model.training.data import N_BINS, SPLITS, Prepared
+from lcbm_model.training.probe import probe_pairs
 
 FILE = "calibration.json"
 LEAST = 30
-"""Validation rows of a source and metric below which no entry is fitted."""
-MOST_ARMS = 12
-"""Rows of one comparison whose pairs are looked at: pages have hundreds."""
+"""Held-out rows of a source and metric below which no entry is fitted."""
+PART = 12
+"""Comparisons are cut into parts of so many rows before they are paired: pages have hundreds."""
 
 
 def calibrate_run(data: Prepared, run: Path, *, level: float = 0.8) -> dict[str, Any]:
-    """Fit intervals and win probabilities on validation and name the file in the adapter's description.
+    """Fit intervals and win probabilities and name the file in the adapter's description.
+
+    Validation is what they are fitted on, and training rows that the run scored out of fold.
 
     Args:
         run: A run's folder, with predictions.npz and adapter/.
@@ -40,7 +42,9 @@ def calibrate_run(data: Prepared, run: Path, *, level: float = 0.8) -> dict[str,
     """
     try:
         with np.load(run / "predictions.npz", allow_pickle=False) as arrays:
-            row, bins, joint = arrays["row"].astype(np.int64), arrays["bins"], arrays["joint"]
+            row = np.concatenate([arrays["row"], arrays["unseen_row"]]).astype(np.int64)
+            bins = np.concatenate([arrays["bins"], arrays["unseen_bins"].reshape(-1, N_BINS)])
+            joint = np.concatenate([arrays["joint"], arrays["unseen_joint"]])
         spec_file = run / "adapter" / "lcbm.json"
         spec = json.loads(spec_file.read_text("utf-8"))
     except (OSError, KeyError, ValueError) as error:
@@ -48,7 +52,8 @@ def calibrate_run(data: Prepared, run: Path, *, level: float = 0.8) -> dict[str,
     entries: dict[str, Entry] = {}
     notes: dict[str, Any] = {}
     for key, chosen in _by_channel(data, row):
-        held, tested = (chosen[data.rows.split[row[chosen]] == SPLITS.index(s)] for s in ("validation", "test"))
+        test = data.rows.split[row[chosen]] == SPLITS.index("test")
+        held, tested = chosen[~test], chosen[test]
         if len(held) < LEAST:
             continue
         metric = key.split("/")[0]
@@ -95,19 +100,13 @@ def utility_temperature(data: Prepared, row: npt.NDArray[np.int64], utility: npt
     """What utilities are divided by so that stated win probabilities are likeliest for the observed winners."""
     from scipy.optimize import minimize_scalar
 
-    gaps, signs = [], []
-    for members in groups_of(data.rows.pair_group[row]):
-        a, b = np.triu_indices(min(len(members), MOST_ARMS), k=1)
-        i, j = members[a], members[b]
-        gaps.append(utility[i] - utility[j])
-        signs.append(np.sign(pair_z(data.rows, row[i], row[j])))
-    gap, sign = (np.concatenate(p) if p else np.zeros(0) for p in (gaps, signs))
-    told = gap * sign
+    i, j, z = probe_pairs(data.rows, row, size=PART, seed=0)
+    told = (utility[i] - utility[j]) * np.sign(z)
     if not (told != 0).any():
         return 1.0
 
     def loss(log_temperature: float) -> float:
-        return float(np.logaddexp(0, -told[sign != 0] / math.exp(log_temperature)).mean())
+        return float(np.logaddexp(0, -told[z != 0] / math.exp(log_temperature)).mean())
 
     found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(50)), method="bounded")
     return math.exp(float(found.x))

@@ -224,9 +224,11 @@ def closing_figures(
     recipe: Recipe,
     tower: TextTower | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Figures on validation and test, by 'split/source/metric/readout', and the scores behind them."""
+    """Figures on validation and test, by 'split/source/metric/readout', and the scores behind them; "unseen_..." are
+    training rows as probes score them that were fitted without their groups."""
     figures: dict[str, Any] = {}
-    kept: dict[str, list[np.ndarray]] = {"row": [], "bins": [], "head": [], "joint": []}
+    names = ("row", "bins", "head", "joint", "unseen_row", "unseen_bins", "unseen_joint")
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for split in ("validation", "test"):
         for name, rows in pick_rows(data, split, recipe.run.final_rows).items():
             digits = joint.cuts is None
@@ -236,7 +238,7 @@ def closing_figures(
             )  # fmt: skip
             metric = data.rows.metric[rows]
             joined = joint.utility(scores, metric, tower.states(rows) if tower else None)
-            bins = joint.bin_probabilities(scores, joined, metric)
+            bins = scores.bins if digits else joint.bin_probabilities(joined, metric)
             readouts = {"bins": bins @ CENTRES, "head": scores.utility, "joint": joined}
             for readout, values in readouts.items() if digits else [("joint", joined)]:
                 figures[f"{split}/{name}/{readout}"] = {
@@ -246,6 +248,10 @@ def closing_figures(
             kept["bins"].append(bins)
             kept["head"].append(scores.utility)
             kept["joint"].append(joined)
+    for number, unseen in joint.unseen.items():
+        kept["unseen_row"].append(unseen.rows)
+        kept["unseen_bins"].append(joint.bin_probabilities(unseen.utility, np.full(len(unseen.rows), number)))
+        kept["unseen_joint"].append(unseen.utility)
     return figures, {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in kept.items()}
 
 

@@ -3,13 +3,14 @@ head, joined on validation.
 
 All are linear in the pooled states, in the text encoder's vector or in the expected bin, so the joint utility is again
 one linear map per metric plus a weight for the expected bin; its differences are log-odds of winning. Where the digits
-were not trained they take no part, and the bins are cut from the utility instead.
+were not trained they take no part, and the bins are cut from the utility instead. The probe's penalty is chosen, and
+where it stands alone its bins are cut, on training rows out of fold beside validation (`cross_fit`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lcbm_model.training.cross_fit import folds_of, out_of_fold
 from lcbm_model.training.data import N_BINS
 from lcbm_model.training.evaluate import group_figures, headline_figure
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
@@ -35,6 +37,13 @@ LEAST_HELD = 20
 """Validation rows of a metric below which nothing is chosen on them."""
 
 
+class Unseen(NamedTuple):
+    """Rows (n,) and the utilities (n,) that probes gave them which were fitted without their groups."""
+
+    rows: Ints
+    utility: npt.NDArray[np.float64]
+
+
 @dataclass
 class JointHead:
     """utility = weight . pooled + bias + bins * expected bin (0.5 .. 9.5) + text . vector, one row a metric.
@@ -50,6 +59,8 @@ class JointHead:
     cuts: Tensor | None = None
     text: Tensor | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    unseen: dict[int, Unseen] = field(default_factory=dict)
+    """By metric, where the closing probe stands alone: training rows and their utilities out of fold."""
 
     def utility(
         self, scores: Scores, metric: npt.NDArray[Any], vectors: Tensor | None = None
@@ -65,12 +76,9 @@ class JointHead:
             return np.asarray(linear.numpy())
         return np.asarray(linear.numpy() + self.bins.double().cpu()[index].numpy() * (scores.bins @ CENTRES))
 
-    def bin_probabilities(
-        self, scores: Scores, utility: npt.NDArray[np.float64], metric: npt.NDArray[Any]
-    ) -> npt.NDArray[np.float32]:
-        """(n, 10) what the checkpoint will state: cut from the utility where there are cuts, else the digits'."""
-        if self.cuts is None:
-            return scores.bins
+    def bin_probabilities(self, utility: npt.NDArray[np.float64], metric: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """(n, 10) what the checkpoint will state where it cuts bins from the utility (n,)."""
+        assert self.cuts is not None
         index = torch.from_numpy(np.maximum(metric, 0).astype(np.int64))
         below = torch.sigmoid(
             self.cuts.double().cpu()[index] - (self.slope.double().cpu()[index] * torch.from_numpy(utility))[:, None]
@@ -125,14 +133,14 @@ def _fit_metric(
     )  # fmt: skip
     assert seen.pooled is not None
     seen.pooled = seen.pooled.cpu()
-    probe, notes = _closing_probe(model, data, collator, recipe, training_rows(data, recipe, metric), seen, held)
+    probe = _closing_probe(model, data, collator, recipe, training_rows(data, recipe, metric), seen, held)
     parts: dict[str, Tensor] = {"head": seen.pooled @ head.weight[metric] + head.bias[metric]}
     if digits:
         parts["bins"] = torch.from_numpy(seen.bins @ CENTRES)
     if tower is not None and head.text is not None:
         parts["text"] = tower.states(held) @ head.text[metric]
     if probe is not None:
-        parts["probe"] = seen.pooled @ probe
+        parts["probe"] = seen.pooled @ probe.weights
     weights = _join(parts, data, held, recipe)
     head.weight[metric] *= weights.get("head", 0.0)
     head.bias[metric] *= weights.get("head", 0.0)
@@ -140,12 +148,20 @@ def _fit_metric(
     if head.text is not None:
         head.text[metric] *= weights.get("text", 0.0)
     if probe is not None:
-        head.weight[metric] += weights.get("probe", 0.0) * probe
-    head.notes[name] = notes | {"weights": {part: round(weight, 4) for part, weight in weights.items()}}
-    if head.cuts is not None and len(held) >= LEAST_HELD:
-        utility = seen.pooled @ head.weight[metric] + head.bias[metric]
-        if "text" in parts:
-            utility = utility + weights.get("text", 0.0) * parts["text"]
+        head.weight[metric] += weights.get("probe", 0.0) * probe.weights
+    head.notes[name] = (probe.notes if probe else {}) | {"weights": {k: round(w, 4) for k, w in weights.items()}}
+    if head.cuts is None:
+        return
+    utility = seen.pooled @ head.weight[metric] + head.bias[metric]
+    if "text" in parts:
+        utility = utility + weights.get("text", 0.0) * parts["text"]
+    if probe is not None and {part for part, weight in weights.items() if weight} == {"probe"}:
+        # Of the other parts the training rows would only show how well they were learned by heart.
+        rows, scores = probe.unseen
+        head.unseen[metric] = Unseen(rows, weights["probe"] * scores + float(head.bias[metric]))
+        held = np.concatenate([held, head.unseen[metric].rows])
+        utility = torch.cat([utility, torch.from_numpy(head.unseen[metric].utility).to(utility)])
+    if len(held) >= LEAST_HELD:
         percentile = torch.from_numpy(data.rows.percentile[held].astype(np.float32))
         head.slope[metric], head.cuts[metric] = fit_cuts(utility, percentile)
 
@@ -197,6 +213,14 @@ def fit_cuts(utility: Tensor, percentile: Tensor) -> tuple[float, Tensor]:
         return float(slope / spread), (cuts + slope * utility.mean() / spread).float()
 
 
+class _Closing(NamedTuple):
+    """Weights (F,) on raw states, what each penalty gave, and the training rows as probes without them score them."""
+
+    weights: Tensor
+    notes: dict[str, Any]
+    unseen: Unseen
+
+
 def _closing_probe(
     model: BehaviorModel,
     data: Prepared,
@@ -205,10 +229,10 @@ def _closing_probe(
     rows: Ints,
     seen: Scores,
     held: Ints,
-) -> tuple[Tensor | None, dict[str, Any]]:
-    """Weights on raw states of the probe that does best on validation, and what each penalty gave."""
+) -> _Closing | None:
+    """The probe whose penalty ranks best what it did not see: validation, and the training rows out of fold."""
     if not len(rows) or not recipe.readout.probe_l2:
-        return None, {}
+        return None
     assert seen.pooled is not None
     bf16 = recipe.run.precision == "bf16"
     states = score_rows(
@@ -216,17 +240,22 @@ def _closing_probe(
     ).pooled
     assert states is not None
     mean, scale = standardise(states)
-    i, j, z = probe_pairs(data.rows, rows, size=recipe.optim.group_size, seed=recipe.run.seed)
+    pairs = probe_pairs(data.rows, rows, size=recipe.optim.group_size, seed=recipe.run.seed)
     standard = (states - mean) / scale
-    best: tuple[float, Tensor] | None = None
-    notes = {}
+    least_z = recipe.readout.probe_least_z
+    folds = folds_of(data.rows.half_hash[rows], seed=recipe.run.seed)
+    best: tuple[float, _Closing] | None = None
+    notes: dict[str, Any] = {}
     for l2 in recipe.readout.probe_l2:
-        weights = (fit_probe(standard, i, j, z, l2=l2, least_z=recipe.readout.probe_least_z) / scale).cpu()
-        figure = headline_figure(group_figures(data.rows, held, (seen.pooled @ weights).double().numpy())) or 0.0
+        weights = (fit_probe(standard, *pairs, l2=l2, least_z=least_z) / scale).cpu()
+        unseen = out_of_fold(standard, folds, pairs, l2=l2, least_z=least_z)
+        unseen += float(mean.cpu() @ weights)  # from standardised to raw states
+        scored = np.concatenate([(seen.pooled @ weights).double().numpy(), unseen])
+        figure = headline_figure(group_figures(data.rows, np.concatenate([held, rows]), scored)) or 0.0
         notes[f"l2={l2}"] = round(figure, 4)
         if best is None or figure > best[0]:
-            best = figure, weights
-    return (best[1] if best else None), notes
+            best = figure, _Closing(weights, notes, Unseen(rows, unseen))
+    return best[1] if best else None
 
 
 def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:

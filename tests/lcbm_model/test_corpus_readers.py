@@ -86,6 +86,19 @@ def test_caption_contest_weighs_by_votes_and_ranks_inside_the_contest(tmp_path: 
     assert all(r.observations[0].exposure for r in records)
 
 
+def test_a_contest_whose_ratings_differ_by_luck_alone_has_no_ranks(tmp_path: Path) -> None:
+    frame = rows.captions()
+    lucky = pl.col("contest") == 901
+    votes = {"unfunny": 20, "somewhat_funny": 30, "funny": 10, "votes": 60}
+    frame = frame.with_columns(pl.when(lucky).then(pl.lit(n)).otherwise(pl.col(c)).alias(c) for c, n in votes.items())
+    _, records = read("caption_contest", save(frame, tmp_path))
+    by_luck = [r.observations[0] for r in records if r.context == "caption_contest:901"]
+    assert len(by_luck) == 30
+    assert {seen.percentile for seen in by_luck} == {None}
+    assert {round(seen.value, 3) for seen in by_luck} == {1.833}
+    assert all(r.observations[0].percentile is not None for r in records if r.context != "caption_contest:901")
+
+
 def test_facebook_ranks_two_metrics_inside_the_page(tmp_path: Path) -> None:
     _, records = read("facebook", save(rows.facebook(), tmp_path))
     assert [o.metric for o in records[0].observations] == ["shares", "reactions", "comments"]
