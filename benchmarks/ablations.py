@@ -19,21 +19,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import machine, versions
+from measuring import machine, run, versions
 from numpy.typing import NDArray
 
+from lcbm_model.errors import CheckpointError
 from lcbm_model.evaluation.benchmark_pages import RECORDED
 from lcbm_model.evaluation.benchmark_record import BenchmarkRecord, Table, Value
 from lcbm_model.evaluation.bootstrap import Floats, OfSums, divide
 from lcbm_model.training.data import SPLITS, Prepared
-from lcbm_model.training.evaluate import groups_of, pair_z, spearman
+from lcbm_model.training.evaluate import RANKED, groups_of, pair_sums, spearman
 from lcbm_model.training.recipes import recipe_from
 
 Ints = NDArray[np.int64]
-FEWEST = 5
-"""Rows that a group needs for a rank correlation."""
-MOST = 60
-"""Rows of a group that are paired."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -72,15 +69,23 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _predicted(data: Prepared, folder: Path) -> Mapping[int, float]:
     """Utilities of the test rows, by row."""
-    with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
-        rows, utility = arrays["row"].astype(np.int64), arrays["joint"].astype(np.float64)
+    try:
+        with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
+            rows, utility = arrays["row"].astype(np.int64), arrays["joint"].astype(np.float64)
+        if len(rows) and int(rows.max()) >= len(data.rows):
+            raise ValueError(f"it has row {int(rows.max())}, the prepared data {len(data.rows)} rows")
+    except (OSError, KeyError, ValueError) as error:
+        raise CheckpointError(str(folder), "is no finished run on this prepared data", value=str(error)) from error
     test = data.rows.split[rows] == SPLITS.index("test")
     return dict(zip(rows[test].tolist(), utility[test].tolist(), strict=True))
 
 
 def _changes(data: Prepared, folder: Path) -> str:
     """How the run's settings differ from those that the data was prepared with."""
-    mine = _flat(json.loads((folder / "summary.json").read_text("utf-8"))["recipe"])
+    try:
+        mine = _flat(json.loads((folder / "summary.json").read_text("utf-8"))["recipe"])
+    except (OSError, KeyError, ValueError) as error:
+        raise CheckpointError(str(folder), "has no readable summary.json", value=str(error)) from error
     prepared = _flat(data.manifest["recipe"])
     found = {key: value for key, value in mine.items() if value != prepared.get(key) and key != "run.name"}
     return ", ".join(f"{key} = {json.dumps(value)}" for key, value in found.items()) or "as prepared"
@@ -136,14 +141,8 @@ def _sums(data: Prepared, rows: Ints, utility: Floats) -> Floats:
     rates = _has_rates(data, rows)
     for members in groups_of(data.rows.pair_group[rows]):
         if rates:
-            a, b = np.triu_indices(min(len(members), MOST), k=1)
-            apart = data.rows.row_keys[rows[members[a]]] != data.rows.row_keys[rows[members[b]]]
-            i, j = members[a[apart]], members[b[apart]]
-            z = pair_z(data.rows, rows[i], rows[j])
-            stake = np.minimum(np.abs(z), 4)
-            order = np.sign(utility[i] - utility[j]) * np.sign(z)
-            found.append((float((stake * (order + 1) / 2).sum()), float(stake.sum())))
-        elif len(members) >= FEWEST and np.ptp(value[members]) > 0:
+            found.append(pair_sums(data.rows, rows, utility, members)[:2])
+        elif len(members) >= RANKED and np.ptp(value[members]) > 0:
             # Constant scores rank nothing.
             found.append((spearman(utility[members], value[members]) if np.ptp(utility[members]) > 0 else 0.0, 1.0))
     return np.asarray(found, dtype=np.float64).reshape(-1, 2)
@@ -154,4 +153,4 @@ def _difference(sums: Floats) -> Floats:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

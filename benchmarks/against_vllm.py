@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measuring import machine, versions
+from measuring import machine, run, versions
 from workload import METRIC, candidates, context
 
 from lcbm_model.backbone.runtime import choose_device
@@ -173,4 +173,4 @@ def _vllm_version() -> str:
 
 
 if __name__ == "__main__":  # vLLM starts processes of its own, which import this file
-    main()
+    run(main)

@@ -28,7 +28,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from measuring import machine, versions
+from measuring import machine, run, versions
 
 from lcbm_model.evaluation.benchmark_record import BenchmarkRecord, Table
 from optimizer.brief import Brief, Budget
@@ -208,4 +208,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import machine
+from measuring import machine, run
 from scipy import stats
 
 from agents.library.evidence import NEIGHBOURS, Evidence, usual_similarity, weigh
@@ -356,4 +356,4 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

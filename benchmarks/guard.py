@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from measuring import machine, versions
+from measuring import machine, run, versions
 
 from agents.embedder import load_embedder
 from agents.guard import LEAST_MEANING, MeaningScale
@@ -105,4 +105,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

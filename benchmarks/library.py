@@ -24,7 +24,7 @@ import faiss
 import numpy as np
 import polars as pl
 import torch
-from measuring import command_line, machine
+from measuring import command_line, machine, run
 from threadpoolctl import threadpool_info
 
 from agents import Embedder, Library, load_embedder
@@ -319,4 +319,4 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from lcbm_model.backbone.runtime import available_cpus
+from lcbm_model.errors import LcbmError
 from lcbm_model.simulator.items import Item, common
 
 
@@ -44,6 +45,15 @@ def command_line(script: str, arguments: Sequence[str] | None) -> str:
     """What a reader types to get the same record. `arguments`: None for those of this process."""
     given = sys.argv[1:] if arguments is None else arguments
     return shlex.join(["python", f"benchmarks/{Path(script).name}", *given])
+
+
+def run(main: Callable[[], None]) -> None:
+    """A script's own start: what is wrong with its input is said in one line, and the exit code is 2."""
+    try:
+        main()
+    except LcbmError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def settle(device: torch.device) -> None:

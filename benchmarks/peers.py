@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from contenders import AS_FEW, CONTENDERS, Counted, Job
-from measuring import command_line, machine
+from measuring import command_line, machine, run
 from peers_cases import HALVES, Case, load_cases
 
 from agents import Library, load_embedder
@@ -244,4 +244,4 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

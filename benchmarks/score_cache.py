@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measuring import machine
+from measuring import machine, run
 
 from lcbm_model.content import Communicator, Content
 from lcbm_model.evaluation.benchmark_record import BenchmarkRecord, Table
@@ -170,4 +170,4 @@ def record(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

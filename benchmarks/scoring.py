@@ -31,6 +31,7 @@ from measuring import (
     matmul_rate,
     peak_mb,
     reset_peak,
+    run,
     settle,
     side_by_side,
     tokens_run,
@@ -340,4 +341,4 @@ def _cold_start(model: str, *, runs: int = 3) -> ColdStart:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,13 @@ from lcbm_model.training.data import Rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+RANKED = 5
+"""Rows that a group needs for a rank correlation."""
+PAIRED = 60
+"""Rows of a group that are paired: pages have hundreds."""
+SIGNIFICANT, MOST_WEIGHT = 1.96, 4.0
+"""|z| above which a pair is told apart reliably, and at which its weight stops growing."""
 
 
 def groups_of(keys: npt.NDArray[Any], *, least: int = 2) -> Iterator[Ints]:
@@ -50,6 +57,34 @@ def pair_z(rows: Rows, i: Ints, j: Ints) -> Floats:
     return np.nan_to_num(z, nan=0.0, posinf=0.0, neginf=0.0)
 
 
+class PairSums(NamedTuple):
+    """Over the pairs of one group: weights of those in the right order (ties half) and of all; then both as counts of
+    the significant ones."""
+
+    credit: float
+    stakes: float
+    right: float
+    significant: int
+
+
+def pair_sums(rows: Rows, chosen: Ints, score: Floats, members: Ints) -> PairSums:
+    """How well scores order the pairs of one group, each weighed by min(|z|, 4); equal texts are no pair.
+
+    Args:
+        chosen: (n,) row numbers.
+        score: (n,) model scores, higher is better.
+        members: Positions of the group in `chosen`.
+    """
+    a, b = np.triu_indices(min(len(members), PAIRED), k=1)
+    different = rows.row_keys[chosen[members[a]]] != rows.row_keys[chosen[members[b]]]
+    i, j = members[a[different]], members[b[different]]
+    z = pair_z(rows, chosen[i], chosen[j])
+    stake = np.minimum(np.abs(z), MOST_WEIGHT)
+    won = (np.sign(score[i] - score[j]) * np.sign(z) + 1) / 2
+    clear = np.abs(z) > SIGNIFICANT
+    return PairSums(float((stake * won).sum()), float(stake.sum()), float(won[clear].sum()), int(clear.sum()))
+
+
 def group_figures(rows: Rows, chosen: Ints, score: Floats) -> dict[str, float]:
     """Figures of one source and metric.
 
@@ -63,31 +98,22 @@ def group_figures(rows: Rows, chosen: Ints, score: Floats) -> dict[str, float]:
         chosen_over_mean: outcome of the best-scored arm over the group's mean (groups of three and more).
     """
     value, rates = rows.value[chosen].astype(np.float64), rows.exposure[chosen] > 0
-    correlations, right, count, gains = [], 0.0, 0, []
-    credit, stakes = 0.0, 0.0
+    correlations, gains, pairs = [], [], []
     for members in groups_of(rows.pair_group[chosen]):
-        if len(members) >= 5:
+        if len(members) >= RANKED:
             correlations.append(spearman(score[members], value[members]))
-        a, b = np.triu_indices(min(len(members), 60), k=1)
-        different = rows.row_keys[chosen[members[a]]] != rows.row_keys[chosen[members[b]]]
-        i, j = members[a[different]], members[b[different]]
-        z = pair_z(rows, chosen[i], chosen[j])
-        stake = np.minimum(np.abs(z), 4)
-        order = np.sign(score[i] - score[j]) * np.sign(z)
-        credit, stakes = credit + float((stake * (order + 1) / 2).sum()), stakes + float(stake.sum())
-        clear = np.abs(z) > 1.96
-        gap = (score[i] - score[j])[clear] * np.sign(z[clear])
-        right += float((gap > 0).sum() + 0.5 * (gap == 0).sum())
-        count += int(clear.sum())
+        pairs.append(pair_sums(rows, chosen, score, members))
         if len(members) >= 3 and rates[members].all() and value[members].mean() > 0:
             gains.append(value[members][np.argmax(score[members])] / value[members].mean())
     known = [c for c in correlations if np.isfinite(c)]
+    total = PairSums(*(sum(column) for column in zip(*pairs, strict=True))) if pairs else PairSums(0, 0, 0, 0)
     figures = {"n": float(len(chosen))}
     if known:
         figures["spearman"] = float(np.mean(known))
-    if count:
-        figures["pairs_weighted"] = credit / stakes
-        figures |= {"pairs_significant": right / count, "n_significant": float(count)}
+    if total.significant:
+        figures["pairs_weighted"] = total.credit / total.stakes
+        figures["pairs_significant"] = total.right / total.significant
+        figures["n_significant"] = float(total.significant)
     if gains:
         figures["chosen_over_mean"] = float(np.mean(gains))
     return figures

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lcbm_model.errors import CheckpointError
 from lcbm_model.evaluation.benchmark_record import BenchmarkRecord
 from lcbm_model.training.corpus_rows import prepare_recipe
 from lcbm_model.training.data import Prepared
@@ -53,6 +54,9 @@ def test_what_helps_stands_out_with_its_interval(tmp_path: Path, monkeypatch: py
     low = lines["knowing"][4]
     assert isinstance(low, float)
     assert low > 0.1
+    (tmp_path / "unfinished").mkdir()
+    with pytest.raises(CheckpointError, match=r"unfinished: is no finished run on this prepared data"):
+        importlib.import_module("ablations").main([str(tmp_path / "prepared"), str(tmp_path / "unfinished")])
 
 
 def test_every_listed_run_is_a_recipe() -> None:
