@@ -13,6 +13,7 @@ from itertools import permutations
 from agents.occlusion import cuts
 from agents.screener import Screener
 from agents.selector import similarity
+from agents.writers.attachment import attached
 from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
 from agents.writers.cleaning import degenerate
 
@@ -45,7 +46,8 @@ class CrossoverWriter:
             for strategy, text in children(first, second):
                 if len(drafts) >= n:
                     break
-                if degenerate(text) or any(similarity(text, k) > SAME for k in known) or screener.check(text):
+                strays = degenerate(text) or not attached(text, task)
+                if strays or any(similarity(text, k) > SAME for k in known) or screener.check(text):
                     dropped += 1
                     continue
                 known.append(text)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from agents.screener import Screener
 from agents.screener.survival import all_survive
 from agents.traits import TRAITS
+from agents.writers.attachment import attached
 from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
 from agents.writers.cleaning import degenerate
 from agents.writers.edit_rules import EDITS
@@ -43,7 +44,7 @@ class EditWriter:
         for strategy, text, parent in _ordered(task, seed):
             if len(drafts) >= max(n, 0):
                 break
-            if _key(text) in known or degenerate(text) or screener.check(text):
+            if _key(text) in known or degenerate(text) or not attached(text, task) or screener.check(text):
                 dropped += 1
                 continue
             known.add(_key(text))

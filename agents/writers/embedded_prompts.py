@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.screener.folding import collapse
+from agents.writers.attachment import fact_phrase
 from agents.writers.base import WritingTask
 from lcbm_model.verbalize import IMAGE, Prompt, spoken_noun
 
@@ -140,17 +141,6 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:].strip()
 
 
-def fact_phrase(task: WritingTask, fact: str) -> str:
-    """The fact with the preposition the brief uses before it: "9 minutes" -> "in 9 minutes"."""
-    fact = collapse(fact)
-    for source in (task.content.text, task.message):
-        before = collapse(source).partition(fact)[0].split()
-        if fact in collapse(source) and before and before[-1].casefold() in _PREPOSITIONS:
-            return f"{before[-1].casefold()} {fact}"
-    return fact
-
-
-_PREPOSITIONS = frozenset(("in", "after", "within", "for", "from", "until", "at", "by", "with", "under", "on"))
 _NOT_THINGS = frozenset(("new", "best", "first", "own", "cm", "mm", "kg", "inch", "litre", "liter", "very", "really"))
 _REASON = re.compile(r"\bbecause ([^.:;!?,]{8,60})", re.IGNORECASE)
 _AUDIENCE = re.compile(

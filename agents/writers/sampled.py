@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from agents.screener import Screener
 from agents.screener.folding import collapse
 from agents.selector import similarity
+from agents.writers.attachment import attached, fact_phrase, stems
 from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
 from agents.writers.cleaning import clean, cut_at_sentence, degenerate
-from agents.writers.embedded_prompts import Ask, fact_phrase
+from agents.writers.embedded_prompts import Ask
 from lcbm_model.errors import BackendError, LcbmError
 
 if TYPE_CHECKING:
@@ -169,25 +170,13 @@ def _without_echo(text: str, prefix: str) -> str:
 
 def _grounded(text: str, task: WritingTask) -> bool:
     """Whether most longer words come from the brief, and no fact is said twice: a small model's own ideas stray."""
-    told = set(_stems(" ".join((task.message, task.content.text, task.content.audience or "", *task.must_keep))))
-    own = set(_stems(text))
+    told = set(stems(" ".join((task.message, task.content.text, task.content.audience or "", *task.must_keep))))
+    own = set(stems(text))
     if any(collapse(text).casefold().count(collapse(fact).casefold()) > 1 for fact in task.must_keep if fact.strip()):
         return False
-    if not _attached(text, task):
+    if not attached(text, task):
         return False
     return len(own & told) >= max(GROUNDED * len(own), 1)
-
-
-def _stems(text: str) -> list[str]:
-    """Beginnings of the longer words, so that 'browns' and 'browning', 'pan' and 'pans' are one."""
-    return [word.rstrip("s")[:5] for word in re.findall(r"[^\W\d_]{3,}", text.casefold()) if word not in _COMMON]
-
-
-_COMMON_WORDS = (
-    "the and for with that this are was has have had you your our its not but all can will from into out who how why "
-    "what when where she him her his they them their than then too very just more most only over about"
-)
-_COMMON = frozenset(_COMMON_WORDS.split())
 
 
 def _with_fact(text: str, task: WritingTask) -> str:
@@ -197,25 +186,7 @@ def _with_fact(text: str, task: WritingTask) -> str:
         return ""
     phrase = fact_phrase(task, missing[0])
     made = f"{text} {phrase}"
-    return made if phrase != collapse(missing[0]) and _attached(made, task) else ""
-
-
-def _attached(text: str, task: WritingTask) -> bool:
-    """Whether every kept fact is said of what the brief says it of.
-
-    Where the brief has "browns onions in 9 minutes", a text with "9 minutes" has to speak of browning and of onions:
-    "copper spreads heat in 9 minutes" holds the fact to the letter and is false.
-    """
-    told, own = collapse(f"{task.content.text} {task.message}"), set(_stems(text))
-    for fact in task.must_keep:
-        phrase = fact_phrase(task, fact)
-        if phrase == collapse(fact) or collapse(fact) not in collapse(text):
-            continue
-        place = re.search(re.escape(phrase), told, re.IGNORECASE)
-        before = _stems(told[: place.start()])[-2:] if place else []
-        if not set(before) <= own:
-            return False
-    return True
+    return made if phrase != collapse(missing[0]) and attached(made, task) else ""
 
 
 def varied(made: Sequence[Made], n: int) -> list[Made]:

@@ -8,8 +8,9 @@ import pytest
 from agents.screener import Screener
 from agents.selector import similarity
 from agents.writers import EmbeddedWriter, Writer, WritingTask
+from agents.writers.attachment import fact_phrase
 from agents.writers.cleaning import clean, cut_at_sentence, degenerate
-from agents.writers.embedded_prompts import asks, beginnings, fact_phrase
+from agents.writers.embedded_prompts import asks, beginnings
 from lcbm_model.content import Communicator, Content
 from lcbm_model.errors import BackendError
 from lcbm_model.generation import Sample
