@@ -169,14 +169,14 @@ EDITS: dict[str, Callable[[str, WritingTask], str | None]] = {
 
 
 def is_clause(text: str) -> bool:
-    """Whether "Why ..." can be put before it: several words, one statement, not yet a question or a heading.
+    """Whether "Why ..." can be put before it: several words, one statement, not yet a question, a reason or a heading.
 
     A gerund without a verb of its own ("browning onions in 9 minutes") states nothing; only auxiliaries are known.
     """
     opening = "how|why|what|when|who|where|because|in|at|after|within|for|from|if|do|does|did|is|are|can|here's|that's"
     begins = re.match(rf"(?:{opening})\b", text, re.IGNORECASE)
     gerund = re.match(r"\w+ing\b", text) and not re.search(rf"\b{_AUXILIARY}\b", text)
-    return len(text.split()) >= 5 and not begins and not gerund and not re.search(r"[:;?!.–—]", text)
+    return len(text.split()) >= 5 and not begins and not gerund and not re.search(r"[:;?!.–—]|\bwhy\b", text)
 
 
 def reasoned(clause: str, told: str) -> bool:

@@ -26,6 +26,8 @@ def task(text: str = "The new 28 cm pan from Ostholt browns onions in 9 minutes"
         ("why", "The pan browns onions in 9 minutes", "Why the pan browns onions in 9 minutes"),
         ("why", "The pan costs as much as a coat", None),  # the message gives no reason for that
         ("why", "How the pan browns onions in 9 minutes", None),
+        ("why", "This is why a pan browns onions in 9 minutes", None),
+        ("why", "Browning onions in 9 minutes with copper", None),
         ("number-first", "Our pan browns onions in 9 minutes", "In 9 minutes, our pan browns onions"),
         ("number-first", "Ostholt pans brown onions in 9 minutes.", "In 9 minutes, Ostholt pans brown onions"),
         ("number-first", "How to brown onions in 9 minutes", None),
