@@ -6,7 +6,8 @@
     lcbm results tables                          docs/ablations.md from what was written
 
 The first run is what the others are compared with, on the test rows that all of them predicted. Figures and their
-differences come with 95 % intervals over resampled comparison groups.
+differences come with 95 % intervals over resampled comparison groups. A run that was prepared in another way (`lcbm
+train` keeps that in its folder) is matched by the names of the rows.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lcbm_model.evaluation.benchmark_record import BenchmarkRecord, Table, Value
 from lcbm_model.evaluation.bootstrap import Floats, OfSums, divide
 from lcbm_model.training.data import SPLITS, Prepared
 from lcbm_model.training.evaluate import RANKED, groups_of, pair_sums, spearman
+from lcbm_model.training.joint import CENTRES
 from lcbm_model.training.recipes import recipe_from
 
 Ints = NDArray[np.int64]
@@ -36,8 +38,10 @@ Ints = NDArray[np.int64]
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
     data = Prepared.load(asked.prepared)
-    runs = {folder.name: _predicted(data, folder) for folder in asked.runs}
+    runs = {folder.name: _predicted(data, folder, asked.readout) for folder in asked.runs}
     rows = sorted(set.intersection(*(set(found) for found in runs.values())))
+    if not rows:
+        raise CheckpointError(", ".join(runs), "have no test row in common", remedy="Compare runs on the same data")
     tables = [
         table
         for source, metric, members in _tasks(data, np.asarray(rows, dtype=np.int64))
@@ -45,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     BenchmarkRecord(
         page="ablations",
-        title="Ablations of the embedded model",
-        command=f"python benchmarks/ablations.py PREPARED {' '.join(folder.name for folder in asked.runs)}",
+        title=asked.title,
+        command=_command(asked),
         machine=machine(torch.device("cpu")),
         versions=versions(),
         told=(
@@ -63,21 +67,42 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("prepared", type=Path)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs; the first one is compared with")
+    parser.add_argument(
+        "--readout", choices=("joint", "bins"), default="joint", help="utilities, or the expected bin that is stated"
+    )
+    parser.add_argument("--title", default="Ablations of the embedded model", help="of the page")
     parser.add_argument("--out", type=Path, default=RECORDED / "ablations.json")
     return parser.parse_args(arguments)
 
 
-def _predicted(data: Prepared, folder: Path) -> Mapping[int, float]:
+def _command(asked: argparse.Namespace) -> str:
+    """What a reader types, without the folders of this machine."""
+    readout = "" if asked.readout == "joint" else f" --readout {asked.readout}"
+    return f"python benchmarks/ablations.py PREPARED {' '.join(folder.name for folder in asked.runs)}{readout}"
+
+
+def _predicted(data: Prepared, folder: Path, readout: str) -> Mapping[int, float]:
     """Utilities of the test rows, by row."""
     try:
         with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
-            rows, utility = arrays["row"].astype(np.int64), arrays["joint"].astype(np.float64)
-        if len(rows) and int(rows.max()) >= len(data.rows):
-            raise ValueError(f"it has row {int(rows.max())}, the prepared data {len(data.rows)} rows")
+            rows, bins = arrays["row"].astype(np.int64), arrays["bins"].astype(np.float64)
+            utility = bins @ CENTRES if readout == "bins" else arrays["joint"].astype(np.float64)
+        own = Prepared.load(folder / "prepared") if (folder / "prepared").is_dir() else data
+        if len(rows) and int(rows.max()) >= len(own.rows):
+            raise ValueError(f"it has row {int(rows.max())}, the prepared data {len(own.rows)} rows")
     except (OSError, KeyError, ValueError) as error:
         raise CheckpointError(str(folder), "is no finished run on this prepared data", value=str(error)) from error
-    test = data.rows.split[rows] == SPLITS.index("test")
-    return dict(zip(rows[test].tolist(), utility[test].tolist(), strict=True))
+    test = own.rows.split[rows] == SPLITS.index("test")
+    rows, utility = rows[test], utility[test]
+    place = rows.tolist() if own is data else _places(data, own, rows)
+    return {row: score for row, score in zip(place, utility.tolist(), strict=True) if row >= 0}
+
+
+def _places(data: Prepared, own: Prepared, rows: Ints) -> list[int]:
+    """Rows of `data` that name the same record and metric as those of `own`; -1 where there is none."""
+    known = {(name, int(data.rows.metric[row])): row for row, name in enumerate(data.ids)}
+    metric = [data.metrics.index(m) if m in data.metrics else -1 for m in own.metrics]
+    return [known.get((own.ids[row], metric[own.rows.metric[row]]), -1) for row in rows.tolist()]
 
 
 def _changes(data: Prepared, folder: Path) -> str:

@@ -101,7 +101,8 @@ class ReadoutSettings:
     probe_rows_of: dict[str, int] = field(default_factory=dict)
     """The same for single metrics, where they differ."""
     probe_l2: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0)
-    """Ridge penalties tried for the closing probe, where validation chooses; the opening one takes the second last."""
+    """Ridge penalties tried for the closing probe, where validation and training rows out of fold choose; the opening
+    one takes the second last."""
     probe_least_z: float = 1.0
     """Pairs that differ by fewer standard errors teach a probe nothing and are left out."""
 

@@ -22,10 +22,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def write_run(folder: Path, data: Prepared, utility: np.ndarray, **changes: object) -> Path:
     folder.mkdir()
-    np.savez(folder / "predictions.npz", row=np.arange(len(utility)), joint=utility)
+    bins = np.eye(10)[np.argsort(np.argsort(-utility)) * 10 // len(utility)]  # they say the opposite of the utility
+    np.savez(folder / "predictions.npz", row=np.arange(len(utility)), joint=utility, bins=bins)
     recipe = recipe_from(override(data.manifest["recipe"], changes)).to_dict()  # type: ignore[arg-type]
     (folder / "summary.json").write_text(json.dumps({"recipe": recipe}), "utf-8")
     return folder
+
+
+def _compared(folder: Path, runs: list[Path], *options: str) -> BenchmarkRecord:
+    out = folder / "again.json"
+    importlib.import_module("ablations").main([str(folder / "prepared"), *map(str, runs), "--out", str(out), *options])
+    return BenchmarkRecord.model_validate_json(out.read_bytes())
 
 
 def test_what_helps_stands_out_with_its_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +61,13 @@ def test_what_helps_stands_out_with_its_interval(tmp_path: Path, monkeypatch: py
     low = lines["knowing"][4]
     assert isinstance(low, float)
     assert low > 0.1
+    (line,) = _compared(tmp_path, [runs[2]], "--readout", "bins").tables[0].rows
+    assert line[1] == pytest.approx(0.0, abs=0.1)
+    # A run that was prepared apart holds its own copy, and its rows are found by their names.
+    own = prepare_recipe(tiny_recipe(base, tmp_path / "data"))
+    own.save(runs[2] / "prepared")
+    (line,) = _compared(tmp_path, [runs[2]]).tables[0].rows
+    assert line[1] == pytest.approx(1.0)
     (tmp_path / "unfinished").mkdir()
     with pytest.raises(CheckpointError, match=r"unfinished: is no finished run on this prepared data"):
         importlib.import_module("ablations").main([str(tmp_path / "prepared"), str(tmp_path / "unfinished")])
