@@ -3,8 +3,9 @@ head, joined on validation.
 
 All are linear in the pooled states, in the text encoder's vector or in the expected bin, so the joint utility is again
 one linear map per metric plus a weight for the expected bin; its differences are log-odds of winning. Where the digits
-were not trained they take no part, and the bins are cut from the utility instead. The probe's penalty is chosen, and
-where it stands alone its bins are cut, on training rows out of fold beside validation (`cross_fit`).
+were not trained they take no part, and the bins are cut from the utility instead. On frozen states the
+probe's penalty is chosen, and where it stands alone its bins are cut, on training rows out of fold beside validation
+(`cross_fit`).
 """
 
 from __future__ import annotations
@@ -155,7 +156,11 @@ def _fit_metric(
     utility = seen.pooled @ head.weight[metric] + head.bias[metric]
     if "text" in parts:
         utility = utility + weights.get("text", 0.0) * parts["text"]
-    if probe is not None and {part for part, weight in weights.items() if weight} == {"probe"}:
+    if (
+        probe is not None
+        and len(probe.unseen.rows)
+        and {part for part, weight in weights.items() if weight} == {"probe"}
+    ):
         # Of the other parts the training rows would only show how well they were learned by heart.
         rows, scores = probe.unseen
         head.unseen[metric] = Unseen(rows, weights["probe"] * scores + float(head.bias[metric]))
@@ -230,7 +235,8 @@ def _closing_probe(
     seen: Scores,
     held: Ints,
 ) -> _Closing | None:
-    """The probe whose penalty ranks best what it did not see: validation, and the training rows out of fold."""
+    """The probe whose penalty ranks best what it did not see: validation and, on frozen states, training rows out of
+    fold."""
     if not len(rows) or not recipe.readout.probe_l2:
         return None
     assert seen.pooled is not None
@@ -244,17 +250,22 @@ def _closing_probe(
     standard = (states - mean) / scale
     least_z = recipe.readout.probe_least_z
     folds = folds_of(data.rows.half_hash[rows], seed=recipe.run.seed)
+    # States that were tuned on these rows know their outcomes, whatever the probe was fitted on.
+    apart = rows if recipe.reads_frozen and folds.any() else rows[:0]
+    judged = np.concatenate([held, apart])
     best: tuple[float, _Closing] | None = None
     notes: dict[str, Any] = {}
     for l2 in recipe.readout.probe_l2:
         weights = (fit_probe(standard, *pairs, l2=l2, least_z=least_z) / scale).cpu()
-        unseen = out_of_fold(standard, folds, pairs, l2=l2, least_z=least_z)
-        unseen += float(mean.cpu() @ weights)  # from standardised to raw states
+        unseen = np.zeros(0)
+        if len(apart):
+            unseen = out_of_fold(standard, folds, pairs, l2=l2, least_z=least_z)
+            unseen += float(mean.cpu() @ weights)  # from standardised to raw states
         scored = np.concatenate([(seen.pooled @ weights).double().numpy(), unseen])
-        figure = headline_figure(group_figures(data.rows, np.concatenate([held, rows]), scored)) or 0.0
+        figure = headline_figure(group_figures(data.rows, judged, scored)) or 0.0
         notes[f"l2={l2}"] = round(figure, 4)
         if best is None or figure > best[0]:
-            best = figure, _Closing(weights, notes, Unseen(rows, unseen))
+            best = figure, _Closing(weights, notes, Unseen(apart, unseen))
     return best[1] if best else None
 
 

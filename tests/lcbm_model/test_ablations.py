@@ -73,10 +73,12 @@ def test_what_helps_stands_out_with_its_interval(tmp_path: Path, monkeypatch: py
         importlib.import_module("ablations").main([str(tmp_path / "prepared"), str(tmp_path / "unfinished")])
 
 
-def test_every_listed_run_is_a_recipe() -> None:
+@pytest.mark.parametrize(("recipe", "runs"), [("smol_probe", "ablations"), ("smol_terms", "terms")])
+def test_every_listed_run_is_a_recipe(recipe: str, runs: str) -> None:
     from lcbm_model.training.recipes import load_recipe
 
-    prepared = load_recipe(ROOT / "train_recipes" / "embedded" / "smol_probe.yaml").to_dict()
-    listed = json.loads((ROOT / "train_recipes" / "embedded" / "ablations.json").read_text("utf-8"))
+    folder = ROOT / "train_recipes" / "embedded"
+    prepared = load_recipe(folder / f"{recipe}.yaml").to_dict()
+    listed = json.loads((folder / f"{runs}.json").read_text("utf-8"))
     names = [recipe_from(override(prepared, changes)).run.name for changes in listed]
     assert len(set(names)) == len(names) >= 5

@@ -68,3 +68,15 @@ def test_calibration_is_fitted_on_training_rows_out_of_fold_too(tmp_path: Path) 
     stored = json.loads((tmp_path / "run" / "adapter" / "calibration.json").read_text())
     assert stored["entries"][key]["n"] == rows["validation"]
     assert alone["widen"] != found["calibration"][key]["widen"]
+
+
+def test_tuned_states_are_judged_on_validation_alone(tmp_path: Path) -> None:
+    base = write_tiny_model(tmp_path / "base", layers=4)
+    data = write_upworthy(tmp_path / "data", tests=60)
+    found = train_recipe(
+        tiny_recipe(base, data, data={"text_examples": 0}, run={"mix": {"upworthy": 1.0}}), tmp_path / "run"
+    )
+    with np.load(tmp_path / "run" / "predictions.npz") as arrays:
+        assert not len(arrays["unseen_row"])
+    (entry,) = found["calibration"].values()
+    assert entry["n"] == 36

@@ -72,14 +72,6 @@ def test_an_unseen_channel_widens_the_interval() -> None:
     assert width[1] > width[0] + 2
 
 
-if __name__ == "__main__":  # python -m tests.lcbm_model.test_shipped_checkpoints: writes the golden scores anew
-    made = {
-        name: {m: [[a.utility, a.expected, a.low, a.high] for a in answers] for m, answers in scored(name).items()}
-        for name in shipped_checkpoints()
-    }
-    GOLDEN.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
-
-
 def test_shipped_checkpoints_share_one_copy_of_the_base() -> None:
     """Three simulators and a writer take the memory of one model and of the blocks that write, and share its turns."""
     first, *others = (load_backbone(name, device="cpu") for name in ("lcbm-smol", *TWINS, "embedded-untuned"))
@@ -101,3 +93,11 @@ def _number(name: str) -> int:
     """Of the block that a weight belongs to, from 0; -1 outside the blocks."""
     parts = name.split(".")
     return int(parts[parts.index("layers") + 1]) if "layers" in parts else -1
+
+
+if __name__ == "__main__":  # python -m tests.lcbm_model.test_shipped_checkpoints: writes the golden scores anew
+    made = {
+        name: {m: [[a.utility, a.expected, a.low, a.high] for a in answers] for m, answers in scored(name).items()}
+        for name in shipped_checkpoints()
+    }
+    GOLDEN.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
