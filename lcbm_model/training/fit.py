@@ -47,7 +47,7 @@ def run_fit(
     *,
     resume: bool = False,
     save: bool = True,
-    states: Path | None = None,
+    shared: Path | None = None,
     text_encoder: Path | None = None,
     report: Report = lambda event: None,
 ) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def run_fit(
 
     Args:
         text_encoder: Folder of the text encoder's weights (default: the packaged one).
-        states: Folder for the frozen states, which runs on the same prepared data share (default: `out`/frozen).
+        shared: Folder for what runs on the same prepared data share: frozen/ and states/ (default: `out`).
 
     Returns:
         The run's summary, as written to `summary.json`.
@@ -87,7 +87,8 @@ def run_fit(
     model.to(device)
     collator = Collator(data, device, share_prefix=recipe.optim.share_prefix)
     size = model.head.weight.shape[-1]
-    kept = states or out / "frozen"
+    shared = shared or out
+    kept = shared / "frozen"
     if accelerator.num_processes > 1:
         kept = kept / f"process-{accelerator.process_index}"
     collator.frozen = FrozenStates(data, recipe.readout, kept, size=size)
@@ -95,7 +96,9 @@ def run_fit(
     first, state, read = None, TrainState(), TrainState()
     with told_memory():
         if not recipe.heads_only:
-            first, state = _train(model, data, recipe, collator, accelerator, out, told, resume=resume, save=save)
+            first, state = _train(
+                model, data, recipe, collator, accelerator, out, shared / "states", told, resume=resume, save=save
+            )
         tower = None
         if recipe.text_encoder.rank:
             tower, read = fit_text_tower(
@@ -136,6 +139,7 @@ def _train(
     collator: Collator,
     accelerator: Any,
     out: Path,
+    states: Path,
     report: Report,
     *,
     resume: bool,
@@ -148,7 +152,7 @@ def _train(
             remedy = f"Read layers from {recipe.lora.first_layer} on, or switch optim.cache_states off"
             raise SettingsError("readout.layers", "names a layer below the cached ones", value=read, remedy=remedy)
         collator.store = cached_states(
-            model, data, collator, out / "states",
+            model, data, collator, states,
             layer=recipe.lora.first_layer, budget=recipe.optim.micro_tokens, report=report,
         )  # fmt: skip
     if recipe.scores_stay:
@@ -280,7 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             continue
         summary = run_fit(
             data, copy.deepcopy(lm), recipe, options.out / recipe.run.name,
-            resume=options.resume, states=options.out / "frozen", text_encoder=options.text_encoder,
+            resume=options.resume, shared=options.out, text_encoder=options.text_encoder,
         )  # fmt: skip
         print(json.dumps({k: v for k, v in summary.items() if k != "recipe"}), flush=True)
 
