@@ -22,12 +22,13 @@ import torch
 from lcbm_model.errors import SettingsError
 from lcbm_model.training.base import load_base
 from lcbm_model.training.checkpoint import TrainState
+from lcbm_model.training.closing_probe import training_rows
 from lcbm_model.training.collate import Collator
 from lcbm_model.training.data import Prepared
 from lcbm_model.training.evaluate import group_figures
 from lcbm_model.training.export import export_adapter
 from lcbm_model.training.frozen_states import FrozenStates
-from lcbm_model.training.joint import CENTRES, JointHead, fit_joint, training_rows
+from lcbm_model.training.joint import CENTRES, JointHead, fit_joint
 from lcbm_model.training.model import BehaviorModel
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
 from lcbm_model.training.recipes import override, recipe_from

@@ -11,7 +11,7 @@ probe's penalty is chosen, and where it stands alone its bins are cut, on traini
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lcbm_model.training.cross_fit import folds_of, out_of_fold
+from lcbm_model.training.closing_probe import Unseen, fit_closing_probe
 from lcbm_model.training.data import N_BINS
-from lcbm_model.training.evaluate import group_figures, headline_figure
-from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
+from lcbm_model.training.probe import fit_probe, probe_pairs
 from lcbm_model.training.scoring import Scores, score_rows
 
 if TYPE_CHECKING:
@@ -36,13 +35,6 @@ CENTRES = np.arange(N_BINS) + 0.5
 """Middles of the bins, in bins."""
 LEAST_HELD = 20
 """Validation rows of a metric below which nothing is chosen on them."""
-
-
-class Unseen(NamedTuple):
-    """Rows (n,) and the utilities (n,) that probes gave them which were fitted without their groups."""
-
-    rows: Ints
-    utility: npt.NDArray[np.float64]
 
 
 @dataclass
@@ -134,7 +126,7 @@ def _fit_metric(
     )  # fmt: skip
     assert seen.pooled is not None
     seen.pooled = seen.pooled.cpu()
-    probe = _closing_probe(model, data, collator, recipe, training_rows(data, recipe, metric), seen, held)
+    probe = fit_closing_probe(model, data, collator, recipe, metric, seen, held)
     parts: dict[str, Tensor] = {"head": seen.pooled @ head.weight[metric] + head.bias[metric]}
     if digits:
         parts["bins"] = torch.from_numpy(seen.bins @ CENTRES)
@@ -156,11 +148,8 @@ def _fit_metric(
     utility = seen.pooled @ head.weight[metric] + head.bias[metric]
     if "text" in parts:
         utility = utility + weights.get("text", 0.0) * parts["text"]
-    if (
-        probe is not None
-        and len(probe.unseen.rows)
-        and {part for part, weight in weights.items() if weight} == {"probe"}
-    ):
+    alone = {part for part, weight in weights.items() if weight} == {"probe"}
+    if probe is not None and alone and len(probe.unseen.rows):
         # Of the other parts the training rows would only show how well they were learned by heart.
         rows, scores = probe.unseen
         head.unseen[metric] = Unseen(rows, weights["probe"] * scores + float(head.bias[metric]))
@@ -216,77 +205,6 @@ def fit_cuts(utility: Tensor, percentile: Tensor) -> tuple[float, Tensor]:
         # A higher utility must never mean a lower place.
         slope = slope.clamp_min(0.0)
         return float(slope / spread), (cuts + slope * utility.mean() / spread).float()
-
-
-class _Closing(NamedTuple):
-    """Weights (F,) on raw states, what each penalty gave, and the training rows as probes without them score them."""
-
-    weights: Tensor
-    notes: dict[str, Any]
-    unseen: Unseen
-
-
-def _closing_probe(
-    model: BehaviorModel,
-    data: Prepared,
-    collator: Collator,
-    recipe: Recipe,
-    rows: Ints,
-    seen: Scores,
-    held: Ints,
-) -> _Closing | None:
-    """The probe whose penalty ranks best what it did not see: validation and, on frozen states, training rows out of
-    fold."""
-    if not len(rows) or not recipe.readout.probe_l2:
-        return None
-    assert seen.pooled is not None
-    bf16 = recipe.run.precision == "bf16"
-    states = score_rows(
-        model, collator, rows, budget=recipe.optim.micro_tokens, pooled=True, bins=False, bf16=bf16
-    ).pooled
-    assert states is not None
-    mean, scale = standardise(states)
-    pairs = probe_pairs(data.rows, rows, size=recipe.optim.group_size, seed=recipe.run.seed)
-    standard = (states - mean) / scale
-    least_z = recipe.readout.probe_least_z
-    folds = folds_of(data.rows.half_hash[rows], seed=recipe.run.seed)
-    # States that were tuned on these rows know their outcomes, whatever the probe was fitted on.
-    apart = rows if recipe.reads_frozen and folds.any() else rows[:0]
-    judged = np.concatenate([held, apart])
-    best: tuple[float, _Closing] | None = None
-    notes: dict[str, Any] = {}
-    for l2 in recipe.readout.probe_l2:
-        weights = (fit_probe(standard, *pairs, l2=l2, least_z=least_z) / scale).cpu()
-        unseen = np.zeros(0)
-        if len(apart):
-            unseen = out_of_fold(standard, folds, pairs, l2=l2, least_z=least_z)
-            unseen += float(mean.cpu() @ weights)  # from standardised to raw states
-        scored = np.concatenate([(seen.pooled @ weights).double().numpy(), unseen])
-        figure = headline_figure(group_figures(data.rows, judged, scored)) or 0.0
-        notes[f"l2={l2}"] = round(figure, 4)
-        if best is None or figure > best[0]:
-            best = figure, _Closing(weights, notes, Unseen(apart, unseen))
-    return best[1] if best else None
-
-
-def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:
-    """Rows of a metric behind a probe: whole comparison groups, at most about as many as the recipe states.
-
-    A half run takes its half of what the whole run would take, so that twins share its frozen states.
-    """
-    run = recipe.run
-    rows = data.select(split="train", fraction=run.fraction)
-    rows = rows[data.rows.metric[rows] == metric]
-    most = recipe.probe_rows(data.metrics[metric])
-    if len(rows) > most:
-        groups = data.rows.pair_group[rows]
-        names = np.random.default_rng(run.seed).permutation(np.unique(groups))
-        per_group = len(rows) / len(names)
-        if per_group < 20:
-            rows = rows[np.isin(groups, names[: int(most / per_group)])]
-        else:
-            rows = np.sort(np.random.default_rng(run.seed).permutation(rows)[:most])
-    return rows[np.isin(rows, data.select(split="train", half=run.half, fraction=run.fraction))]
 
 
 def _thin(rows: Ints, most: int) -> Ints:

@@ -1,0 +1,107 @@
+"""The closing probe: fitted on the states as they are at the end, its penalty chosen on rows it did not see.
+
+Those are validation and, where the states are frozen, the training rows out of fold (`cross_fit`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from lcbm_model.training.cross_fit import folds_of, out_of_fold
+from lcbm_model.training.evaluate import group_figures, headline_figure
+from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
+from lcbm_model.training.scoring import Scores, score_rows
+
+if TYPE_CHECKING:
+    from lcbm_model.training.collate import Collator, Ints
+    from lcbm_model.training.data import Prepared
+    from lcbm_model.training.model import BehaviorModel
+    from lcbm_model.training.settings import Recipe
+
+
+class Unseen(NamedTuple):
+    """Rows (n,) and the utilities (n,) that probes gave them which were fitted without their groups."""
+
+    rows: Ints
+    utility: npt.NDArray[np.float64]
+
+
+class ClosingProbe(NamedTuple):
+    """Weights (F,) on raw states, what each penalty gave, and the training rows as probes without them score them."""
+
+    weights: Tensor
+    notes: dict[str, Any]
+    unseen: Unseen
+
+
+def fit_closing_probe(
+    model: BehaviorModel,
+    data: Prepared,
+    collator: Collator,
+    recipe: Recipe,
+    metric: int,
+    seen: Scores,
+    held: Ints,
+) -> ClosingProbe | None:
+    """The probe of a metric whose penalty ranks best what it did not see; None without training rows.
+
+    Args:
+        metric: Its number in `data.metrics`.
+        seen: Pooled states of the metric's validation rows.
+        held: (n,) those rows.
+    """
+    rows = training_rows(data, recipe, metric)
+    if not len(rows) or not recipe.readout.probe_l2:
+        return None
+    assert seen.pooled is not None
+    bf16 = recipe.run.precision == "bf16"
+    states = score_rows(
+        model, collator, rows, budget=recipe.optim.micro_tokens, pooled=True, bins=False, bf16=bf16
+    ).pooled
+    assert states is not None
+    mean, scale = standardise(states)
+    pairs = probe_pairs(data.rows, rows, size=recipe.optim.group_size, seed=recipe.run.seed)
+    standard = (states - mean) / scale
+    least_z = recipe.readout.probe_least_z
+    folds = folds_of(data.rows.half_hash[rows], seed=recipe.run.seed)
+    # States that were tuned on these rows know their outcomes, whatever the probe was fitted on.
+    apart = rows if recipe.reads_frozen and folds.any() else rows[:0]
+    judged = np.concatenate([held, apart])
+    best: tuple[float, ClosingProbe] | None = None
+    notes: dict[str, Any] = {}
+    for l2 in recipe.readout.probe_l2:
+        weights = (fit_probe(standard, *pairs, l2=l2, least_z=least_z) / scale).cpu()
+        unseen = np.zeros(0)
+        if len(apart):
+            unseen = out_of_fold(standard, folds, pairs, l2=l2, least_z=least_z)
+            unseen += float(mean.cpu() @ weights)  # from standardised to raw states
+        scored = np.concatenate([(seen.pooled @ weights).double().numpy(), unseen])
+        figure = headline_figure(group_figures(data.rows, judged, scored)) or 0.0
+        notes[f"l2={l2}"] = round(figure, 4)
+        if best is None or figure > best[0]:
+            best = figure, ClosingProbe(weights, notes, Unseen(apart, unseen))
+    return best[1] if best else None
+
+
+def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:
+    """Rows of a metric behind a probe: whole comparison groups, at most about as many as the recipe states.
+
+    A half run takes its half of what the whole run would take, so that twins share its frozen states.
+    """
+    run = recipe.run
+    rows = data.select(split="train", fraction=run.fraction)
+    rows = rows[data.rows.metric[rows] == metric]
+    most = recipe.probe_rows(data.metrics[metric])
+    if len(rows) > most:
+        groups = data.rows.pair_group[rows]
+        names = np.random.default_rng(run.seed).permutation(np.unique(groups))
+        per_group = len(rows) / len(names)
+        if per_group < 20:
+            rows = rows[np.isin(groups, names[: int(most / per_group)])]
+        else:
+            rows = np.sort(np.random.default_rng(run.seed).permutation(rows)[:most])
+    return rows[np.isin(rows, data.select(split="train", half=run.half, fraction=run.fraction))]
