@@ -30,6 +30,7 @@ from lcbm_model.evaluation.bootstrap import Floats, OfSums, divide
 from lcbm_model.training.data import SPLITS, Prepared
 from lcbm_model.training.evaluate import RANKED, groups_of, pair_sums, spearman
 from lcbm_model.training.joint import CENTRES
+from lcbm_model.training.predictions import read_predictions
 from lcbm_model.training.recipes import recipe_from
 
 Ints = NDArray[np.int64]
@@ -83,15 +84,11 @@ def _command(asked: argparse.Namespace) -> str:
 
 def _predicted(data: Prepared, folder: Path, readout: str) -> Mapping[int, float]:
     """Utilities of the test rows, by row."""
-    try:
-        with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
-            rows, bins = arrays["row"].astype(np.int64), arrays["bins"].astype(np.float64)
-            utility = bins @ CENTRES if readout == "bins" else arrays["joint"].astype(np.float64)
-        own = Prepared.load(folder / "prepared") if (folder / "prepared").is_dir() else data
-        if len(rows) and int(rows.max()) >= len(own.rows):
-            raise ValueError(f"it has row {int(rows.max())}, the prepared data {len(own.rows)} rows")
-    except (OSError, KeyError, ValueError) as error:
-        raise CheckpointError(str(folder), "is no finished run on this prepared data", value=str(error)) from error
+    row, bins, joint = read_predictions(folder, "row", "bins", "joint")
+    rows, utility = row.astype(np.int64), bins @ CENTRES if readout == "bins" else joint.astype(np.float64)
+    own = Prepared.load(folder / "prepared") if (folder / "prepared").is_dir() else data
+    if len(rows) and int(rows.max()) >= len(own.rows):
+        raise CheckpointError(str(folder), "is no run on this prepared data", value=f"row {int(rows.max())}")
     test = own.rows.split[rows] == SPLITS.index("test")
     rows, utility = rows[test], utility[test]
     place = rows.tolist() if own is data else _places(data, own, rows)

@@ -15,6 +15,7 @@ from lcbm_model.errors import CheckpointError
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.conformal import ConformalCalibration, Entry, fit_entry
 from lcbm_model.training.data import N_BINS, SPLITS, Prepared
+from lcbm_model.training.predictions import read_predictions
 from lcbm_model.training.probe import probe_pairs
 
 FILE = "calibration.json"
@@ -40,14 +41,15 @@ def calibrate_run(data: Prepared, run: Path, *, level: float = 0.8) -> dict[str,
     Raises:
         CheckpointError: The run is not complete.
     """
+    names = ("row", "bins", "joint")
+    seen, unseen = read_predictions(run, *names), read_predictions(run, *(f"unseen_{name}" for name in names))
+    row = np.concatenate([seen[0], unseen[0]]).astype(np.int64)
+    bins = np.concatenate([seen[1], unseen[1].reshape(-1, N_BINS)])
+    joint = np.concatenate([seen[2], unseen[2]])
     try:
-        with np.load(run / "predictions.npz", allow_pickle=False) as arrays:
-            row = np.concatenate([arrays["row"], arrays["unseen_row"]]).astype(np.int64)
-            bins = np.concatenate([arrays["bins"], arrays["unseen_bins"].reshape(-1, N_BINS)])
-            joint = np.concatenate([arrays["joint"], arrays["unseen_joint"]])
         spec_file = run / "adapter" / "lcbm.json"
         spec = json.loads(spec_file.read_text("utf-8"))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError(str(run), "is no finished run", value=str(error)) from error
     entries: dict[str, Entry] = {}
     notes: dict[str, Any] = {}

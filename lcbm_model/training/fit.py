@@ -30,6 +30,7 @@ from lcbm_model.training.export import export_adapter
 from lcbm_model.training.frozen_states import FrozenStates
 from lcbm_model.training.joint import CENTRES, JointHead, fit_joint
 from lcbm_model.training.model import BehaviorModel
+from lcbm_model.training.predictions import FILE
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
 from lcbm_model.training.recipes import override, recipe_from
 from lcbm_model.training.scoring import score_rows
@@ -127,7 +128,7 @@ def run_fit(
     if accelerator.is_main_process:
         (out / "summary.json").write_text(json.dumps(summary, indent=1), "utf-8")
         arrays: dict[str, Any] = predictions
-        np.savez_compressed(out / "predictions.npz", **arrays)
+        np.savez_compressed(out / FILE, **arrays)
     # Every process hands its pieces of the weights over, one writes.
     export_adapter(model, joint, data, recipe, summary, out / "adapter", tower=tower, write=accelerator.is_main_process)
     return summary

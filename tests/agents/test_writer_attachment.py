@@ -4,7 +4,7 @@ import pytest
 
 from agents.writers.attachment import attached, fact_phrase
 from agents.writers.base import WritingTask
-from agents.writers.crossover import CrossoverWriter
+from agents.writers.crossover import CrossoverWriter, children
 from agents.writers.edits import EditWriter
 from lcbm_model.content import Content
 
@@ -45,10 +45,17 @@ def test_a_fact_without_a_preposition_belongs_to_nothing() -> None:
     assert attached("anything", task(keep=("nowhere in the brief",)))
 
 
-def test_no_rule_cuts_a_fact_off_what_it_is_said_of() -> None:
+def test_no_edit_cuts_a_fact_off_what_it_is_said_of() -> None:
     earlier = "In 9 minutes, it's copper. Our new pan browns onions."
     drafted = task("New: a pan for browning onions in 9 minutes", earlier)
-    for writer in (EditWriter(), CrossoverWriter()):
-        texts = [d.text for d in writer.write(drafted, 60, seed=0).drafts]
-        assert not [t for t in texts if "onion" not in t.casefold()]
-        assert not [t for t in texts if t.startswith("Why browning")]
+    texts = [d.text for d in EditWriter().write(drafted, 60, seed=0).drafts]
+    assert texts
+    assert not [t for t in texts if "onion" not in t.casefold()]
+    assert not [t for t in texts if t.startswith("Why browning")]
+
+
+def test_no_crossover_moves_a_fact_to_something_else() -> None:
+    draft, earlier = "Our new pan browns onions in 9 minutes", "Copper spreads heat evenly"
+    assert f"{earlier} in 9 minutes" in [text for _, text in children(draft, earlier)]
+    texts = [d.text for d in CrossoverWriter().write(task(draft, earlier), 60, seed=0).drafts]
+    assert not [t for t in texts if "onion" not in t.casefold()]

@@ -63,14 +63,22 @@ def test_what_helps_stands_out_with_its_interval(tmp_path: Path, monkeypatch: py
     assert low > 0.1
     (line,) = _compared(tmp_path, [runs[2]], "--readout", "bins").tables[0].rows
     assert line[1] == pytest.approx(0.0, abs=0.1)
-    # A run that was prepared apart holds its own copy, and its rows are found by their names.
-    own = prepare_recipe(tiny_recipe(base, tmp_path / "data"))
-    own.save(runs[2] / "prepared")
-    (line,) = _compared(tmp_path, [runs[2]]).tables[0].rows
-    assert line[1] == pytest.approx(1.0)
+    # A run that was prepared apart holds its own copy: fewer rows under other numbers, found by their names.
+    own = prepare_recipe(tiny_recipe(base, tmp_path / "data", data={"text_examples": 0, "max_held": 9}))
+    apart = write_run(tmp_path / "apart", own, own.rows.value.astype(np.float64))
+    own.save(apart / "prepared")
+    assert own.select(split="test").tolist() != data.select(split="test").tolist()[: len(own.select(split="test"))]
+    table = _compared(tmp_path, [apart]).tables[0]
+    assert table.rows[0][1] == pytest.approx(1.0)
+    assert table.told.startswith("9 rows")
     (tmp_path / "unfinished").mkdir()
-    with pytest.raises(CheckpointError, match=r"unfinished: is no finished run on this prepared data"):
-        importlib.import_module("ablations").main([str(tmp_path / "prepared"), str(tmp_path / "unfinished")])
+    with pytest.raises(CheckpointError, match=r"unfinished: is no finished run"):
+        _compared(tmp_path, [tmp_path / "unfinished"])
+    whole = (runs[0] / "predictions.npz").read_bytes()
+    for damaged in (b"", b"no archive", whole[: len(whole) // 2]):
+        (tmp_path / "unfinished" / "predictions.npz").write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"unfinished: is no finished run"):
+            _compared(tmp_path, [tmp_path / "unfinished"])
 
 
 @pytest.mark.parametrize(("recipe", "runs"), [("smol_probe", "ablations"), ("smol_terms", "terms")])
