@@ -20,20 +20,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from comparing import Ints, compared, tasks
 from measuring import machine, run, versions
-from numpy.typing import NDArray
 
 from lcbm_model.errors import CheckpointError
 from lcbm_model.evaluation.benchmark_pages import RECORDED
-from lcbm_model.evaluation.benchmark_record import BenchmarkRecord, Table, Value
-from lcbm_model.evaluation.bootstrap import Floats, OfSums, divide
+from lcbm_model.evaluation.benchmark_record import BenchmarkRecord
 from lcbm_model.training.data import SPLITS, Prepared
-from lcbm_model.training.evaluate import RANKED, groups_of, pair_sums, spearman
 from lcbm_model.training.joint import CENTRES
 from lcbm_model.training.predictions import read_predictions
 from lcbm_model.training.recipes import recipe_from
-
-Ints = NDArray[np.int64]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise CheckpointError(", ".join(runs), "have no test row in common", remedy="Compare runs on the same data")
     tables = [
         table
-        for source, metric, members in _tasks(data, np.asarray(rows, dtype=np.int64))
-        if (table := _table(data, source, metric, members, runs)) is not None
+        for source, metric, members in tasks(data, np.asarray(rows, dtype=np.int64))
+        if (table := compared(data, source, metric, members, runs)) is not None
     ]
     BenchmarkRecord(
         page="ablations",
@@ -117,61 +113,6 @@ def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted keys of a recipe's settings, filled up with what it does not state."""
     settings = recipe_from(recipe).to_dict()
     return {f"{group}.{key}": value for group, values in settings.items() for key, value in values.items()}
-
-
-def _tasks(data: Prepared, rows: Ints) -> list[tuple[str, str, Ints]]:
-    found = []
-    for s, source in enumerate(data.sources):
-        for m, metric in enumerate(data.metrics):
-            members = rows[(data.rows.source[rows] == s) & (data.rows.metric[rows] == m)]
-            if len(members):
-                found.append((source, metric, members))
-    return found
-
-
-def _table(
-    data: Prepared, source: str, metric: str, rows: Ints, runs: Mapping[str, Mapping[int, float]]
-) -> Table | None:
-    """One line a run: its figure, and how far it is from the first one's."""
-    sums = {name: _sums(data, rows, np.asarray([known[row] for row in rows.tolist()])) for name, known in runs.items()}
-    first = next(iter(sums.values()))
-    if len(first) < 2:
-        return None
-    lines: list[tuple[Value, ...]] = []
-    for name, mine in sums.items():
-        own = OfSums(mine, divide)
-        apart = OfSums(np.column_stack([mine, first]), _difference)
-        compared = (None, None, None) if mine is first else (apart.value(), *(apart.interval() or (None, None)))
-        lines.append((name, own.value(), *(own.interval() or (None, None)), *compared))
-    figure = "pairs, weighted accuracy" if _has_rates(data, rows) else "Spearman in a group"
-    return Table(
-        title=f"{source}, {metric}",
-        told=f"{len(rows):,} rows in {len(first):,} groups.",
-        columns=("run", figure, "low", "high", "difference", "low", "high"),
-        rows=tuple(lines),
-    )
-
-
-def _has_rates(data: Prepared, rows: Ints) -> bool:
-    return bool((data.rows.exposure[rows] > 0).all())
-
-
-def _sums(data: Prepared, rows: Ints, utility: Floats) -> Floats:
-    """(G, 2) for each comparison group what the figure is the ratio of."""
-    found = []
-    value = data.rows.value[rows].astype(np.float64)
-    rates = _has_rates(data, rows)
-    for members in groups_of(data.rows.pair_group[rows]):
-        if rates:
-            found.append(pair_sums(data.rows, rows, utility, members)[:2])
-        elif len(members) >= RANKED and np.ptp(value[members]) > 0:
-            # Constant scores rank nothing.
-            found.append((spearman(utility[members], value[members]) if np.ptp(utility[members]) > 0 else 0.0, 1.0))
-    return np.asarray(found, dtype=np.float64).reshape(-1, 2)
-
-
-def _difference(sums: Floats) -> Floats:
-    return divide(sums[..., :2]) - divide(sums[..., 2:])
 
 
 if __name__ == "__main__":

@@ -48,6 +48,26 @@ class FrozenStates:
                 str(folder), f"cannot keep states: {error}", remedy="Free disk or empty it"
             ) from error
 
+    @classmethod
+    def kept_in(cls, data: Prepared, readout: ReadoutSettings, folder: Path) -> FrozenStates:
+        """States that an earlier run left.
+
+        Raises:
+            CheckpointError: The folder holds none, or those of other rows, layers or weights.
+        """
+        try:
+            stamp = json.loads((folder / STAMP).read_text("utf-8"))
+            size = int(stamp["size"])
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(str(folder), "holds no states of a run", value=str(error)) from error
+        if stamp != _stamp(data, readout, size):
+            raise CheckpointError(str(folder), "holds states of other rows, layers or weights")
+        return cls(data, readout, folder, size=size)
+
+    def read(self, rows: Ints) -> Ints:
+        """Those of the rows (n,) that were read."""
+        return rows[self._done[rows]]
+
     def missing(self, rows: Ints) -> Ints:
         """Those of the rows (n,) that were not read yet."""
         return rows[~self._done[rows]]

@@ -165,7 +165,14 @@ def test_frozen_states_stand_for_the_forward_pass(prepared: Prepared, base: Path
     assert np.allclose(kept.utility, direct.utility, atol=1e-5)
     again = FrozenStates(prepared, readout, tmp_path / "frozen", size=size)
     assert torch.equal(again.take(chosen, torch.device("cpu")), kept.pooled)
+    found = FrozenStates.kept_in(prepared, readout, tmp_path / "frozen")
+    assert found.read(chosen).tolist() == chosen.tolist()
+    assert torch.equal(found.take(chosen, torch.device("cpu")), kept.pooled)
     other = replace(readout, layers=(1,))
+    with pytest.raises(CheckpointError, match="states of other rows, layers or weights"):
+        FrozenStates.kept_in(prepared, other, tmp_path / "frozen")
+    with pytest.raises(CheckpointError, match="holds no states of a run"):
+        FrozenStates.kept_in(prepared, readout, tmp_path / "elsewhere")
     assert len(FrozenStates(prepared, other, tmp_path / "frozen", size=size).missing(chosen)) == len(chosen)
 
 
