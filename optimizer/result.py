@@ -41,6 +41,9 @@ class Candidate(BaseModel):
     adjusted: float | None = Field(
         default=None, ge=0, le=100, description="Expected percentile without what it owes to length and format alone."
     )
+    adjusted_low: float | None = Field(
+        default=None, ge=0, le=100, description="Low end of the interval without what follows length and format alone."
+    )
     guard: GuardFinding | None = Field(default=None, description="None where the screener refused it already.")
     vetoed: bool = Field(default=False, description="A person refused it, or a text nearly the same.")
 
@@ -66,8 +69,8 @@ class Candidate(BaseModel):
         if self.prediction is None or self.prediction.expected is None:
             return None
         expected = self.prediction.expected if self.adjusted is None else self.adjusted
-        low = self.prediction.expected if self.prediction.low is None else self.prediction.low
-        sums, total = [expected, low + expected - self.prediction.expected], 1.0
+        known = self.prediction.low if self.adjusted_low is None else self.adjusted_low
+        sums, total = [expected, expected if known is None else known], 1.0
         for label, weight in (weights or {}).items():
             other = self.predictions.get(label)
             if weight == 0:

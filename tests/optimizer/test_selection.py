@@ -252,3 +252,24 @@ def test_ranking_leaves_out_what_only_follows_length(tmp_path: Path) -> None:
     )
     off = long.model_copy(update={"debias": False})
     assert {c.adjusted for c in without_surface(result.candidates, off)} == set(adjusted)
+
+
+def test_low_ends_that_hardly_move_are_not_ranked_by_length(tmp_path: Path) -> None:
+    texts = [f"{'We bake rye bread at dawn ' * (1 + number % 4)}no {number}" for number in range(16)]
+    worth = [7.0 * (number * 5 % 16) / 16 for number in range(16)]
+    simulator = FakeSimulator()
+    predictions = simulator.predict([bakery().content(text) for text in texts], "click_rate")
+
+    def predicted(number: int) -> Prediction:
+        expected = 40 + worth[number] + len(texts[number]) / 8
+        return predictions[number].model_copy(update={"expected": expected, "low": 5 + expected / 5})
+
+    drafts = [
+        Candidate(id=f"r1-{n:02d}", text=text, round=1, writer="w", prediction=predicted(n))
+        for n, text in enumerate(texts)
+    ]
+    found = without_surface(drafts, bakery(debias=True))
+    bounds = [bound for candidate in found if (bound := candidate.bounds()) is not None]
+    by_expected, by_low = (sorted(range(16), key=lambda n: bounds[n][side]) for side in (0, 1))
+    assert by_low == by_expected
+    assert by_low != sorted(range(16), key=lambda n: drafts[n].score or 0.0)  # there was a length to leave out
