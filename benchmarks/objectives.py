@@ -156,10 +156,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     if not tables:
         raise CheckpointError(str(asked.frozen), "holds no states of training rows", remedy="Fit the recipe first")
+    named = ["--metrics", *asked.metrics] if asked.metrics else []
     BenchmarkRecord(
         page="ablations",
         title="What a read-out is fitted to",
-        command="python benchmarks/objectives.py PREPARED FROZEN",
+        command=" ".join(["python benchmarks/objectives.py PREPARED FROZEN", *named]),
         machine=machine(torch.device("cpu")),
         versions=versions(),
         told=(

@@ -1,6 +1,7 @@
 """Does behaviour tuning cost content understanding? Clickbait told from other headlines, before and after tuning.
 
     python benchmarks/understanding.py --data FOLDER       FOLDER holds clickbait.parquet
+    ... --checkpoints lcbm-smol runs/shuffled/adapter      beside a run whose outcomes were shuffled (`run.shuffled`)
     lcbm results tables                                    docs/ablations.md from what was written
 
 A logistic regression learns the label from few or many labelled headlines, on the vectors of each tuned part of the
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 
 from lcbm_model.backbone.loader import UNTUNED, load_backbone
 from lcbm_model.backbone.model import Backbone
-from lcbm_model.backbone.text_encoder import untuned_text_encoder
+from lcbm_model.backbone.text_encoder import TextEncoder, untuned_text_encoder
 from lcbm_model.corpus.registry import get_reader
 from lcbm_model.errors import CheckpointError, TableError
 from lcbm_model.evaluation.benchmark_pages import RECORDED
@@ -43,16 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     headlines = {split: _headlines(asked.data, split, asked.limit) for split in ("train", "test")}
     labels = {split: found for split, (_, found) in headlines.items()}
     tables = []
-    for part, (before, after) in _parts(asked.checkpoint).items():
+    for part, readers in _parts(asked.checkpoints).items():
         correct = {
             name: _correct({split: _vectors(read, texts) for split, (texts, _) in headlines.items()}, labels)
-            for name, read in (("before tuning", before), (asked.checkpoint, after))
+            for name, read in readers.items()
         }
         tables.append(_table(part, correct))
     BenchmarkRecord(
         page="ablations",
         title="Understanding kept: clickbait",
-        command=f"python benchmarks/understanding.py --data FOLDER --checkpoint {asked.checkpoint}",
+        command=" ".join(
+            ["python benchmarks/understanding.py --data FOLDER --checkpoints", *map(_name, asked.checkpoints)]
+        ),
         machine=machine(torch.device("cpu")),
         versions=versions(),
         told=(
@@ -68,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with clickbait.parquet")
-    parser.add_argument("--checkpoint", default="lcbm-smol")
+    parser.add_argument(
+        "--checkpoints", nargs="+", default=["lcbm-smol"], help="names or adapter folders, whose names are shown"
+    )
     parser.add_argument("--limit", type=int, default=4000, help="most headlines of a split")
     parser.add_argument("--out", type=Path, default=RECORDED / "ablations_understanding.json")
     return parser.parse_args(arguments)
@@ -88,20 +94,34 @@ def _headlines(folder: Path, split: str, most: int) -> tuple[list[str], Ints]:
 Reader = Callable[[list[str]], torch.Tensor]
 
 
-def _parts(checkpoint: str) -> dict[str, tuple[Reader, Reader]]:
-    """Each tuned part: how it reads texts to (n, E), before and after tuning."""
-    base, tuned = load_backbone(UNTUNED), load_backbone(checkpoint)
-    encoder = tuned.text_encoder
-    if encoder is None:
-        raise CheckpointError(checkpoint, "has no text encoder")
-    plain = untuned_text_encoder(max_tokens=encoder.max_tokens)
-    return {
-        "Text encoder": (
-            lambda texts: plain.embed(plain.tokens(texts)),
-            lambda texts: encoder.embed(encoder.tokens(texts)),
-        ),
-        "Last block of the language model": (lambda texts: _last(base, texts), lambda texts: _last(tuned, texts)),
-    }
+def _name(checkpoint: str) -> str:
+    """What a table calls it: a run's folder, not the `adapter` in it."""
+    path = Path(checkpoint)
+    return path.parent.name if path.name == "adapter" else path.name
+
+
+def _parts(checkpoints: Sequence[str]) -> dict[str, dict[str, Reader]]:
+    """Each tuned part: how it reads texts to (n, E), before tuning and in each checkpoint that tunes it."""
+    base = load_backbone(UNTUNED)
+    words: dict[str, Reader] = {}
+    blocks: dict[str, Reader] = {"before tuning": partial(_last, base)}
+    for checkpoint in checkpoints:
+        tuned = load_backbone(checkpoint)
+        if tuned.text_encoder is None:
+            raise CheckpointError(checkpoint, "has no text encoder")
+        if not words:
+            plain = untuned_text_encoder(max_tokens=tuned.text_encoder.max_tokens)
+            words["before tuning"] = partial(_whole, plain)
+        words[_name(checkpoint)] = partial(_whole, tuned.text_encoder)
+        if tuned.decoder is not base.decoder:
+            blocks[_name(checkpoint)] = partial(_last, tuned)
+    found = {"Text encoder": words, "Last block of the language model": blocks}
+    return {part: readers for part, readers in found.items() if len(readers) > 1}
+
+
+def _whole(encoder: TextEncoder, texts: list[str]) -> torch.Tensor:
+    """(n, E) vectors of the text encoder."""
+    return encoder.embed(encoder.tokens(texts))
 
 
 @torch.inference_mode()

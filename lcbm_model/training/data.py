@@ -7,7 +7,7 @@ A prepared folder holds `rows.npz` (tokens of all rows end to end, one entry per
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -190,6 +190,21 @@ class Prepared:
                 f"{taken[row]} picture tokens do not fit before the candidate's text ({int(cut.sum())} such rows)",
                 remedy="Raise data.max_length",
             )
+
+    def shuffled(self, *, seed: int) -> Prepared:
+        """The same with outcomes that changed places inside their comparison group; test keeps its own.
+
+        A control: what is still learned from it is learned from the texts and not from behaviour.
+        """
+        rows = self.rows
+        place = np.arange(len(rows))
+        moved = np.flatnonzero((rows.metric != TEXT) & (rows.split != SPLITS.index("test")))
+        order = np.random.default_rng(seed).permutation(len(moved))
+        by_group = moved[np.argsort(rows.pair_group[moved], kind="stable")]
+        at_random = moved[order][np.argsort(rows.pair_group[moved[order]], kind="stable")]
+        place[by_group] = at_random
+        outcome = ("value", "noise", "exposure", "percentile", "reliability", "weight")
+        return replace(self, rows=replace(rows, **{name: getattr(rows, name)[place] for name in outcome}))
 
     def select(self, *, split: str, half: str = "all", fraction: float = 1.0) -> npt.NDArray[np.int64]:
         """Rows of a split; in train, of one disjoint half of the groups and of a share of them."""

@@ -74,6 +74,8 @@ def run_fit(
 
     started = time.monotonic()
     data.check()
+    if recipe.run.shuffled:
+        data = data.shuffled(seed=recipe.run.seed)
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.run.seed)
     if recipe.run.threads:

@@ -203,6 +203,8 @@ class RunSettings:
     """Disjoint halves of the training groups, for twin models."""
     fraction: float = 1.0
     """Share of the training groups used."""
+    shuffled: bool = False
+    """A control: outcomes change places inside their comparison group, so that texts stay and behaviour goes."""
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int | None = None
     eval_every: int = 100

@@ -176,6 +176,20 @@ def test_frozen_states_stand_for_the_forward_pass(prepared: Prepared, base: Path
     assert len(FrozenStates(prepared, other, tmp_path / "frozen", size=size).missing(chosen)) == len(chosen)
 
 
+def test_shuffled_outcomes_stay_in_their_group_and_test_keeps_its_own(prepared: Prepared) -> None:
+    rows, found = prepared.rows, prepared.shuffled(seed=0).rows
+    test = rows.split == 2
+    assert test.any()
+    assert np.array_equal(found.value[test], rows.value[test])
+    assert (found.value != rows.value)[~test & (rows.metric >= 0)].mean() > 0.3
+    for group in np.unique(rows.pair_group):
+        members = np.flatnonzero(rows.pair_group == group)
+        outcomes = [sorted(zip(r.value[members], r.percentile[members], strict=True)) for r in (rows, found)]
+        assert outcomes[0] == outcomes[1]
+    assert np.array_equal(found.row_keys, rows.row_keys), "the texts stay"
+    assert np.array_equal(found.value[rows.metric < 0], rows.value[rows.metric < 0])
+
+
 def test_half_precision_gives_the_weights_back(prepared: Prepared, base: Path, tmp_path: Path) -> None:
     model = tiny_behavior_model(prepared, base, tmp_path, rank=2)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}

@@ -57,7 +57,7 @@ def test_both_parts_are_compared_with_what_they_were(folder: Path) -> None:
 def test_wrong_input_is_said(folder: Path) -> None:
     main = importlib.import_module("understanding").main
     with pytest.raises(CheckpointError, match="has no text encoder"):
-        main(["--data", str(folder), "--checkpoint", "embedded-untuned"])
+        main(["--data", str(folder), "--checkpoints", "embedded-untuned"])
     pl.read_parquet(folder / "clickbait.parquet").with_columns(clickbait=pl.lit(1)).write_parquet(
         folder / "clickbait.parquet"
     )
