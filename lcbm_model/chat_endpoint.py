@@ -69,19 +69,25 @@ class ChatEndpoint:
         """The decoded body of one chat completion, in the first dialect that the server takes; the choice is kept.
 
         Raises:
-            BackendError: Down, too slow, too long, refused, or no JSON object in the answer.
+            Refused: HTTP 400 or 422 in every dialect.
+            BackendError: Down, too slow, too long, or no JSON object in the answer.
         """
         import openai
 
         def asked() -> bytes:
+            number = self._dialect
             while True:
                 try:
-                    settings = {"messages": chat, **dialects[self._dialect]}
-                    return self._read(self._client.chat.completions.with_streaming_response.create, settings)
+                    settings = {"messages": chat, **dialects[number]}
+                    body = self._read(self._client.chat.completions.with_streaming_response.create, settings)
                 except (openai.BadRequestError, openai.UnprocessableEntityError):
-                    if self._dialect + 1 >= len(dialects):
+                    number += 1
+                    if number >= len(dialects):
                         raise
-                    self._dialect += 1
+                else:
+                    # Kept only now: what a server refuses in every dialect says nothing about the dialects.
+                    self._dialect = number
+                    return body
 
         return self._decode(self._careful(asked))
 

@@ -14,7 +14,6 @@ from lcbm_model.evaluation.metrics import Indices, members
 from lcbm_model.evaluation.suites.base import Answers, Rows, WinProbability
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.base import Simulator
-from lcbm_model.simulator.calibration import Calibration, compare_predictions
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and how many there are."""
@@ -128,15 +127,11 @@ def _predict(
 
 def _win(simulator: Simulator, rows: Rows, found: Sequence[Prediction], behavior: str) -> WinProbability:
     """What `simulator.compare` states of two rows, from the predictions already made."""
-    calibration: Calibration | None = getattr(simulator, "calibration", None)
-
     def probability(first: Indices, second: Indices) -> Floats:
         stated = np.full(len(first), 0.5)
         for k, (i, j) in enumerate(zip(first, second, strict=True)):
             if found[i].ok and found[j].ok:
-                channel = rows.records[i].content.channel
-                temperature = calibration.utility_temperature(behavior, channel) if calibration is not None else 1.0
-                stated[k] = compare_predictions([found[i], found[j]], temperature=temperature)[0]
+                stated[k] = simulator.win_chances([found[i], found[j]], channel=rows.records[i].content.channel)[0]
         return stated
 
     return probability

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lcbm_model.behavior import N_BINS
-from lcbm_model.chat_endpoint import ChatEndpoint
+from lcbm_model.chat_endpoint import ChatEndpoint, Refused
 from lcbm_model.content import Content
 from lcbm_model.errors import InputError, SettingsError
 from lcbm_model.metrics import Metric
@@ -99,7 +99,11 @@ class OpenAICompatibleSimulator(StreamedSimulator):
             chat = [{"role": "user", "content": _message(behavior_prompt(content, metric, context))}]
         except InputError as error:
             return Prediction.failed(metric.name, identity, str(error))
-        weights = self._digits(self._endpoint.ask(chat, self._dialects()))
+        try:
+            answer = self._endpoint.ask(chat, self._dialects())
+        except Refused as error:
+            return Prediction.failed(metric.name, identity, str(error))
+        weights = self._digits(answer)
         mass = math.fsum(weights)
         if mass < LEAST_MASS:
             return Prediction.failed(

@@ -171,8 +171,8 @@ def _train(
         model, data, recipe,
         collator=collator, accelerator=accelerator, folder=out / "state" if save else None, report=report,
     )  # fmt: skip
-    first = trainer.evaluate() if not resume else None
-    return first, trainer.fit(resume=resume)
+    first = None if resume and trainer.resume() else trainer.evaluate()
+    return first, trainer.fit()
 
 
 def both(one: Report, other: Report) -> Report:

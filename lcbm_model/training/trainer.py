@@ -61,14 +61,24 @@ class Trainer:
         self.state = TrainState()
         self._average: dict[str, Tensor] = {}
 
-    def fit(self, *, resume: bool = False) -> TrainState:
+    def resume(self) -> bool:
+        """Go back to where a killed run saved its state; False where nothing was saved yet.
+
+        Raises:
+            CheckpointError: The state is damaged or belongs to another set of parameters.
+        """
+        found = load_state(self._folder, self._optimizer, self._collator.device) if self._folder is not None else None
+        if found is not None:
+            self.state, weights, self._average = found
+            restore(self.model.trainable(), weights)
+        return found is not None
+
+    def fit(self) -> TrainState:
         """Train to the last step or until validation stops improving.
 
         Raises:
             BackendError: The loss became NaN. The state before that step is saved.
         """
-        if resume and self._folder is not None:
-            self._resume()
         started, tokens = time.monotonic(), 0
         with half_precision(self.model, self._collator.device.type, enabled=self.recipe.run.precision == "bf16"):
             while self.state.step < self.recipe.optim.steps and not self.state.stopped:
@@ -224,13 +234,6 @@ class Trainer:
 
     def _model_train(self) -> None:
         self.model.train()
-
-    def _resume(self) -> None:
-        assert self._folder is not None
-        found = load_state(self._folder, self._optimizer, self._collator.device)
-        if found is not None:
-            self.state, weights, self._average = found
-            restore(self.model.trainable(), weights)
 
 
 def validation_figures(

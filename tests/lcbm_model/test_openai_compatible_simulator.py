@@ -114,6 +114,32 @@ def test_newer_dialects_are_tried(server: Server, hosted: OpenAICompatibleSimula
     assert hosted.predict([Content(text="soup")], "click_rate")[0].bins[4] == 1
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_threads_that_fail_together_find_the_dialect_together(server: Server, concurrency: int) -> None:
+    def picky(handler: Handler) -> None:
+        known = "max_tokens" not in handler.request_json
+        answer({"4": 1.0})(handler) if known else handler.send(400, b'{"error": {"message": "unknown field"}}')
+
+    server.reply = picky
+    hosted = OpenAICompatibleSimulator("m", server.url, concurrency=concurrency)
+    found = hosted.predict([Content(text=f"soup {n}") for n in range(16)], "click_rate")
+    assert all(p.ok and p.bins[4] == 1 for p in found)
+
+
+def test_a_refused_text_carries_its_own_error(server: Server, hosted: OpenAICompatibleSimulator) -> None:
+    def careful(handler: Handler) -> None:
+        poison = "poison" in str(handler.request_json)
+        handler.send(400, b'{"error": {"message": "no"}}') if poison else answer({"4": 1.0})(handler)
+
+    server.reply = careful
+    soup, poison, stew = hosted.predict([Content(text=t) for t in ("soup", "poison", "stew")], "click_rate")
+    assert soup.ok
+    assert stew.ok
+    assert "answered HTTP 400" in (poison.error or "")
+    hosted.predict([Content(text="soup")], "click_rate")
+    assert server.asked[-1][2]["top_logprobs"] == 20, "the dialect that worked is kept"
+
+
 def test_pictures_travel_in_their_place(server: Server, hosted: OpenAICompatibleSimulator, tmp_path: Path) -> None:
     Image.new("RGB", (2000, 1000), "red").save(tmp_path / "red.png")
     content = Content(text="soup", media=(Media(path=tmp_path / "red.png"),))

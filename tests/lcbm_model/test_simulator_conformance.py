@@ -76,6 +76,18 @@ def test_ensemble_is_tuned_only_where_all_are() -> None:
     assert mixed.identity.checkpoint == "fake + b"
 
 
+def test_an_ensemble_of_one_states_the_chances_of_its_member() -> None:
+    contents = [Content(text=text, channel="headline") for text in ("What nobody told you about soup", "Soup")]
+    one, other = load_simulator("lcbm-smol-a"), load_simulator("lcbm-smol-b")
+    predictions = one.predict(contents, "click_rate")
+    alone = one.win_chances(predictions, channel="headline")
+    assert EnsembleSimulator([one]).win_chances(predictions, channel="headline") == pytest.approx(alone, rel=1e-6)
+    # Each member's utilities are worth what its own calibration says.
+    both = EnsembleSimulator([one, other]).win_chances(predictions, channel="headline")
+    others = other.win_chances(predictions, channel="headline")
+    assert min(alone[0], others[0]) <= both[0] <= max(alone[0], others[0])
+
+
 def test_ensemble_needs_members() -> None:
     with pytest.raises(SettingsError, match="members"):
         EnsembleSimulator([])

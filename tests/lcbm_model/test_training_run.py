@@ -257,6 +257,24 @@ def test_a_killed_run_ends_like_an_unbroken_one(base: Path, rows: Path, tmp_path
         train_recipe(other, tmp_path / "broken", resume=True)
 
 
+def test_a_run_killed_before_its_first_saved_state_still_knows_its_start(
+    base: Path, rows: Path, tmp_path: Path
+) -> None:
+    worse = {"steps": 3, "lr": 0.5, "head_lr": 0.5, "connector_lr": 0.5}
+    recipe = tiny_recipe(base, rows, loss={"text": 0.0}, optim=worse, run={"save_every": 100, "patience": 9})
+    whole = train_recipe(recipe, tmp_path / "whole")
+
+    def kill(event: dict[str, Any]) -> None:
+        if event.get("step") == 2 and "selection" in event:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_recipe(recipe, tmp_path / "broken", report=kill)
+    resumed = train_recipe(recipe, tmp_path / "broken", resume=True)
+    for key in ("best_step", "selection", "figures"):
+        assert resumed[key] == whole[key], key
+
+
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
     prepared: Prepared, base: Path, tmp_path: Path
 ) -> None:
