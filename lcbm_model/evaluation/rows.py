@@ -13,6 +13,7 @@ import numpy as np
 from lcbm_model.corpus.base import Problems
 from lcbm_model.corpus.record import Record, Split
 from lcbm_model.corpus.registry import get_reader
+from lcbm_model.corpus.tables import Table, read_table
 from lcbm_model.errors import SettingsError, TableError
 from lcbm_model.evaluation.metrics import members
 from lcbm_model.evaluation.suites.base import Suite
@@ -95,22 +96,22 @@ def _even_share(sizes: Sequence[int], limit: int) -> int:
     return share
 
 
-def _frame_splits(file: Path) -> tuple[object, list[str]]:
-    from lcbm_model.corpus.frames import open_frame
-
-    frame = open_frame(file, {"split": "text"}, ("split",), Problems())
-    return frame, sorted(s for s in frame["split"].unique() if s is not None)
+def _names(table: Table) -> list[str]:
+    """The splits that a table names, sorted; empty without a column of them."""
+    heading = table.find("split")
+    return [] if heading is None else sorted({str(name) for name in table.frame[heading].drop_nulls().unique()})
 
 
 def _splits(file: Path) -> str:
-    return ", ".join(_frame_splits(file)[1]) or "train, validation, test"
+    return ", ".join(_names(read_table(file))) or "train, validation, test"
 
 
 def _renamed(file: Path, split: str, folder: Path) -> Path:
     """A copy of the file in which `split` is called test, `train` stays and all other rows are left out."""
     import polars as pl
 
-    names = _frame_splits(file)[1]
+    table = read_table(file)
+    names = _names(table)
     if split not in names:
         remedy = (
             f"Use one of: {', '.join(names)}"
@@ -118,14 +119,10 @@ def _renamed(file: Path, split: str, folder: Path) -> Path:
             else "The file has no column 'split': use train, validation or test"
         )
         raise TableError(file.name, "no such split", value=split, remedy=remedy)
-    match file.suffix.lower():
-        case ".parquet":
-            frame = pl.read_parquet(file)
-        case ".csv":
-            frame = pl.read_csv(file, infer_schema=False)
-        case _:
-            frame = pl.read_ndjson(file, infer_schema_length=None)
-    frame = frame.filter(pl.col("split").is_in([split, "train"]))
+    heading = table.find("split")
+    assert heading is not None
+    named = table.frame.with_columns(pl.col(heading).cast(pl.String))
     copy = folder / f"{file.stem}.parquet"
-    frame.with_columns(pl.col("split").replace({split: "test"})).write_parquet(copy)
+    kept = named.filter(pl.col(heading).is_in([split, "train"]))
+    kept.with_columns(pl.col(heading).replace({split: "test"})).write_parquet(copy)
     return copy

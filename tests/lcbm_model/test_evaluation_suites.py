@@ -140,6 +140,9 @@ def test_a_split_of_any_name_can_be_evaluated(tmp_path: Path) -> None:
     )
     assert other.metrics == as_test.metrics
     assert other.baselines == as_test.baselines
+    renamed.rename({"split": "Split"}).write_csv(tmp_path / "other.csv", separator=";")
+    european = evaluate("reddit", tmp_path / "other.csv", "kept back", model=FakeSimulator(bright), baselines="none")
+    assert european.metrics == as_test.metrics
     with pytest.raises(TableError, match="kept back"):
         evaluate("reddit", tmp_path / "other.parquet", "nonesuch", model=FakeSimulator(bright))
     with pytest.raises(TableError, match="no usable row"):
