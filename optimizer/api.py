@@ -50,6 +50,7 @@ def optimize(
     seed: int = 0,
     store: str | Path | None = None,
     run_id: str | None = None,
+    keep_picture: bool = False,
     on_event: OnEvent | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> OptimizationResult:
@@ -65,6 +66,8 @@ def optimize(
         seed: Same seed, same parts, same result.
         store: Folder of runs (default `LCBM_RUNS`, else ./runs); the run can be resumed from there.
         run_id: Name of the run's folder; made up where None.
+        keep_picture: Copy the brief's picture or video into the run's folder, for callers whose own file may go before
+            the run ends.
         on_event: Called after each step.
         should_stop: Asked between steps; True ends the run with the best so far, resumable.
 
@@ -81,6 +84,7 @@ def optimize(
         seed=seed,
         store=store,
         run_id=run_id,
+        keep_picture=keep_picture,
         should_stop=should_stop,
     )
     return _last_result(events, on_event)
@@ -96,13 +100,14 @@ def stream(
     seed: int = 0,
     store: str | Path | None = None,
     run_id: str | None = None,
+    keep_picture: bool = False,
     should_stop: Callable[[], bool] | None = None,
 ) -> Iterator[RunEvent]:
     """`optimize`, step by step. The last event carries the result."""
     folder = RunFolder(store, new_run_id() if run_id is None else run_id)
     folder.create()
     try:
-        run = _begin(folder, brief, library, simulator, judge, writers, seed)
+        run = _begin(folder, brief, library, simulator, judge, writers, seed, keep_picture=keep_picture)
     except BaseException:
         folder.discard()
         raise
@@ -117,6 +122,8 @@ def _begin(
     judge: str | Simulator | None,
     writers: Sequence[Writer] | None,
     seed: int,
+    *,
+    keep_picture: bool,
 ) -> PreparedRun:
     """Every part loaded and checked, the cheap ones first; then the settings on disk."""
     check_picture(brief.content())
@@ -128,7 +135,7 @@ def _begin(
     hired = resolve_writers(writers)
     settings = RunSettings(
         run_id=folder.run_id,
-        brief=_absolute(brief),
+        brief=_lasting(brief, folder if keep_picture else None),
         seed=seed,
         started=datetime.now(UTC),
         simulator=simulator if isinstance(simulator, str) else None,
@@ -298,9 +305,12 @@ def _prepare(
     return PreparedRun(folder=folder, settings=settings, make_context=make_context)
 
 
-def _absolute(brief: Brief) -> Brief:
-    """The picture's path must still hold when another process, elsewhere, resumes the run."""
-    return brief.model_copy(update={"picture": brief.picture.resolve()}) if brief.picture else brief
+def _lasting(brief: Brief, keeper: RunFolder | None) -> Brief:
+    """The picture's path must still hold when another process, elsewhere, resumes the run; `keeper` takes a copy."""
+    if brief.picture is None:
+        return brief
+    picture = keeper.keep_picture(brief.picture) if keeper is not None else brief.picture.resolve()
+    return brief.model_copy(update={"picture": picture})
 
 
 def _last_result(events: Iterator[RunEvent], on_event: OnEvent | None) -> OptimizationResult:

@@ -30,7 +30,7 @@ class Searchable(Protocol):
 
 
 Stream = Callable[..., Iterator[RunEvent]]
-"""`optimizer.stream(brief, *, library, simulator, judge, writers, seed, store, run_id, should_stop)`."""
+"""`optimizer.stream(brief, *, library, simulator, judge, writers, seed, store, run_id, keep_picture, should_stop)`."""
 
 Resume = Callable[..., Iterator[RunEvent]]
 """`optimizer.stream_resume(run_id, *, decision, library, simulator, judge, writers, store, should_stop)`.

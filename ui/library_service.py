@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lcbm_model.errors import InputError, LibraryError, TableError
 from ui.floors import Searchable
+from ui.past_pictures import Renamed, rename_pictures
 from ui.services import Services
 from ui.uploads import MAX_PICTURES, checked_picture, kept_table
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from agents.library.insights import Insights
     from agents.library.records import Hit
 
-PICTURED = "posts-with-pictures.csv"
+PICTURED = "posts-with-pictures.parquet"
 """The table once its pictures are named as the app keeps them."""
 KEPT = 8
 """Libraries held at once."""
@@ -111,7 +112,10 @@ class LibraryService:
         from agents.library import preview_posts
 
         with named(reading):
-            seen = preview_posts(reading.path, metric=reading.metric, **reading.options())
+            found, renamed = self._with_pictures(reading)
+            seen = preview_posts(found.path, metric=found.metric, **found.options())
+            if renamed is not None:
+                seen = renamed.told(seen, {kept: name for name, kept in _places(reading).items()})
             return replace(
                 seen, problem=told_of(reading, seen.problem), notes=tuple(told_of(reading, n) for n in seen.notes)
             )
@@ -123,7 +127,7 @@ class LibraryService:
             LcbmError: The file cannot serve as a library.
         """
         with named(reading):
-            reading = self._with_pictures(reading)
+            reading, _ = self._with_pictures(reading)
             library = self.build(reading) if reading.by_hand else self.services.library(reading.path, reading.metric)
         key = secrets.token_hex(16)
         with self._lock:
@@ -160,32 +164,17 @@ class LibraryService:
             own_columns(library.frame).write_parquet(path)
         return path
 
-    def _with_pictures(self, reading: Reading) -> Reading:
+    @staticmethod
+    def _with_pictures(reading: Reading) -> tuple[Reading, Renamed | None]:
         """Names of pictures in the table become those of the pictures that came along; others become empty.
 
         A table whose pictures did not come along would otherwise lose every row that names one.
         """
-        seen = self.preview(reading)
-        heading = next((c.heading for c in seen.columns if "image" in c.read_as), None)
-        if heading is None:
-            return reading
-        import polars as pl
-
-        from agents.library.exports import read_posts
-        from lcbm_model.corpus.tables import as_strings
-
-        table = read_posts(reading.path, **reading.options()).table
-        cells = [self._picture(reading, cell) for cell in as_strings(table.frame[heading]).to_list()]
-        path = reading.path.parent / PICTURED
-        table.frame.with_columns(pl.Series(heading, cells, dtype=pl.String)).write_csv(path)
-        return replace(reading, path=path, header=None, sheet=None)
-
-    @staticmethod
-    def _picture(reading: Reading, cell: str | None) -> str:
-        if not cell or "://" in cell:
-            return ""
-        found = reading.pictures.get(Path(cell.replace("\\", "/")).name.casefold())
-        return "" if found is None else f"pictures/{found.name}"
+        target = reading.path.parent / PICTURED
+        renamed = rename_pictures(reading.path, target, _places(reading), **reading.options())
+        if renamed is None:
+            return reading, None
+        return replace(reading, path=target, header=None, sheet=None), renamed
 
     # Questions ----------------------------------------------------------------------------------------------------
 
@@ -245,6 +234,11 @@ class LibraryService:
             raise LibraryError("insights", "cannot be had from this kind of library")
         found: Insights = library.insights(metric=reading.metric, channel=channel or None)
         return found
+
+
+def _places(reading: Reading) -> dict[str, str]:
+    """Name of each picture that came along to its path beside the table."""
+    return {name: f"pictures/{path.name}" for name, path in reading.pictures.items()}
 
 
 def own_columns(frame: Any) -> Any:

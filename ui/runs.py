@@ -160,6 +160,8 @@ class Run:
     def _tell(self, event: RunEvent) -> None:
         with self._changed:
             self._event = event
+            if event.result is not None:
+                self.brief = event.result.brief  # its picture is the run's own copy, which outlives the upload
             self._bump()
 
     def _bump(self) -> None:

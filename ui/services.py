@@ -26,6 +26,7 @@ from optimizer.brief import Brief
 from optimizer.result import OptimizationResult
 from ui.floors import Floors, Searchable
 from ui.loading import Loader, Loading, Models
+from ui.past_pictures import rename_pictures
 from ui.runs import Marks, Run
 
 __all__ = ["Limits", "Loading", "Models", "Services", "save_all"]
@@ -110,7 +111,10 @@ class Services:
                 if key in self._libraries:
                     self._libraries.move_to_end(key)
                     return self._libraries[key]
-            library = self.floors.load_library(path, metric)
+            with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+                # The table came without its pictures; rows that name one stay.
+                target = Path(folder) / f"{path.name}.parquet"
+                library = self.floors.load_library(target if rename_pictures(path, target, {}) else path, metric)
             with self._lock:
                 self._libraries[key] = library
                 while len(self._libraries) > self.limits.libraries:
@@ -235,7 +239,8 @@ class Services:
         self, run: Run, stream: Callable[..., Iterator[Any]], first: Any, *, store: Path | None = None, **more: Any
     ) -> None:
         models = self.models()
-        named = {} if stream is self.floors.resume else {"run_id": run.id}
+        # The uploads go after a day, or with the app; a run that waits for a person may be answered later.
+        named = {} if stream is self.floors.resume else {"run_id": run.id, "keep_picture": True}
 
         def events() -> Iterator[Any]:
             return stream(

@@ -1,10 +1,11 @@
-"""A run on disk: `<store>/<run_id>/` with its settings, its checkpoints and its scores."""
+"""A run on disk: `<store>/<run_id>/` with its settings, its checkpoints, its scores and, if asked, its picture."""
 
 from __future__ import annotations
 
 import os
 import re
 import secrets
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ class RunSettings(BaseModel):
     evidence: int = 0
     warnings: tuple[str, ...] = Field(default=(), description="Known before the first step: library rows left out.")
 
+    def with_picture(self, picture: Path) -> RunSettings:
+        """The same with the brief's picture at another place."""
+        return self.model_copy(update={"brief": self.brief.model_copy(update={"picture": picture})})
+
 
 class RunFolder:
     """Paths of one run; made before anything is spent, so that a bad place is found first."""
@@ -50,6 +55,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints.sqlite"
         self.scores = self.path / "scores.sqlite"
         self.result = self.path / "result.json"
+        self._kept: Path | None = None
 
     def create(self) -> None:
         """Make the folder of a new run.
@@ -65,11 +71,33 @@ class RunFolder:
 
     def discard(self) -> None:
         """Take a folder away again in which no run began."""
-        if not self.settings_file.exists() and not any(self.path.iterdir()):
+        if self.settings_file.exists():
+            return
+        if self._kept is not None:
+            self._kept.unlink(missing_ok=True)
+        if not any(self.path.iterdir()):
             self.path.rmdir()
 
+    def keep_picture(self, file: Path) -> Path:
+        """A copy of the brief's picture or video inside the folder: it goes wherever the run goes, and when it goes.
+
+        Raises:
+            SettingsError: The folder cannot hold it.
+        """
+        self._kept = self.path.resolve() / f"picture-{secrets.token_hex(4)}{file.suffix.lower()}"
+        try:
+            shutil.copyfile(file, self._kept)
+        except OSError as error:
+            problem = f"cannot hold the brief's picture: {error.strerror}"
+            remedy = "Make room there, or choose another folder"
+            raise SettingsError("store", problem, value=str(self.path), remedy=remedy) from error
+        return self._kept
+
     def write_settings(self, settings: RunSettings) -> None:
-        """Whole or not at all, whenever the process dies."""
+        """Whole or not at all, whenever the process dies. A picture of the run's own is named without its folder, so
+        that the store may be moved."""
+        if self._kept is not None and settings.brief.picture == self._kept:
+            settings = settings.with_picture(Path(self._kept.name))
         part = self.settings_file.with_suffix(".part")
         part.write_text(settings.model_dump_json(indent=1), encoding="utf-8")
         part.replace(self.settings_file)
@@ -81,7 +109,7 @@ class RunFolder:
             SettingsError: There is none, or its file is damaged.
         """
         try:
-            return RunSettings.model_validate_json(self.settings_file.read_text(encoding="utf-8"))
+            settings = RunSettings.model_validate_json(self.settings_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             known = sorted(p.parent.name for p in self.path.parent.glob("*/run.json"))[-5:]
             remedy = f"Known runs: {', '.join(known)}" if known else "Name the store it was begun in"
@@ -90,6 +118,8 @@ class RunFolder:
             ) from None
         except (OSError, ValidationError, UnicodeDecodeError) as error:
             raise SettingsError(str(self.settings_file), f"cannot be read: {error}", remedy="Begin anew") from error
+        picture = settings.brief.picture
+        return settings.with_picture(self.path.resolve() / picture) if picture else settings
 
 
 def store_folder(store: str | Path | None) -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lcbm_model.content import Content
+from lcbm_model.errors import PictureError
 from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
@@ -56,6 +57,7 @@ class Remembering:
 
         Raises:
             BackendError: The simulator is gone.
+            PictureError: A picture is gone.
         """
         name, setting = get_metric(metric).name, context or Context()
         keys = [self._key(content, name, setting) for content in contents]
@@ -90,11 +92,20 @@ class Remembering:
     def _key(self, content: Content, metric: str, context: Context) -> str:
         parts = [
             self.identity.model_dump(mode="json"),
-            content.content_hash(),
+            _hash_of(content),
             metric,
             context.model_dump(mode="json"),
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _hash_of(content: Content) -> str:
+    try:
+        return content.content_hash()
+    except OSError as error:
+        remedy = "Put the file back there and resume the run, or begin a new run with another picture"
+        problem = f"the brief's picture cannot be read any more: {error.strerror}"
+        raise PictureError(str(error.filename), problem, remedy=remedy) from error
 
 
 class Scorer:
@@ -134,6 +145,7 @@ class Scorer:
 
         Raises:
             BackendError: The simulator is gone.
+            PictureError: A picture is gone.
         """
         return self.remembering.predict(contents, metric or self.metric, context)
 
@@ -142,6 +154,7 @@ class Scorer:
 
         Raises:
             BackendError: The member is gone.
+            PictureError: A picture is gone.
         """
         return self.members[0].predict(contents, self.metric, context)
 

@@ -104,7 +104,9 @@ class ToyLoop:
     pace: float = 0.0
     runs: dict[str, ToyRun] = field(default_factory=dict)
 
-    def stream(self, brief: Brief, *, library: WordLibrary | None, run_id: str, **parts: Any) -> Iterator[RunEvent]:
+    def stream(
+        self, brief: Brief, *, library: WordLibrary | None, run_id: str, keep_picture: bool, **parts: Any
+    ) -> Iterator[RunEvent]:
         run = self.runs[run_id] = ToyRun(brief)
         yield self.event(run_id, "started", f"run {run_id} begins")
         run.hits = tuple(library.search(brief.message, 4, metric=brief.metric)) if library else ()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -86,7 +87,9 @@ def test_pictures_that_come_along_are_shown_and_missing_ones_cost_no_row(
         pictures.append(tmp_path / f"P{i}.png")
     mapped = {**MAPPED, "image": "Photo"}
     alone = library.keep(table, "click_rate", columns=mapped)
-    assert "picture" in library.preview(alone).problem
+    seen = library.preview(alone)
+    assert seen.problem == ""
+    assert "24 posts name a picture that did not come along: read without it" in seen.notes
     _, opened = library.open(alone)
     assert len(opened.posts) == 24
     assert all(p.image is None for p in opened.posts)
@@ -99,6 +102,66 @@ def test_pictures_that_come_along_are_shown_and_missing_ones_cost_no_row(
         library.keep(table, "click_rate", [table])
     with pytest.raises(InputError, match="more than 200"):
         library.keep(table, "click_rate", pictures * 101)
+
+
+@pytest.fixture
+def pictured(tmp_path: Path) -> tuple[pl.DataFrame, list[Path]]:
+    """Eight posts in our own columns, each naming its picture, and the pictures."""
+    files = [tmp_path / f"{i}.png" for i in range(8)]
+    for i, file in enumerate(files):
+        Image.new("RGB", (40, 40), (i * 30, 0, 0)).save(file)
+    rows = {
+        "text": [f"Post number {i} about pans" for i in range(8)],
+        "clicks": list(range(8)),
+        "impressions": [100] * 8,
+        "image": [file.name for file in files],
+    }
+    return pl.DataFrame(rows), files
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_table_in_which_every_row_names_a_picture_opens_with_all_of_them(
+    library: LibraryService, pictured: tuple[pl.DataFrame, list[Path]], tmp_path: Path, ending: str
+) -> None:
+    posts, pictures = pictured
+    table = tmp_path / f"posts.{ending}"
+    if ending == "csv":
+        posts.write_csv(table)
+    else:
+        posts.with_columns(tags=pl.lit(["pans", "copper"])).write_parquet(table)
+    reading = library.keep(table, "click_rate", pictures)
+    seen = library.preview(reading)
+    assert seen.problem == ""
+    assert {c.heading: c.samples for c in seen.columns}["image"] == ("0.png", "1.png", "2.png")
+    _, opened = library.open(reading)
+    shown = [Image.open(p.image).getpixel((0, 0)) for p in opened.posts]
+    assert shown == [(i * 30, 0, 0) for i in range(8)]
+
+
+def test_without_its_pictures_such_a_table_serves_every_tab(
+    library: LibraryService, pictured: tuple[pl.DataFrame, list[Path]], tmp_path: Path
+) -> None:
+    posts, _ = pictured
+    table = tmp_path / "upload" / "posts.csv"
+    table.parent.mkdir()
+    posts.write_csv(table)
+    _, opened = library.open(library.keep(table, "click_rate"))
+    for past in (opened, library.services.library(table, "click_rate")):
+        assert len(past.posts) == 8
+        assert not past.rejected
+        assert all(p.image is None for p in past.posts)
+
+
+def test_a_preview_counts_rows_as_the_file_does(library: LibraryService, tmp_path: Path) -> None:
+    rows = ["A pan,3,100,a.png", "Two pans,4,100,b.png,too,many", "Three pans,lots,100,https://x.org/c.png"]
+    table = tmp_path / "posts.csv"
+    table.write_text("\n".join(["text,clicks,impressions,image", *rows]), encoding="utf-8")
+    seen = library.preview(library.keep(table, "click_rate"))
+    assert seen.rows == 3
+    assert [bad.row for bad in seen.rejected] == [2, 3]
+    assert [p.text for p in seen.posts] == ["A pan"]
+    assert any(note.startswith("1 post names a picture") for note in seen.notes)
+    assert any("web addresses" in note for note in seen.notes)
 
 
 def test_excel_is_read_too(library: LibraryService, tmp_path: Path) -> None:
