@@ -151,13 +151,18 @@ def _write(source: Source, path: Path, stem: str, told: Progress) -> Reader:
     reader = get_reader(source.reader)
     records = reader.read(source.path, images=source.images)
     if stem != source.reader:
-        records = (_renamed(r, stem) for r in records)
+        apart = getattr(reader, "set_apart", _renamed)
+        records = (apart(r, stem) for r in records)
     write_records(_counted(records, f"reading {source.reader}", told), path)
     return reader
 
 
 def _renamed(record: Record, stem: str) -> Record:
-    """A record of a second file of one source: its row numbers start again, its identifiers must not."""
+    """A record of a second file of one source: its row numbers start again, its identifiers must not.
+
+    A known source's contexts, tests and groups mean the same in all its files; a reader of files that each name their
+    own says so by a method `set_apart`, which then takes this one's place.
+    """
     name = f"{stem}/{record.id}"
     return record.model_copy(update={"id": name, "group": name if record.group == record.id else record.group})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from lcbm_model.behavior import Observation
@@ -55,13 +55,19 @@ class PairExample:
 
 @dataclass(frozen=True)
 class TextExample:
-    """Answer in words. With `choices`, the answer begins with one of them and evaluation compares only those."""
+    """Answer in words. With `choices`, the answer begins with one of them and evaluation compares only those.
+
+    Attributes:
+        record_id: Names the example, whatever its records are called; nothing is to be read out of it.
+        groups: `Record.group` of every record that it shows: what keeps the halves of a training run apart.
+    """
 
     prompt: Prompt
     answer: str
     weight: float
     choices: tuple[str, ...] | None = None
     record_id: str = ""
+    groups: tuple[str, ...] = field(kw_only=True)
 
 
 Example = BehaviorExample | PairExample | TextExample

@@ -7,6 +7,8 @@ A prepared folder holds `rows.npz` (tokens of all rows end to end, one entry per
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,11 @@ N_BINS = 10
 SPLITS = ("train", "validation", "test")
 TEXT = -1
 """Metric index of a row that is a text example."""
+
+
+def half_hash(group: str) -> int:
+    """A hash that is the same everywhere: its last bit names a group's half, the others its place in a fraction."""
+    return zlib.crc32(group.encode())
 
 
 @dataclass
@@ -121,9 +128,9 @@ class Prepared:
     def save(self, folder: Path) -> None:
         """Write the folder; an existing one is overwritten file by file."""
         folder.mkdir(parents=True, exist_ok=True)
-        names = np.frombuffer("\n".join(self.ids).encode(), dtype=np.uint8)
+        names = np.frombuffer(json.dumps(self.ids).encode(), dtype=np.uint8)
         arrays = {f.name: getattr(self.rows, f.name) for f in fields(Rows)}
-        np.savez_compressed(folder / "rows.npz", ids=names, **arrays)
+        np.savez_compressed(folder / "rows.npz", ids_json=names, **arrays)
         np.savez_compressed(folder / "pictures.npz", pictures=self.pictures)
         if self.texts is not None:
             np.savez_compressed(folder / "texts.npz", tokens=self.texts.tokens, offsets=self.texts.offsets)
@@ -142,7 +149,7 @@ class Prepared:
             manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
             with np.load(folder / "rows.npz", allow_pickle=False) as arrays:
                 rows = Rows(**{f.name: arrays[f.name] for f in fields(Rows)})
-                ids = arrays["ids"].tobytes().decode().split("\n")
+                ids = _read_ids(arrays)
             with np.load(folder / "pictures.npz", allow_pickle=False) as arrays:
                 pictures = arrays["pictures"]
             texts = None
@@ -216,3 +223,11 @@ class Prepared:
             if fraction < 1:
                 keep &= (rows.half_hash >> 1) % 10_000 < fraction * 10_000
         return np.flatnonzero(keep)
+
+
+def _read_ids(arrays: Mapping[str, npt.NDArray[Any]]) -> list[str]:
+    """Record ids of a prepared folder. Older ones hold them as lines, which an id with a line break would cut."""
+    if "ids_json" not in arrays:
+        return arrays["ids"].tobytes().decode().split("\n")
+    found: list[str] = json.loads(arrays["ids_json"].tobytes())
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +18,7 @@ from lcbm_model.simulator.base import Context, Known
 from lcbm_model.tasks.base import TextExample
 from lcbm_model.tasks.registry import get_task
 from lcbm_model.training.architectures.base import Pictures
-from lcbm_model.training.data import SPLITS, TEXT, Prepared, Rows, Texts
+from lcbm_model.training.data import SPLITS, TEXT, Prepared, Rows, Texts, half_hash
 from lcbm_model.verbalize import Prompt, behavior_prompt
 
 if TYPE_CHECKING:
@@ -118,6 +117,8 @@ def behavior_rows(
     known: Callable[[Record, str], Context | None] | None = None,
 ) -> Iterator[PreparedRow]:
     """Behaviour simulation, one row per record and metric that has a percentile."""
+    records = list(records)
+    mixed = _without_exposure(records)
     for record in records:
         content = record.content.with_text(record.content.text[:LONGEST_TEXT])
         images = [media for media in content.media if media.kind == "image"]
@@ -134,13 +135,15 @@ def behavior_rows(
             encoded = encoder(behavior_prompt(content, metric, context))
             if encoded is None:
                 continue
-            value, noise, exposure = _outcome(metric, seen.value, seen.exposure, seen.percentile, record.weight)
+            pair_group = _pair_group(record, seen.metric)
+            behind = None if pair_group in mixed else seen.exposure
+            value, noise, exposure = _outcome(metric, seen.value, behind, seen.percentile, record.weight)
             yield PreparedRow(
                 **vars(encoded),
                 source=record.source,
                 metric=seen.metric,
                 split=record.split,
-                pair_group=f"{record.arms or record.context}#{seen.metric}",
+                pair_group=pair_group,
                 half=record.group,
                 record=record.id,
                 value=value,
@@ -153,13 +156,29 @@ def behavior_rows(
             )
 
 
+def _pair_group(record: Record, metric: str) -> str:
+    """What a record's outcome is compared inside."""
+    return f"{record.arms or record.context}#{metric}"
+
+
+def _without_exposure(records: Iterable[Record]) -> set[str]:
+    """Pair groups in which some ranked outcome has no exposure: a rate and a normal score do not compare."""
+    return {
+        _pair_group(record, seen.metric)
+        for record in records
+        for seen in record.observations
+        if seen.percentile is not None and not seen.exposure
+    }
+
+
 def _outcome(
     metric: Metric, value: float, exposure: float | None, percentile: float, reliability: float
 ) -> tuple[float, float, float]:
     """Outcome, its standard error and exposure, on a scale that compares inside a group.
 
-    Rates keep their own scale. Everything else is compared as a normal score of its rank, whose error follows from
-    the reliability; half a unit is added, because unlike an experiment's arms such posts differ in more than words.
+    Rates with an exposure keep their own scale. Everything else is compared as a normal score of its rank, whose error
+    follows from the reliability; half a unit is added, because unlike an experiment's arms such posts differ in more
+    than words.
     """
     if metric.kind == "rate" and exposure:
         smoothed = (value * exposure + 0.5) / (exposure + 1)
@@ -173,6 +192,8 @@ def text_rows(
 ) -> Iterator[PreparedRow]:
     """Text examples of the train split, and `HELD_TEXTS` as many of validation.
 
+    A training example that shows records of both halves is left out: it would give each half away to the other.
+
     Args:
         tasks: Names of tasks whose answers are words, drawn in equal parts as far as each goes.
         limit: Training examples at most.
@@ -182,7 +203,6 @@ def text_rows(
     """
     if limit <= 0:
         return
-    groups = {record.id: record.group for record in records}
     shown = [r.model_copy(update={"content": r.content.with_text(r.content.text[:LONGEST_TEXT])}) for r in records]
     rng = np.random.default_rng(seed)
     splits: dict[Split, int] = {"train": limit, "validation": round(HELD_TEXTS * limit)}
@@ -190,20 +210,23 @@ def text_rows(
         for name in tasks:
             # Writing needs no picture; pictures that are asked about stay.
             kept = shown if name == "understand_affect" else [blind(r) for r in shown]
-            examples = [e for e in get_task(name).examples(kept, split, seed) if isinstance(e, TextExample)]
+            examples = [
+                e
+                for e in get_task(name).examples(kept, split, seed)
+                if isinstance(e, TextExample) and (split != "train" or len({_half(g) for g in e.groups}) == 1)
+            ]
             for index in rng.permutation(len(examples))[: most // len(tasks)]:
                 example = examples[index]
                 encoded = encoder(example.prompt, example.answer)
                 if encoded is None:
                     continue
-                first = re.split(r"[>|/]", example.record_id)[0]
                 yield PreparedRow(
                     **vars(encoded),
                     source="text",
                     metric=None,
                     split=split,
                     pair_group=f"{split}/{name}#{index}",
-                    half=groups.get(first, example.record_id),
+                    half=example.groups[0],
                     record=example.record_id,
                     picture=str(example.prompt.pictures[0]) if example.prompt.pictures else None,
                 )
@@ -214,6 +237,11 @@ def blind(record: Record) -> Record:
     if not record.content.media:
         return record
     return record.model_copy(update={"content": record.content.model_copy(update={"media": ()})})
+
+
+def _half(group: str) -> int:
+    """0 or 1: the half of the train split that `Prepared.select` puts a group into."""
+    return half_hash(group) & 1
 
 
 def _draw(key: str, share: float) -> bool:
@@ -251,7 +279,7 @@ def pack(
         "metric": lambda r: TEXT if r.metric is None else metrics.index(r.metric),
         "split": lambda r: SPLITS.index(r.split),
         "pair_group": lambda r: groups[r.pair_group],
-        "half_hash": lambda r: zlib.crc32(r.half.encode()),
+        "half_hash": lambda r: half_hash(r.half),
         "picture": lambda r: -1 if r.picture is None else shown[r.picture],
     }
     kinds: dict[str, Any] = {
@@ -293,15 +321,19 @@ def encode_texts(rows: Rows, prompts: PromptEncoder, encoder: TextEncoder) -> Te
 def known_context(records: Sequence[Record], count: int) -> Callable[[Record, str], Context | None]:
     """Known results of the same context, drawn by the record's id, never itself.
 
-    Train records show train results only, so nothing of another split is seen.
+    Train records show train results of their own half only, so nothing of another split or half is seen.
     """
-    pools: dict[tuple[str, str], list[Record]] = {}
+
+    def place(record: Record) -> tuple[str, str, int]:
+        return record.context, record.split, _half(record.group) if record.split == "train" else 0
+
+    pools: dict[tuple[str, str, int], list[Record]] = {}
     for record in records:
         if record.split == "train" or not record.arms:
-            pools.setdefault((record.context, record.split), []).append(record)
+            pools.setdefault(place(record), []).append(record)
 
     def find(record: Record, metric: str) -> Context | None:
-        pool = pools.get((record.context, record.split), [])
+        pool = pools.get(place(record), [])
         rng = np.random.default_rng(zlib.crc32(record.id.encode()))
         picked = [pool[i] for i in rng.permutation(len(pool))[: count + 1] if pool[i].id != record.id][:count]
         seen = [(r.content.text[:160], r.observation(metric)) for r in picked if r.content.text]

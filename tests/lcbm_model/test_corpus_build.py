@@ -12,6 +12,7 @@ import pytest
 
 from lcbm_model.corpus import build, check, describe, find_leaks, get_reader, plan, plot, read_corpus, read_manifest
 from lcbm_model.corpus.near_duplicates import near_pairs, normalize
+from lcbm_model.corpus.pairs import arm_pairs
 from lcbm_model.corpus.store import file_sha256, write_records
 from lcbm_model.errors import SettingsError, TableError
 from tests.lcbm_model import corpus_rows as rows
@@ -114,6 +115,33 @@ def test_two_files_of_one_source_keep_their_records_apart(tmp_path: Path) -> Non
     assert [s.file for s in built.manifest.sources] == ["clickbait.parquet", "clickbait-2.parquet"]
     ids = [r.id for r in read_corpus(tmp_path / "out")]
     assert len(ids) == len(set(ids)) == 30
+
+
+def test_two_tables_keep_their_own_tests_contexts_and_groups_apart(tmp_path: Path) -> None:
+    head = "text,clicks,impressions,test,group,split"
+    first = [
+        "A new lid for the old copper pot,100,1000,1,g1,train",
+        "Nine brooms were tried on one floor,90,1000,1,g1,train",
+    ]
+    second = [
+        "Two weeks by the lake in early autumn,5,1000,1,g1,test",
+        "What to pack when it may snow in May,9,1000,1,g1,test",
+    ]
+    again = "A NEW lid  for the old copper pot,7,1000,,,test"
+    (tmp_path / "x1.csv").write_text("\n".join([head, *first]), encoding="utf-8")
+    (tmp_path / "x2.csv").write_text("\n".join([head, *second, again]), encoding="utf-8")
+    built = build(plan([f"table={tmp_path / name}" for name in ("x1.csv", "x2.csv")]), tmp_path / "out")
+    assert built.leaks.counts == {"group": 0, "picture": 0, "exact": 1, "near": 0}
+    records = {r.id: r for r in read_corpus(tmp_path / "out")}
+    # The repost is the same text: the train row of the first file gives it away.
+    assert list(records) == ["table-2", "table-2/table-1", "table-2/table-2", "table-2/table-3"]
+    assert records["table-2"].arms == "1"
+    assert records["table-2"].group == "table:g1"
+    pairs = [(p.first.id, p.second.id) for p in arm_pairs(records.values(), "click_rate")]
+    assert pairs == [("table-2/table-1", "table-2/table-2")]
+    assert len({r.context for r in records.values()}) == 2
+    assert len({records[f"table-2/table-{i}"].group for i in (1, 2)}) == 1
+    assert records["table-2/table-3"].group == "table:a new lid for the old copper pot"
 
 
 def test_a_source_that_cannot_be_read_leaves_nothing_behind(tmp_path: Path) -> None:

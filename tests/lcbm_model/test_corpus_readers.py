@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -375,3 +376,32 @@ def test_a_team_group_in_two_splits_is_refused(tmp_path: Path) -> None:
     message = refused("table", tmp_path / "p.csv")
     assert "group 'same words' lies in train and test" in message
     assert "row 2" in message
+
+
+def test_arms_of_a_teams_test_lie_in_one_split(tmp_path: Path) -> None:
+    lines = [f"headline {i} of test {i // 3},{10 + i},1000,{i // 3}" for i in range(90)]
+    (tmp_path / "p.csv").write_text("\n".join(["text,clicks,impressions,test", *lines]), encoding="utf-8")
+    _, records = read("table", tmp_path / "p.csv")
+    placed = {(r.arms, r.group, r.split) for r in records}
+    assert len(placed) == 30
+    assert len({split for _, _, split in placed}) == 3
+    named = [f"{line},g{i // 45}" for i, line in enumerate(lines)]
+    (tmp_path / "q.csv").write_text("\n".join(["text,clicks,impressions,test,group", *named]), encoding="utf-8")
+    _, records = read("table", tmp_path / "q.csv")
+    assert {r.group for r in records} == {"table:g0", "table:g1"}
+
+
+def test_rates_with_counts_are_shrunk_beside_one_without(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    counted = [f"post number {i},{draw.binomial(5000, 0.03)},5000," for i in range(40)] + ["tiny lucky post,1,2,"]
+    head = "text,clicks,impressions,click_rate"
+    (tmp_path / "p.csv").write_text("\n".join([head, *counted]), encoding="utf-8")
+    (tmp_path / "q.csv").write_text("\n".join([head, *counted, "measured elsewhere,,,0.5"]), encoding="utf-8")
+    whole, mixed = (read("table", tmp_path / name)[1] for name in ("p.csv", "q.csv"))
+    assert [r.weight for r in mixed[:-1]] == [r.weight for r in whole]
+    standing = [[r.observations[0].percentile for r in records[:41]] for records in (whole, mixed)]
+    # Two impressions are no proof of a rate of one half: the raw rate of the last row stands above it.
+    assert standing[1] == pytest.approx([p * 41 / 42 for p in standing[0]])
+    assert mixed[-1].weight == 0.9
+    assert mixed[-1].observations[0].percentile == pytest.approx(100 * 41.5 / 42)
+    assert mixed[-1].observations[0].value == 0.5

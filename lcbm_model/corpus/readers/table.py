@@ -44,9 +44,10 @@ class TableReader:
     """Posts of one team.
 
     Columns: `text`; any of `channel`, `title`, `topic`, `format`, `brand`, `audience`, `date`, `image`, `id`, `split`,
-    `context` (whose rows are comparable; the channel by default), `group` (never split; rows of equal text by default)
-    and `test` (arms of one randomised test). Metrics: a column named like a known metric, or the two columns a rate is
-    made of (`clicks` and `impressions` for `click_rate`). Rates are shrunk by a beta prior fitted inside each context.
+    `context` (whose rows are comparable; the channel by default), `group` (never split; by default the arms of one
+    test, else rows of equal text) and `test` (arms of one randomised test). Metrics: a column named like a known
+    metric, or the two columns a rate is made of (`clicks` and `impressions` for `click_rate`). Rates with counts are
+    shrunk by a beta prior fitted to them inside each context.
     """
 
     name = "table"
@@ -83,6 +84,18 @@ class TableReader:
         self._check_groups(table, columns, keep)
         return self._records(table, columns, keep, measured, Path(images) if images is not None else path.parent)
 
+    def set_apart(self, record: Record, name: str) -> Record:
+        """A record of a further table of the same corpus: what its file named by itself begins with `name`.
+
+        Two tables may both have a test 1 and a group A. Equal text stays one group, so that reposts are found.
+        """
+        own = {"id": f"{name}/{record.id}", "context": f"{name}/{record.context}"}
+        if record.group != f"{self.name}:{_said(record.content.text)}":
+            own["group"] = f"{name}/{record.group}"
+        if record.arms is not None:
+            own["arms"] = f"{name}/{record.arms}"
+        return record.model_copy(update=own)
+
     def _columns(self, table: Table) -> dict[str, list[str | None]]:
         """The describing columns as text, with defaults for what the file does not say."""
         n = table.frame.height
@@ -91,8 +104,8 @@ class TableReader:
             found[name] = _texts(table, name) or [None] * n
         found["channel"] = [c or "post" for c in found["channel"]]
         found["context"] = [c or channel for c, channel in zip(found["context"], found["channel"], strict=True)]
-        said = [" ".join((t or "").casefold().split()) for t in found["text"]]
-        found["group"] = [g or t for g, t in zip(found["group"], said, strict=True)]
+        named = zip(found["group"], found["test"], found["text"], strict=True)
+        found["group"] = [g or (f"test {test}" if test else _said(text)) for g, test, text in named]
         if not any(found["split"]):
             found["split"] = [split_of(str(g)) for g in found["group"]]
         return found
@@ -177,16 +190,17 @@ class TableReader:
         return numbers.values
 
     def _rank(self, m: _Measured, contexts: list[str | None], keep: np.ndarray) -> None:
-        """Percentiles inside each context: rates by their shrunken value, the rest as they are."""
+        """Percentiles inside each context: rates with counts by their shrunken value, the rest as they are."""
         known = keep & np.isfinite(m.values)
         names = np.array([c or "" for c in contexts], dtype=object)
         for context in dict.fromkeys(names[known].tolist()):
             rows = np.flatnonzero(known & (names == context))
             values, reliability = m.values[rows], np.full(rows.size, COUNT_RELIABILITY)
             counted = np.isfinite(m.counts[rows]) & (m.exposures[rows] > 0)
-            if m.metric.kind == "rate" and counted.all():
-                prior = fit_beta_prior(m.counts[rows], m.exposures[rows])
-                values, reliability = shrink_rates(m.counts[rows], m.exposures[rows], prior)
+            if m.metric.kind == "rate" and counted.any():
+                counts, exposures = m.counts[rows[counted]], m.exposures[rows[counted]]
+                prior = fit_beta_prior(counts, exposures)
+                values[counted], reliability[counted] = shrink_rates(counts, exposures, prior)
             ranks = percentiles(values)
             m.ranks[rows] = ranks if m.metric.higher_is_better else 100 - ranks
             m.reliabilities[rows] = reliability
@@ -269,6 +283,11 @@ def _texts(table: Table, name: str) -> list[str | None] | None:
     if heading is None:
         return None
     return [str(v).strip() or None if v is not None else None for v in table.frame[heading].to_list()]
+
+
+def _said(text: str | None) -> str:
+    """Text without case and spacing: rows that say the same are one group."""
+    return " ".join((text or "").casefold().split())
 
 
 def _wanted(metric: Metric) -> str:

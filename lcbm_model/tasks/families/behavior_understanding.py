@@ -58,6 +58,7 @@ def _example(pair: Pair, metric: Metric, seed: int) -> Iterator[TextExample]:
         weight=pair.weight,
         choices=("A", "B"),
         record_id=f"{first.id}|{second.id}",
+        groups=(first.group, second.group),
     )
 
 

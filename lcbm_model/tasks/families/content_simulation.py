@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from rapidfuzz import fuzz
@@ -41,7 +42,8 @@ class WriteTask:
                 continue
             assert ranked.percentile is not None
             prompt = content_prompt(with_lede(record), get_metric(ranked.metric), ranked.percentile)
-            yield TextExample(prompt, one_line(record.content.text), max(record.weight, 0.01), record_id=record.id)
+            answer, weight = one_line(record.content.text), max(record.weight, 0.01)
+            yield TextExample(prompt, answer, weight, record_id=record.id, groups=(record.group,))
 
 
 class RewriteTask:
@@ -65,8 +67,13 @@ class RewriteTask:
                     continue
                 strong, weak = (pair.first, pair.second) if pair.z > 0 else (pair.second, pair.first)
                 prompt = rewrite_prompt(with_lede(weak), get_metric(metric))
-                answer = one_line(strong.content.text)
-                yield TextExample(prompt, answer, pair.weight, record_id=f"{weak.id}>{strong.id}")
+                yield TextExample(
+                    prompt,
+                    one_line(strong.content.text),
+                    pair.weight,
+                    record_id=f"{weak.id}>{strong.id}",
+                    groups=(weak.group, strong.group),
+                )
 
 
 class ChoiceTask:
@@ -92,7 +99,7 @@ class ChoiceTask:
             for record, made in members:
                 others = self._others(record, made.answer, members, seed)
                 if others:
-                    yield TextExample(made.prompt, made.answer, made.weight, others, record.id)
+                    yield replace(made, choices=others)
 
     def _question(self, record: Record, seed: int) -> TextExample | None:
         replay = replay_values(record)
@@ -102,14 +109,16 @@ class ChoiceTask:
                 return None
             scene = spoken[stable_hash(f"{seed}/{record.id}") % len(spoken)]
             speech = record.content.scenes[scene].speech or ""
-            return TextExample(speech_prompt(record.content, list(replay), scene), one_line(speech), 1.0)
+            prompt = speech_prompt(record.content, list(replay), scene)
+            return TextExample(prompt, one_line(speech), 1.0, record_id=record.id, groups=(record.group,))
         content = with_lede(record)
         ranked = next((o for o in record.observations if o.percentile is not None), None)
         telling = content.media or content.title or content.topic or content.scenes
         if ranked is None or ranked.percentile is None or not telling or not content.text.strip():
             return None
         prompt = choice_prompt(content, get_metric(ranked.metric), ranked.percentile)
-        return TextExample(prompt, one_line(content.text), max(record.weight, 0.01))
+        answer, weight = one_line(content.text), max(record.weight, 0.01)
+        return TextExample(prompt, answer, weight, record_id=record.id, groups=(record.group,))
 
     def _others(
         self, record: Record, answer: str, members: list[tuple[Record, TextExample]], seed: int

@@ -28,7 +28,7 @@ class ClickbaitTask:
             label = record.labels.get("clickbait")
             if record.split == split and label in ("yes", "no"):
                 prompt = label_prompt(record.content, "Is it clickbait?", ("yes", "no"))
-                yield TextExample(prompt, label, record.weight, ("yes", "no"), record.id)
+                yield TextExample(prompt, label, record.weight, ("yes", "no"), record.id, groups=(record.group,))
 
 
 class AffectTask:
@@ -49,4 +49,5 @@ class AffectTask:
                 if seen is not None and seen.percentile is not None:
                     answer = choices[min(int(seen.percentile * 3 / 100), 2)]
                     prompt = label_prompt(record.content, question, choices)
-                    yield TextExample(prompt, answer, max(record.weight, 0.01), choices, f"{record.id}/{metric}")
+                    weight, name = max(record.weight, 0.01), f"{record.id}/{metric}"
+                    yield TextExample(prompt, answer, weight, choices, name, groups=(record.group,))
