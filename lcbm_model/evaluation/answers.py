@@ -127,6 +127,7 @@ def _predict(
 
 def _win(simulator: Simulator, rows: Rows, found: Sequence[Prediction], behavior: str) -> WinProbability:
     """What `simulator.compare` states of two rows, from the predictions already made."""
+
     def probability(first: Indices, second: Indices) -> Floats:
         stated = np.full(len(first), 0.5)
         for k, (i, j) in enumerate(zip(first, second, strict=True)):
