@@ -227,8 +227,9 @@ class Asking:
     def scale(self, metric: str | None = None, channel: str | None = None) -> PercentileScale | None:
         """Raw values to percentiles inside a channel (over all for None); None where nothing was measured there.
 
-        For rates the values on the scale are those that were ranked: pulled towards the channel's mean where few
-        people stand behind them.
+        The values on the scale are those that were measured. What a new post reaches is placed among its like, and a
+        range of percentiles translated by it holds as many measured values as ranks, where the posts' exposures are
+        alike.
 
         Raises:
             MetricError: A metric that no post was measured in.

@@ -78,7 +78,7 @@ def add_posts(
     posts = read_posts(path, source=source, columns=columns, header=header, sheet=sheet)
     with only_writer(folder):
         library = Library.open(folder, embedder=embedder)
-        taken = _taken(posts, library.metric, dedupe)
+        taken = _taken(posts, library, dedupe)
         merged, counts = merge(library.frame, taken.frame)
         gone = repeats(merged, library.metric, dedupe)
         notes = [*taken.notes, *_told(library, taken, merged, gone)]
@@ -128,13 +128,13 @@ def delete_posts(folder: str | Path, ids: Sequence[str], *, embedder: Embedder |
     return Change(changed, deleted=len(wanted))
 
 
-def _taken(posts: PostsTable, metric: str, dedupe: Dedupe) -> Ingested:
+def _taken(posts: PostsTable, library: Library, dedupe: Dedupe) -> Ingested:
     """The file's posts with the library's main metric; without it where the file has only others."""
     try:
-        return ingest(posts, metric=metric, dedupe=dedupe)
+        return ingest(posts, metric=library.metric, dedupe=dedupe, known=library.frame)
     except TableError as error:
         try:
-            return ingest(posts, dedupe=dedupe)
+            return ingest(posts, dedupe=dedupe, known=library.frame)
         except TableError:
             raise error from None
 

@@ -106,12 +106,17 @@ class Fields:
             seen.setdefault(name, i)
 
     def channels(self) -> pl.Series:
-        """Channels in one spelling; the export's own where no column says."""
-        return self._labels("channel", channel_key, self._source.channel if self._source else DEFAULT_CHANNEL)
+        """Channels in one spelling, null where no cell says."""
+        return self._labels("channel", channel_key)
+
+    @property
+    def default_channel(self) -> str:
+        """The channel of posts for which no cell says one: the export's own, where it is a known one."""
+        return self._source.channel if self._source else DEFAULT_CHANNEL
 
     def audiences(self) -> pl.Series:
         """Audiences in the team's words, null where none is named."""
-        return self._labels("audience", lambda text: " ".join(text.split()), None)
+        return self._labels("audience", lambda text: " ".join(text.split()))
 
     def times(self) -> tuple[pl.Series, pl.Series]:
         """Days and hours (0..23) of the posts, null where unknown."""
@@ -143,8 +148,8 @@ class Fields:
             self.notes.append(f"{web} pictures are web addresses: not fetched, those posts have no picture")
         return pl.Series(paths, dtype=pl.String)
 
-    def _labels(self, name: str, tidy: Callable[[str], str], default: str | None) -> pl.Series:
-        cells = (tidy(cell) or default for cell in self._cells(name))
+    def _labels(self, name: str, tidy: Callable[[str], str]) -> pl.Series:
+        cells = (tidy(cell) or None for cell in self._cells(name))
         return pl.Series(list(cells), dtype=pl.String)
 
     def _cells(self, name: str) -> pl.Series:

@@ -46,6 +46,7 @@ def ingest(
     columns: Mapping[str, str] | None = None,
     folder: Path | None = None,
     dedupe: Dedupe = "exact",
+    known: pl.DataFrame | None = None,
 ) -> Ingested:
     """Check every row of a table.
 
@@ -55,6 +56,7 @@ def ingest(
         columns: Our column names to the file's headings, where they differ: {"text": "Message"}.
         folder: Where relative pictures are and beyond which none is read; the file's own by default.
         dedupe: Of posts that say the same ("exact") or nearly the same ("near") the better measured one is kept.
+        known: Posts of a library (`id`, `channel`): where no cell says a channel, they keep theirs.
 
     Raises:
         TableError: No text column, no column of the metric, or a mapping to a heading that is not there.
@@ -70,10 +72,11 @@ def ingest(
     fields = Fields(posts)
     measures = Measures(table, posts.columns, metric, fields.reject)
     days, hours = fields.times()
+    channels = fields.channels()
     frame = pl.DataFrame(
         {
             "text": fields.texts(),
-            "channel": fields.channels(),
+            "channel": channels.fill_null(fields.default_channel),
             "date": days,
             "hour": hours,
             "image": fields.images(folder or table.path.parent),
@@ -83,6 +86,8 @@ def ingest(
         }
     )
     frame = frame.insert_column(0, fields.ids(frame).alias("id"))
+    if known is not None:
+        frame = _in_known_channels(frame, channels, known)
     fields.reject_repeated(frame["id"])
     names = tuple(m.metric.name for m in measures.found)
     notes = [*table.notes, *fields.notes, *measures.notes, *_reject_repeats(table, fields, frame, names[0], dedupe)]
@@ -90,6 +95,12 @@ def ingest(
     frame = frame.filter(~pl.Series(fields.bad_mask(), dtype=pl.Boolean))
     _check_left(table, frame, names[0], rejected, notes)
     return Ingested(frame, names, rejected, tuple(notes), _used(fields, measures))
+
+
+def _in_known_channels(frame: pl.DataFrame, told: pl.Series, known: pl.DataFrame) -> pl.DataFrame:
+    """The posts, those whose channel nobody told in the channel they are known under."""
+    theirs = frame.select("id").join(known.select("id", "channel"), on="id", how="left", maintain_order="left")
+    return frame.with_columns(pl.Series("channel", told).fill_null(theirs["channel"]).fill_null(frame["channel"]))
 
 
 def _reject_repeats(table: Table, fields: Fields, frame: pl.DataFrame, metric: str, dedupe: Dedupe) -> list[str]:

@@ -104,7 +104,11 @@ def fit_beta(k: np.ndarray, n: np.ndarray) -> tuple[float, float]:
 
 
 def scale_of(frame: pl.DataFrame, metric: str, channel: str | None) -> PercentileScale | None:
-    """Scale over a channel's ranked values (over all channels for None); None where nothing was measured."""
+    """Scale over a channel's values as measured (over all channels for None); None where nothing was measured.
+
+    Not over the values that were ranked: those lie nearer together than anything that is measured, so a new post's
+    rate, placed among them, would nearly always come out as a winner or a loser.
+    """
     here = frame if channel is None else frame.filter(pl.col("channel") == channel)
-    values = here[f"ranked.{metric}"].drop_nulls()
+    values = here[f"value.{metric}"].drop_nulls()
     return PercentileScale.fit(values.to_list()) if len(values) else None

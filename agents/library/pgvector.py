@@ -182,7 +182,7 @@ class PostgresLibrary:
         """As `Library.scale`."""
         from agents.library.ingest import channel_key
 
-        column = self._table.c[f"ranked.{self._measured(metric)}"]
+        column = self._table.c[f"value.{self._measured(metric)}"]
         query = sa.select(column).where(column.is_not(None))
         if channel is not None:
             query = query.where(self._table.c["channel"] == channel_key(channel))

@@ -88,6 +88,29 @@ def test_posts_without_ids_are_known_by_what_they_say(tmp_path: Path) -> None:
     }
 
 
+def channels(change: Change) -> dict[str, str]:
+    return {post.id: post.channel for post in change.library.posts}
+
+
+def test_a_post_keeps_its_channel_where_no_cell_says_one(tmp_path: Path) -> None:
+    table = "id,text,channel,likes\na,Rain,headline,1\nb,Sun,advert,2\nc,Sun,headline,3\n"
+    Library.from_csv(csv(tmp_path, "a.csv", table), embedder=HashingEmbedder()).save(tmp_path / "library")
+    change = add(tmp_path / "library", "id,text,likes\na,Rain,5\nb,Sun,6\nc,Sun,7\nd,Fog,8\n")
+    assert channels(change) == {"a": "headline", "b": "advert", "c": "headline", "d": "post"}
+    assert counts(change) == (1, 3, 0, 0, 0)
+    assert change.rejected == (), "b and c say the same in two channels"
+    change = add(tmp_path / "library", "id,text,channel,likes\na,Rain,,5\nb,Sun,Video,6\ne,Hail,,9\n")
+    assert channels(change) == {"a": "headline", "b": "video", "c": "headline", "d": "post", "e": "post"}
+    assert counts(change) == (1, 1, 1, 0, 0)
+
+
+def test_a_post_without_id_and_channel_is_found_by_its_text(tmp_path: Path) -> None:
+    table = "text,channel,likes\nRain,post,1\nSun,,2\n"
+    Library.from_csv(csv(tmp_path, "a.csv", table), embedder=HashingEmbedder()).save(tmp_path / "library")
+    for again in ("text,likes\nRain,5\nSun,6\n", "text,channel,likes\nRain,,7\nSun,post,8\n"):
+        assert counts(add(tmp_path / "library", again)) == (0, 2, 0, 0, 0)
+
+
 def test_another_export_brings_its_own_metric(library: Path) -> None:
     change = add(library, "id,text,likes,views\nz,Fog sells lamps,5,100\na,Rain sells umbrellas,9,\n")
     assert change.library.metrics == ("click_rate", "like_rate", "likes", "views")

@@ -68,6 +68,21 @@ def test_ranks_are_inside_the_channel() -> None:
         library.scale("shares")
 
 
+def test_the_scale_places_a_new_post_as_it_was_measured_where_its_like_stands() -> None:
+    rng = np.random.default_rng(1)
+    clicks = rng.binomial(200, rng.beta(6, 194, 300))
+    library = Library.from_frame(
+        pl.DataFrame({"text": [f"post {i}" for i in range(300)], "clicks": clicks, "impressions": [200] * 300}),
+        embedder=HashingEmbedder(),
+    )
+    scale, rates = library.scale("click_rate", "post"), library.frame["value.click_rate"].to_numpy()
+    assert scale is not None
+    ranks = library.frame["percentile.click_rate"].to_list()
+    assert [scale.to_percentile(rate) for rate in rates] == pytest.approx(ranks)
+    held = np.mean([scale.to_raw(10) <= rate <= scale.to_raw(90) for rate in rates])
+    assert held == np.mean([10 <= rank <= 90 for rank in ranks]), "a translated range holds what it held in ranks"
+
+
 @settings(deadline=None, max_examples=40)  # a shared machine is slow now and then
 @given(
     st.lists(

@@ -117,6 +117,16 @@ def test_it_is_a_retriever_with_scale_evidence_and_contrast(library: Library, sh
     assert all(h.percentile is not None and h.percentile <= 25 for h in both.badly)
 
 
+def test_a_rates_scale_is_of_what_was_measured_here_too(url: str) -> None:
+    frame = pl.DataFrame({"text": ["a", "b", "c", "d"], "clicks": [1, 4, 9, 2], "impressions": [40, 50, 100, 30]})
+    mine = Library.from_frame(frame, embedder=HashingEmbedder())
+    theirs = PostgresLibrary.publish(mine, url, "test_rates")
+    try:
+        assert theirs.scale("click_rate", "post") == mine.scale("click_rate", "post")
+    finally:
+        drop(url, "test_rates")
+
+
 def test_another_opens_it(url: str, library: Library, shared: PostgresLibrary) -> None:
     opened = PostgresLibrary.open(url, "test_shared", embedder=HashingEmbedder())
     assert facts(opened.search("bread", 5)) == facts(shared.search("bread", 5))

@@ -6,18 +6,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents import Library
 from lcbm_model.behavior import BIN_CENTRES, PercentileScale
 from lcbm_model.content import Content
 from lcbm_model.errors import InputError, MetricError
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.calibration import Calibration
-from optimizer.outcomes import Outcome, OutcomeStore, TeamCalibration, fit_team
+from optimizer.outcomes import Outcome, OutcomeStore, TeamCalibration, fit_team, note_text
 from optimizer.outcomes.calibration import shifted
 from optimizer.outcomes.reporting import report
+from tests.agents.hashing_embedder import HashingEmbedder
 from tests.fakes import FakeSimulator
 
 SIMULATOR = FakeSimulator(spread=14.0)
@@ -116,6 +119,22 @@ def test_a_newer_scale_places_them_anew() -> None:
     scale = PercentileScale.fit([0.2, 0.3])
     found = report(outcomes(12), scale_of=lambda metric, channel: scale)
     assert {p.observed for p in found.points} == {25.0}
+
+
+def test_ranges_that_are_right_hold_what_they_promise_on_a_librarys_scale() -> None:
+    random = np.random.default_rng(1)
+    posts, new = (random.binomial(200, random.beta(60, 140, n)) for n in (2000, 1000))
+    frame = pl.DataFrame({"text": [f"post {i}" for i in range(2000)], "clicks": posts, "impressions": [200] * 2000})
+    scale = Library.from_frame(frame, embedder=HashingEmbedder()).scale("click_rate", "post")
+    right = Prediction.from_bins("click_rate", SIMULATOR.identity, [0.1] * 10).model_copy(
+        update={"low": 10.0, "high": 90.0, "level": 0.8}
+    )
+    noted = [
+        note_text(f"text {i}", "click_rate", count=int(k), exposure=200, scale=scale, predicted=right)
+        for i, k in enumerate(new)
+    ]
+    [coverage] = report(noted).coverage
+    assert coverage.held.share == pytest.approx(0.8, abs=0.04)
 
 
 def test_only_one_metric_on_request() -> None:
