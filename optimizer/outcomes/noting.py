@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date as Date
 from pathlib import Path
 
@@ -10,8 +9,8 @@ from lcbm_model.behavior import PercentileScale
 from lcbm_model.errors import InputError, SettingsError
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction
-from optimizer.campaigns import find_candidate, list_campaigns, read_run
-from optimizer.outcomes.record import Outcome, checked, ranked, rate_of
+from optimizer.campaigns import find_candidate, read_run
+from optimizer.outcomes.record import Outcome, checked, outcome_of, ranked, rate_of
 
 
 def note_candidate(
@@ -46,7 +45,7 @@ def note_candidate(
     if candidate is None:
         raise InputError("candidate", f"run {run_id} found no best text", remedy="Name the candidate you published")
     brief = settings.brief
-    outcome = Outcome(
+    outcome = outcome_of(
         text=candidate.text,
         metric=brief.metric,
         value=measured(brief.metric, value=value, count=count, exposure=exposure),
@@ -81,7 +80,7 @@ def note_text(
     """
     if not text.strip():
         raise InputError("text", "is empty", value=text, remedy="Give the words as published")
-    outcome = Outcome(
+    outcome = outcome_of(
         text=text.strip(),
         metric=get_metric(metric).name,
         value=measured(metric, value=value, count=count, exposure=exposure),
@@ -119,26 +118,3 @@ def _exposure(exposure: float | None) -> float | None:
     if not 0 < exposure < float("inf"):
         raise InputError("exposure", "must be above 0", value=exposure, remedy="Give the impressions, or leave it out")
     return exposure
-
-
-class KnownTexts:
-    """Candidates of all runs by their words, so that a platform's export finds what had been predicted."""
-
-    def __init__(self, store: str | Path | None = None) -> None:
-        self._where: dict[str, tuple[str, str]] = {}
-        self._store = store
-        campaigns, self.problems = list_campaigns(store, limit=10_000)
-        for campaign in reversed(campaigns):  # the latest run that wrote a text is the one it came from
-            if campaign.status == "unfinished":
-                continue
-            _, result = read_run(campaign.run_id, store)
-            for candidate in result.ranked if result else ():
-                self._where[_folded(candidate.text)] = (campaign.run_id, candidate.id)
-
-    def find(self, texts: Iterable[str]) -> list[tuple[str, str] | None]:
-        """Run and candidate of each text; None where nobody here wrote it."""
-        return [self._where.get(_folded(text)) for text in texts]
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()

@@ -6,8 +6,9 @@ import hashlib
 import math
 from datetime import UTC, datetime
 from datetime import date as Date
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.errors import InputError
@@ -20,6 +21,13 @@ SIGNED = frozenset({"score"})
 """Counts that may be negative: up-votes less down-votes."""
 CERTAINTY = 0.95
 """Of the range that a rate's exposure leaves open."""
+_SHOWN = 60
+"""Characters of a bad cell that an error shows."""
+_WORDS = {
+    "string_too_long": (f"is longer than {MAX_TEXT} characters", "Give one text as it was published"),
+    "string_unicode": ("holds bytes that are no characters", "Write it as UTF-8"),
+}
+"""What we say of pydantic's errors that a person can cause: the problem and its remedy."""
 
 
 class Outcome(BaseModel):
@@ -52,6 +60,21 @@ class Outcome(BaseModel):
     def comparable(self) -> bool:
         """Whether a prediction and a result on the same scale stand side by side."""
         return self.percentile is not None and self.predicted is not None and self.predicted.ok
+
+
+def outcome_of(**fields: Any) -> Outcome:
+    """An outcome of these fields.
+
+    Raises:
+        InputError: A text that is too long, or words that are no characters, or a field that cannot be.
+    """
+    try:
+        return Outcome(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        problem, remedy = _WORDS.get(first["type"], (first["msg"], "Check it"))
+        raise InputError(name, problem, value=str(first["input"])[:_SHOWN], remedy=remedy) from error
 
 
 def checked(outcome: Outcome, *, where: str = "outcome") -> Outcome:

@@ -9,13 +9,15 @@ from datetime import date as Date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from agents.library.fields import channel_key
 from agents.library.records import RejectedRow
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.corpus.tables import Table, as_strings, parse_number, read_table
 from lcbm_model.errors import InputError, LcbmError, TableError
 from lcbm_model.metrics import Metric, get_metric
 from optimizer.campaigns import find_candidate, read_run
-from optimizer.outcomes.noting import KnownTexts, note_candidate, note_text
+from optimizer.outcomes.known_texts import KnownTexts
+from optimizer.outcomes.noting import note_candidate, note_text
 from optimizer.outcomes.record import Outcome
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ def import_outcomes(
 
     Columns: `run` (with `candidate`, else the run's best) or `text`; the metric by its name, by `value`, or a rate by
     its count and exposure (`clicks`, `impressions`); optionally `metric`, `channel`, `date`, and the exposure. A text
-    that a run wrote is matched with that run.
+    that a run wrote is matched with that run, unless the row names another channel: what a text reached elsewhere is an
+    outcome of its own, of which nothing had been predicted.
 
     Args:
         metric: The metric of every row, where no column says.
@@ -81,7 +84,7 @@ def import_outcomes(
         get_metric(metric)
     rows = _Rows(table, heading)
     known = KnownTexts(store) if heading[TEXT] else None
-    places = known.find(rows.texts) if known else [None] * len(rows.texts)
+    places = known.find(rows.texts, rows.channels) if known else [None] * len(rows.texts)
     outcomes: list[Outcome] = []
     rejected = [RejectedRow(row=p.row, column=p.column, value=p.value, problem=p.problem) for p in table.problems]
     for i, place in enumerate(places):
@@ -93,6 +96,9 @@ def import_outcomes(
             shown = "" if value is None else str(value)[:120]
             rejected.append(RejectedRow(row=table.rows[i], column=where, value=shown, problem=problem))
     notes = [*table.notes, *(known.problems if known else ())]
+    anywhere = known.find(rows.texts, [None] * len(places)) if known else places
+    if elsewhere := sum(here is None and there is not None for here, there in zip(places, anywhere, strict=True)):
+        notes.append(f"{elsewhere} texts were written by a run for another channel: nothing was predicted of them here")
     matched = sum(o.run_id is not None for o in outcomes)
     return Imported(tuple(outcomes), matched, tuple(sorted(rejected, key=lambda r: r.row)), tuple(notes))
 
@@ -110,6 +116,7 @@ class _Rows:
         self._table = table
         self._cells = {name: self._column(found) for name, found in heading.items()}
         self.texts = [text or "" for text in self._cells[TEXT]]
+        self.channels = self._cells["channel"]
 
     def _column(self, heading: str | None) -> list[str | None]:
         if heading is None:
@@ -149,30 +156,38 @@ class _Rows:
         own = self._cells["metric"][i]
         metric = get_metric(own or metric_name or "", where="metric")
         figures = self._figures(i, metric)
-        run, channel = self._cells[RUN][i], self._cells["channel"][i]
+        run, channel, text = self._cells[RUN][i], self.channels[i], self.texts[i]
         published = _day(self._cells["date"][i])
         if run is not None:
             place = (run, self._cells[CANDIDATE][i] or "")
         if place is not None:
             settings, result = read_run(place[0], store)
-            if settings.brief.metric == metric.name:
+            brief = settings.brief
+            if channel is None or channel_key(channel) == channel_key(brief.channel):
+                channel = brief.channel
+            if (metric.name, channel) == (brief.metric, brief.channel):
                 return note_candidate(
-                    place[0], place[1] or None, **figures, published=published, noted_by=noted_by, store=store
+                    place[0],
+                    place[1] or None,
+                    **figures,
+                    published=published,
+                    noted_by=noted_by,
+                    store=store,
+                    scale=scale_of(metric.name, channel) if scale_of else None,
                 )
-            # Another metric than the run pursued: true all the same, but nothing had been predicted of it.
-            channel = settings.brief.channel
+            # Another metric or channel than the run's: true all the same, but nothing had been predicted of it.
             if result is not None:
                 written = find_candidate(result, place[1]) if place[1] else result.best
-                self.texts[i] = written.text if written else self.texts[i]
-        scale = scale_of(metric.name, channel or "post") if scale_of else None
+                text = written.text if written else text
+        channel = channel or "post"
         return note_text(
-            self.texts[i],
+            text,
             metric.name,
             **figures,
-            channel=channel or "post",
+            channel=channel,
             published=published,
             noted_by=noted_by,
-            scale=scale,
+            scale=scale_of(metric.name, channel) if scale_of else None,
         )
 
     def _figures(self, i: int, metric: Metric) -> _Figures:

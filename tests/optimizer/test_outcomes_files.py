@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lcbm_model.behavior import PercentileScale
 from lcbm_model.errors import TableError
 from optimizer.cli import run
 from optimizer.outcomes import OutcomeStore, import_outcomes, note_text
@@ -77,6 +78,48 @@ def test_another_metric_than_predicted_is_kept_without_a_prediction(tmp_path: Pa
     assert outcome.metric == "shares"
     assert outcome.text == TEXTS[0]
     assert outcome.run_id is None
+
+
+def test_another_channel_than_the_runs_is_an_outcome_of_its_own(tmp_path: Path, runs: Path) -> None:
+    write_run(runs, "mail-1", minutes=9, channel="email_subject", texts=(TEXTS[1],))
+    rows = "".join(
+        f"{run},{text},{channel},{value}\n"
+        for run, text, channel, value in [
+            ("", TEXTS[0], "Post", 0.03),
+            ("", TEXTS[0], "email_subject", 0.2),
+            ("", TEXTS[1], "post", 0.04),
+            ("", TEXTS[1], "Email subject", 0.3),
+            ("spring-2", "", "advert", 0.01),
+        ]
+    )
+    found = import_outcomes(lines(tmp_path, f"run,text,channel,value\n{rows}"), metric="click_rate")
+    assert found.rejected == ()
+    assert [(o.text, o.channel, o.run_id, o.predicted is None) for o in found.outcomes] == [
+        (TEXTS[0], "post", "spring-1", False),
+        (TEXTS[0], "email_subject", None, True),
+        (TEXTS[1], "post", "spring-1", False),
+        (TEXTS[1], "email_subject", "mail-1", False),
+        ("Toast is not a recipe", "advert", None, True),
+    ]
+    assert any("1 texts were written by a run for another channel" in note for note in found.notes)
+    assert OutcomeStore(runs / "outcomes.sqlite").add(*found.outcomes) == 5, "none replaces another"
+
+
+def test_a_library_of_today_places_what_a_run_had_predicted_too(tmp_path: Path, runs: Path) -> None:
+    scales = {("click_rate", "post"): PercentileScale.fit([0.01, 0.02, 0.03, 0.2])}
+    file = lines(tmp_path, f"text,channel,value\n{TEXTS[0]},,0.03\nunknown words,post,0.03\n{TEXTS[0]},mail,0.03\n")
+    found = import_outcomes(file, metric="click_rate", scale_of=lambda metric, channel: scales.get((metric, channel)))
+    assert [o.percentile for o in found.outcomes] == [62.5, 62.5, None]
+    assert found.matched == 1
+
+
+def test_an_endless_text_is_put_aside_and_the_others_count(tmp_path: Path, runs: Path) -> None:
+    file = lines(tmp_path, f"text,value\n{'x' * 100_001},0.1\nshort words,0.1\n")
+    found = import_outcomes(file, metric="click_rate")
+    assert [o.text for o in found.outcomes] == ["short words"]
+    [row] = found.rejected
+    assert (row.row, row.column, row.problem) == (1, "text", "is longer than 100000 characters")
+    assert len(row.value) < 200
 
 
 @pytest.mark.parametrize(
@@ -153,6 +196,12 @@ def test_the_command_line_refuses_what_cannot_be(
     assert run(["outcomes", "add", "spring-1", "--text", "x", "--value", "0.1"]) == 2
     assert run(["outcomes", "add", "--text", "x", "--value", "0.1"]) == 2
     assert run(["outcomes", "add", "spring-1", "--value", "7"]) == 2
+    capsys.readouterr()
+    for text, problem in (("ab\udcff", "no characters"), ("x" * 100_001, "longer than 100000")):
+        assert run(["outcomes", "add", "--text", text, "--metric", "shares", "--value", "3"]) == 2
+        told = capsys.readouterr().err
+        assert problem in " ".join(told.split())
+        assert len(told) < 500
     assert run(["outcomes", "add", "../../etc", "--value", "0.1"]) == 2
     assert run(["outcomes", "import", str(tmp_path / "none.csv"), "--metric", "shares"]) == 2
     capsys.readouterr()
