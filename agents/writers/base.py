@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict, Field
 
 from lcbm_model.content import Content
+from lcbm_model.errors import BackendError
 
 
 class WritingExample(BaseModel):
@@ -70,6 +71,18 @@ class WriterUsage(BaseModel):
         )
 
 
+class NothingUsable(BackendError):
+    """An answer came and was billed, but no draft could be made of it.
+
+    Args:
+        usage: The bill; it counts against the budget like any other.
+    """
+
+    def __init__(self, message: str, usage: WriterUsage) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
 class WriterResult(BaseModel):
     """Up to as many drafts as asked for, distinct, never padded, and the bill."""
 
@@ -91,6 +104,7 @@ class Writer(Protocol):
 
         Raises:
             BackendError: The model behind it is down or answered nonsense throughout; the loop goes on with others.
+                `NothingUsable` where the nonsense was billed.
         """
         ...
 

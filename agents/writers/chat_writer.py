@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from agents.writers.answers import Entry, parse_entries
-from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
+from agents.writers.base import Draft, NothingUsable, WriterResult, WriterUsage, WritingTask
 from agents.writers.chat_model import ChatModel
 from agents.writers.chat_prompt import fenced
 from lcbm_model.chat_endpoint import shown
-from lcbm_model.errors import BackendError
 
 
 class Way(Protocol):
@@ -55,7 +54,8 @@ class ChatWriter:
         """Up to `n` drafts from one call; none, and no call, where the way has nothing to work on.
 
         Raises:
-            BackendError: Down, too slow, too long, the spend cap is near, or nothing usable in the answer.
+            BackendError: Down, too slow, too long, or the spend cap is near.
+            NothingUsable: There was no draft in the answer, which is paid for all the same.
         """
         data = self.way.data(task) if n > 0 else None
         if data is None:
@@ -67,9 +67,10 @@ class ChatWriter:
         entries, dropped = parse_entries(answer.text, self.way.entry, channel=task.content.channel, allowed=allowed)
         made = [(entry, told) for entry in entries if (told := self.way.draft(entry, task)) is not None]
         if not made:
-            raise BackendError(
+            raise NothingUsable(
                 f"writer {self.name} at {self.model.endpoint.where} answered nothing usable: {shown(answer.text)}. "
-                f"Check that the model follows instructions and that the address is a chat endpoint"
+                f"Check that the model follows instructions and that the address is a chat endpoint",
+                answer.usage + WriterUsage(dropped=dropped + len(entries)),
             )
         dropped += len(entries) - len(made) + max(len(made) - n, 0)
         drafts = (

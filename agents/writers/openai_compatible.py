@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from agents.writers.answers import parse_answer
-from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
+from agents.writers.base import Draft, NothingUsable, WriterResult, WriterUsage, WritingTask
 from agents.writers.chat_model import ChatModel
 from agents.writers.chat_prompt import messages
 from agents.writers.spending import SpendMeter
 from lcbm_model.chat_endpoint import shown
-from lcbm_model.errors import BackendError, SettingsError
+from lcbm_model.errors import SettingsError
 
 _ENV = "LCBM_WRITER_"
 
@@ -78,7 +78,8 @@ class OpenAIWriter:
         """Up to `n` drafts from one call.
 
         Raises:
-            BackendError: Down, too slow, too long, the spend cap is near, or nothing usable in the answer.
+            BackendError: Down, too slow, too long, or the spend cap is near.
+            NothingUsable: There was no draft in the answer, which is paid for all the same.
         """
         if n <= 0:
             return WriterResult(drafts=(), usage=WriterUsage())
@@ -87,9 +88,10 @@ class OpenAIWriter:
         allowed = "\n".join((task.content.text, task.message, *task.must_keep))
         drafts, dropped = parse_answer(answer.text, channel=task.content.channel, allowed=allowed)
         if not drafts:
-            raise BackendError(
+            raise NothingUsable(
                 f"writer {self.name} at {self.chat.endpoint.where} answered nothing usable: {shown(answer.text)}. "
-                f"Check that the model follows instructions and that the address is a chat endpoint"
+                f"Check that the model follows instructions and that the address is a chat endpoint",
+                answer.usage + WriterUsage(dropped=dropped),
             )
         parent = task.content.text or None
         made = (Draft(text=d.text, writer=self.name, strategy=d.strategy, parent=parent) for d in drafts[:n])

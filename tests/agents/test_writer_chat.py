@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.writers import ChatModel, ChatWriter, Writer, WritingTask
-from agents.writers.base import WriterResult
+from agents.writers.base import NothingUsable, WriterResult
 from agents.writers.chat_crossover import Crossover
 from agents.writers.chat_edits import EDITS, StructuredEdits
 from agents.writers.chat_revision import Revision
@@ -90,9 +90,10 @@ def test_what_changed_nothing_is_dropped(server: Server, way: str) -> None:
 
 @pytest.mark.parametrize("way", sorted(WAYS))
 def test_nonsense_is_a_backend_error_with_a_remedy(server: Server, way: str) -> None:
-    server.reply = completion("I cannot help with that.")
-    with pytest.raises(BackendError, match="Check that the model"):
+    server.reply = completion("I cannot help with that.", usage={"prompt_tokens": 400, "completion_tokens": 60})
+    with pytest.raises(NothingUsable, match="Check that the model") as caught:
         writer(server, way).write(task(), 3, seed=0)
+    assert (caught.value.usage.calls, caught.value.usage.tokens) == (1, 460)  # paid for all the same
 
 
 @pytest.mark.parametrize(

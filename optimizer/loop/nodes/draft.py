@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from langgraph.runtime import Runtime
 
 from agents.bandit import shares
-from agents.writers.base import Draft, Writer, WriterUsage, WritingExample, WritingTask
+from agents.writers.base import Draft, NothingUsable, Writer, WriterUsage, WritingExample, WritingTask
 from lcbm_model.errors import BackendError
 from optimizer.decision import HUMAN
 from optimizer.loop.budget import affordable
@@ -39,9 +39,21 @@ class _Round:
     notes: list[str] = field(default_factory=list)
     down: list[str] = field(default_factory=list)
 
+    def bill(self, name: str, n: int, drafts: int, usage: WriterUsage) -> None:
+        """Note what a writer that was asked for `n` drafts handed in, and what that cost."""
+        self.asked[name] = self.asked.get(name, 0) + n
+        self.usage = self.usage + usage
+        before = self.per_writer.get(name, {})
+        added = {"drafts": float(drafts), "tokens": float(usage.tokens), "cost": usage.cost}
+        self.per_writer[name] = {**before, **{key: before.get(key, 0.0) + value for key, value in added.items()}}
+
 
 def draft(state: State, runtime: Runtime[LoopContext]) -> State:
-    """Ask every writer for its share. A writer that is down is noted and its share goes to the others."""
+    """Ask every writer for its share. A writer that is down is noted and its share goes to the others.
+
+    Where all are down, a person wrote nothing either and there is money left to try again, the round has not begun: of
+    it only the bill is kept.
+    """
     context = runtime.context
     number = state["round"] + 1
     began = context.stopwatch.seconds()
@@ -52,6 +64,13 @@ def draft(state: State, runtime: Runtime[LoopContext]) -> State:
     if not state.get("closing", False):
         _ask_writers(writing_task(state, context, number), asked, context)
     unreached = {writer.name for writer in context.writers} <= set(asked.down)
+    if unreached and not edits and affordable(1, asked.usage, context.brief.budget, {}):
+        return State(
+            usage=asked.usage.model_dump(mode="json"),
+            per_writer=asked.per_writer,
+            failure=f"no writer could be reached: {'; '.join(asked.notes)}",
+            seconds=context.stopwatch.seconds(),
+        )
     candidates = candidates_of(state)
     fresh, repeats = _new_candidates([*edits, *asked.drafts], candidates, number)
     if repeats:
@@ -64,7 +83,7 @@ def draft(state: State, runtime: Runtime[LoopContext]) -> State:
         per_writer=asked.per_writer,
         asked=asked.asked,
         notes=asked.notes,
-        failure=f"no writer could be reached: {'; '.join(asked.notes)}" if unreached else None,
+        failure=None,
         round_began=began,
         seconds=context.stopwatch.seconds(),
     )
@@ -118,13 +137,13 @@ def _ask(
         except BackendError as error:
             asked.notes.append(f"writer {writer.name} failed: {error}")
             asked.down.append(writer.name)
+            if isinstance(error, NothingUsable):
+                asked.bill(writer.name, n, 0, error.usage)
             continue
         given = [d.model_copy(update={"writer": writer.name}) for d in result.drafts[:most]]
         open_ = max(wanted - len(given), 0)
         asked.drafts += given
-        asked.asked[writer.name] = asked.asked.get(writer.name, 0) + n
-        asked.usage = asked.usage + result.usage
-        asked.per_writer[writer.name] = _spent(before, len(result.drafts), result.usage)
+        asked.bill(writer.name, n, len(result.drafts), result.usage)
 
 
 def writing_task(state: State, context: LoopContext, number: int) -> WritingTask:
@@ -152,24 +171,26 @@ def derived_seed(seed: int, number: int, name: str, attempt: int = 0) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") >> 1
 
 
-def _spent(before: Spent, drafts: int, usage: WriterUsage) -> Spent:
-    added = {"drafts": float(drafts), "tokens": float(usage.tokens), "cost": usage.cost}
-    return {**before, **{key: before.get(key, 0.0) + value for key, value in added.items()}}
-
-
 def _new_candidates(drafts: list[Draft], known: list[Candidate], number: int) -> tuple[list[Candidate], int]:
-    """Drafts nobody wrote before (case and white space ignored), and how many were repeats."""
+    """Drafts nobody wrote before, and how many were repeats.
+
+    Case and white space make no new draft of a writer's; of a person's wording they may be all that was to be changed.
+    """
     texts, ids = {_key(c.text): c.id for c in known}, {c.id for c in known}
+    exact = {c.text for c in known}
     fresh: list[Candidate] = []
     for written in drafts:
-        if not (key := _key(written.text)) or key in texts:
+        key, text = _key(written.text), written.text.strip()
+        if not key or (text in exact if written.writer == HUMAN else key in texts):
             continue
-        texts[key] = f"r{number}-{len(fresh) + 1:02d}"
+        id_ = f"r{number}-{len(fresh) + 1:02d}"
+        texts.setdefault(key, id_)
+        exact.add(text)
         parent = written.parent
         fresh.append(
             Candidate(
-                id=texts[key],
-                text=written.text.strip(),
+                id=id_,
+                text=text,
                 round=number,
                 writer=written.writer,
                 strategy=written.strategy,
