@@ -115,13 +115,15 @@ class Brief(BaseModel):
     @model_validator(mode="after")
     def _no_contradiction(self) -> Brief:
         """Constraints that cannot all hold are said before any call is spent."""
+        from agents.screener.words import banned_reasons
+
         if self.min_length > self.max_length:
             raise BriefError(
                 "min_length", f"is above max_length {self.max_length}", value=self.min_length, remedy="Lower it"
             )
         for banned in self.banned_words:
             for kept in (*self.must_keep, *self.required_words):
-                if banned.casefold() in kept.casefold():
+                if banned_reasons(kept, (banned,)):
                     raise BriefError(
                         "banned_words", f"also stands in the required text {kept!r}", value=banned, remedy="Drop one"
                     )
@@ -163,6 +165,8 @@ class Brief(BaseModel):
             raise BriefError(str(path), f"cannot be read: {error}", remedy="Save it as a UTF-8 text file") from error
         except yaml.YAMLError as error:
             raise BriefError(str(path), f"is not valid YAML: {' '.join(str(error).split())}") from error
+        except RecursionError:
+            raise BriefError(str(path), "holds lists within lists without end", remedy="See examples/") from None
         if not isinstance(data, dict):
             raise BriefError(str(path), "must hold `field: value` lines", value=data, remedy="See examples/")
         return cls.parse(data, where=str(path), folder=path.parent)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from optimizer.cli.deciding import Answer, Comments, DecisionFile, Edits, Vetoes, decided
-from optimizer.cli.output import Json, NoCache, err, only_results_on_stdout, print_json, progress
+from optimizer.cli.output import Json, NoCache, err, only_results_on_stdout, out, print_json, progress
 from optimizer.cli.result_table import print_result
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def optimize(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Gets result.json, report.html, candidates.csv; the run's own folder.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same parts, same result.")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same parts, same result; else 0.")] = None,
     rounds: Annotated[int | None, typer.Option("--rounds", min=0, max=100, help="Instead of the brief's.")] = None,
     candidates: Annotated[
         int | None, typer.Option("--candidates", min=1, max=1024, help="Drafts a round, instead of the brief's.")
@@ -69,9 +69,10 @@ def optimize(
     said = decided(decision, edit, veto, comment, decision_file)
     if resume is None and (said is None or not said.empty or said.action != "continue"):
         raise SettingsError("--decision", "answers a run that waits", remedy="Name the run by --resume RUN_ID")
-    if resume is not None and (name is not None or approval):
-        remedy = "A run keeps its name and its brief"
-        raise SettingsError("--run-id, --approval", "are for a new run, not for --resume", remedy=remedy)
+    kept = {"--run-id": name, "--approval": approval or None, "--rounds": rounds, "--candidates": candidates}
+    if resume is not None and (given := [option for option, n in {**kept, "--seed": seed}.items() if n is not None]):
+        remedy = "A run keeps its name, its brief and its seed"
+        raise SettingsError(", ".join(given), "cannot be changed on --resume", remedy=remedy)
     run_id = resume or (new_run_id() if name is None else name)
     folder = RunFolder(store, run_id)
     named = {key: n for key, n in {"rounds": rounds, "candidates": candidates}.items() if n is not None}
@@ -84,7 +85,7 @@ def optimize(
     if job is None:
         events = api.stream_resume(run_id, decision=said, simulator=model, **parts)
     else:
-        events = api.stream(job, seed=seed, run_id=run_id, simulator=model or "embedded", **parts)
+        events = api.stream(job, seed=seed or 0, run_id=run_id, simulator=model or "embedded", **parts)
     try:
         result = _follow(events)
     except KeyboardInterrupt:
@@ -95,6 +96,8 @@ def optimize(
         print_json(result.summary())
     else:
         print_result(result, files, resume_with=_resume_command(run_id, store))
+        if result.status == "stopped":
+            out().print(f"Go on with: {_resume_command(run_id, store)}", soft_wrap=True)
     if code := exit_code(result):
         raise typer.Exit(code)
 

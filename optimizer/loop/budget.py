@@ -16,8 +16,6 @@ def stop_reason(state: State, budget: Budget, seconds: float) -> str | None:
         seconds: Wall time the run has taken so far.
     """
     usage = usage_of(state)
-    if state["failure"]:
-        return state["failure"]
     if state["round"] >= budget.rounds:
         return f"round budget reached ({budget.rounds})"
     if state["simulator_calls"] >= budget.simulator_calls:
@@ -34,7 +32,7 @@ def stop_reason(state: State, budget: Budget, seconds: float) -> str | None:
 
 
 def spent(state: State, budget: Budget, seconds: float) -> str | None:
-    """Why no further round may begin even where a person wants one: a limit was reached, or a part failed."""
+    """Why no further round may begin even where a person wants one: a limit was reached."""
     return stop_reason(State(**{**state, "stale": 0}), budget, seconds)  # type: ignore[typeddict-item]
 
 
@@ -68,5 +66,5 @@ def affordable(wanted: int, usage: WriterUsage, budget: Budget, before: Mapping[
     if tokens := before.get("tokens", 0.0) / drafts:
         n = min(n, int((budget.writer_tokens - usage.tokens) / tokens))
     if budget.money is not None and (cost := before.get("cost", 0.0) / drafts):
-        n = min(n, int((budget.money - usage.cost) / cost))
+        n = int(min(n, (budget.money - usage.cost) / cost))
     return max(n, 0)

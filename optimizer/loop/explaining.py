@@ -30,7 +30,7 @@ def explain(state: State, draft: Candidate | None, context: LoopContext) -> tupl
     Of a draft that was explained before, the same parts for nothing. An untuned simulator explains nothing.
     """
     nothing: dict[str, Any] = {"id": draft.id if draft else None, "parts": []}
-    if draft is None or draft.score is None or state["failure"] or not context.scorer.identity.tuned:
+    if draft is None or draft.score is None or not context.scorer.identity.tuned:
         return nothing, 0, None
     before = state.get("explained") or {}
     if before.get("id") == draft.id and before["parts"]:

@@ -5,13 +5,15 @@
                   |                                 +--(approval wanted)--> approve --(go on, or own wordings)--> draft
                   +----------- draft <--------------+
 
-The brief's own draft takes the same road as every other: it is round 0.
+The brief's own draft takes the same road as every other: it is round 0. Where all writers or the simulator are down,
+`draft` or `simulate` leads to its own `retry`; the run stops in front of that, and goes on from there.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from functools import partial
 from typing import Any
 
 # Checkpoints are read back as plain values only; set before LangGraph reads it.
@@ -31,6 +33,7 @@ from optimizer.loop.nodes.draft import draft
 from optimizer.loop.nodes.finish import finish
 from optimizer.loop.nodes.judge import judge
 from optimizer.loop.nodes.retrieve import retrieve
+from optimizer.loop.nodes.retry import retry
 from optimizer.loop.nodes.screen import screen
 from optimizer.loop.nodes.select import select
 from optimizer.loop.nodes.simulate import simulate
@@ -44,9 +47,12 @@ def build(connection: sqlite3.Connection) -> CompiledStateGraph[Any, Any, Any, A
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "retrieve")
     graph.add_edge("retrieve", "screen")
-    graph.add_edge("draft", "screen")
     graph.add_edge("screen", "simulate")
-    graph.add_edge("simulate", "critique")
+    for node_name, next_name in (("draft", "screen"), ("simulate", "critique")):
+        again = f"retry_{node_name}"
+        graph.add_node(again, retry)
+        graph.add_edge(again, node_name)
+        graph.add_conditional_edges(node_name, partial(unless_failed, again, next_name), [again, next_name])
     graph.add_edge("critique", "select")
     graph.add_conditional_edges("select", after_select, ["draft", "approve", "judge"])
     graph.add_conditional_edges("approve", after_approve, ["draft", "judge"])
@@ -54,12 +60,17 @@ def build(connection: sqlite3.Connection) -> CompiledStateGraph[Any, Any, Any, A
     graph.add_edge("finish", END)
     # None: no type beyond the built-in safe ones is ever revived from a checkpoint.
     saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
-    return graph.compile(checkpointer=saver)
+    return graph.compile(checkpointer=saver, interrupt_before=["retry_draft", "retry_simulate"])
+
+
+def unless_failed(again: str, next_name: str, state: State) -> str:
+    """The next step, or the wait for a better day."""
+    return again if state["failure"] else next_name
 
 
 def after_select(state: State, runtime: Runtime[LoopContext]) -> str:
     """Another round, a person's word first, or the end. The last round too is shown to a person."""
-    if state["failure"] or state.get("closing", False):
+    if state.get("closing", False):
         return "judge"
     if runtime.context.brief.approval and state["round"] > 0:
         return "approve"

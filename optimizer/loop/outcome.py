@@ -63,7 +63,7 @@ def waiting_event(result: OptimizationResult) -> RunEvent:
 
 
 def final_result(settings: RunSettings, state: State, context: LoopContext) -> OptimizationResult:
-    """The result after `finish`. A run that a failure ended did not do what it was asked: it counts as stopped."""
+    """The result after `finish`. A run that a failure ended, as an earlier version did, counts as stopped."""
     return _result(settings, state, context, "stopped" if state["failure"] else "finished", state["stop_reason"])
 
 

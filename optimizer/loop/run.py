@@ -13,6 +13,7 @@ from optimizer.decision import Decision
 from optimizer.events import RunEvent
 from optimizer.loop.budget import spent
 from optimizer.loop.context import LoopContext
+from optimizer.loop.driver import only_driver
 from optimizer.loop.folder import RunFolder, RunSettings, open_database
 from optimizer.loop.outcome import KINDS, event, final_result, result_so_far
 from optimizer.loop.scoring import ScoreCache
@@ -44,8 +45,18 @@ def drive(
         decision: The answer to a run that waits for approval; None: it goes on waiting.
 
     Raises:
-        SettingsError: The decision names what does not exist, or the run does not wait for one.
+        SettingsError: The decision names what does not exist, the run does not wait for one, or somebody else is
+            driving it.
     """
+    with only_driver(run.folder):
+        last = yield from _drive(run, should_stop, decision)
+    yield last  # whoever has it may go on with the run at once
+
+
+def _drive(
+    run: PreparedRun, should_stop: Callable[[], bool] | None, decision: Decision | None
+) -> Generator[RunEvent, None, RunEvent]:
+    """All events but the last, which is returned."""
     from optimizer.loop.graph import build
 
     settings = run.settings
@@ -57,13 +68,15 @@ def drive(
         state = cast(State, {**new_state(settings.warnings), **saved.values})
         context = run.make_context(cache, state["seconds"])
         _heard(decision, state, waits=bool(saved.interrupts), ended=bool(saved.values) and not saved.next)
+
+        def stopped(reason: str) -> RunEvent:
+            result = result_so_far(settings, state, context, "stopped", reason)
+            return event(settings, state, "finished", _save(run.folder, result))
+
         if saved.values and not saved.next:
-            result = _save(run.folder, final_result(settings, state, context))
-            yield event(settings, state, "finished", result)
-            return
+            return event(settings, state, "finished", _save(run.folder, final_result(settings, state, context)))
         if saved.interrupts and decision is None:
-            yield event(settings, state, "waiting", _waiting(run.folder, settings, state, context))
-            return
+            return event(settings, state, "waiting", _waiting(run.folder, settings, state, context))
         yield event(settings, state, "started")
         entry = _entry(saved, state, decision)
         steps = cast(
@@ -74,25 +87,23 @@ def drive(
             for step in steps:
                 node, update = next(iter(step["data"].items()))
                 if node == "__interrupt__":
-                    yield event(settings, state, "waiting", _waiting(run.folder, settings, state, context))
-                    return
+                    if state["failure"]:
+                        return stopped(state["failure"])
+                    return event(settings, state, "waiting", _waiting(run.folder, settings, state, context))
                 state = State(**{**state, **(update or {})})  # type: ignore[typeddict-item]
                 if node == "finish":
                     break
-                if node in KINDS:
+                if node in KINDS and not state["failure"]:
                     yield event(settings, state, KINDS[node])
                 if node == "select":
                     forget_old(database)
-                if should_stop is not None and should_stop():
-                    stopped = result_so_far(settings, state, context, "stopped", "stopped on request")
-                    result = _save(run.folder, stopped)
-                    yield event(settings, state, "finished", result)
-                    return
+                if should_stop is not None and not state["failure"] and should_stop():
+                    return stopped("stopped on request")
             for _ in steps:  # lets LangGraph write its last checkpoint
                 pass
         result = _save(run.folder, final_result(settings, state, context))
         forget_old(database)
-        yield event(settings, state, "finished", result)
+        return event(settings, state, "finished", result)
 
 
 def still_waiting(folder: RunFolder) -> OptimizationResult | None:

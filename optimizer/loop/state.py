@@ -37,7 +37,7 @@ class State(TypedDict, total=False):
     stale: int  # rounds without gain, in a row
     seconds: float  # wall time used so far, over all processes
     round_began: float  # `seconds` when this round began
-    failure: str | None  # what ended the run before it did what it was asked
+    failure: str | None  # what the run stopped at: on resuming, the step that failed is taken again
     stop_reason: str | None
     judgement: dict[str, Any] | None
     explained: dict[str, Any]  # id and parts (Contribution) of the draft that was explained last

@@ -17,6 +17,7 @@ MADE_BRIEFS = {
     "unknown-field": (b"message: a\nmesage: b\n", "mesage"),
     "wrong-type": (b"message: a\nbudget: {rounds: many}\n", "budget.rounds"),
     "contradiction": (b"message: a\nbanned_words: [sale]\nrequired_words: [Sale today]\n", "banned_words"),
+    "nested": (b"message: " + b"[" * 3000, "holds lists within lists"),
     "impossible-rule": (b"message: a\nmust_keep: ['Wow!']\nrules: [no exclamation marks]\n", "exclamation"),
     "aim-named-twice": (b"message: a\nmetric: shares\nobjectives: [{metric: shares}]\n", "asked for twice"),
     "senseless-threshold": (b"message: a\nreliable_gain: 0.3\n", "reliable_gain"),
@@ -48,6 +49,23 @@ def test_a_brief_that_cannot_be_run(lcbm: Lcbm, tmp_path: Path, name: str) -> No
     content, says = MADE_BRIEFS[name]
     (tmp_path / "brief.yaml").write_bytes(content)
     _refused(lcbm, "optimize", "brief.yaml", says=says)
+
+
+def test_a_banned_word_inside_a_longer_one_is_no_contradiction(lcbm: Lcbm, tmp_path: Path) -> None:
+    (tmp_path / "brief.yaml").write_text(
+        BRIEF.replace("every morning", "in Stuttgart") + "must_keep: [Stuttgart]\nbanned_words: [art]\n"
+    )
+    done = lcbm("optimize", "brief.yaml", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "Stuttgart" in json.loads(done.stdout)["best"]["text"]
+
+
+def test_what_a_run_began_with_cannot_be_changed_on_resuming_it(lcbm: Lcbm, tmp_path: Path) -> None:
+    options = {"--rounds": "5", "--candidates": "9", "--seed": "3"}
+    for option, value in options.items():
+        _refused(lcbm, "optimize", "--resume", "x", option, value, says=f"{option}: cannot be changed on --resume")
+    together = [part for pair in options.items() for part in pair]
+    _refused(lcbm, "optimize", "--resume", "x", *together, says="--rounds, --candidates, --seed: cannot be changed")
 
 
 @pytest.mark.parametrize(

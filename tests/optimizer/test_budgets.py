@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.writers.base import WriterResult, WriterUsage, WritingTask
-from optimizer import Budget
+from agents.writers.base import NothingUsable, WriterResult, WriterUsage, WritingTask
+from optimizer import Budget, resume
 from optimizer.loop.budget import affordable
 from tests.fakes import FakeSimulator
 from tests.optimizer.parts import Baker, bakery, run
@@ -24,6 +26,14 @@ class Paid(Baker):
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
         result = super().write(task, n, seed=seed)
         return result.model_copy(update={"usage": WriterUsage(calls=1, tokens=TOKENS * n, cost=COST * n)})
+
+
+class Babbling(Baker):
+    """Sends a bill for nonsense."""
+
+    def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
+        self.tasks.append(task)
+        raise NothingUsable(f"writer {self.name} answered nothing usable", WriterUsage(calls=1, tokens=200, cost=2.0))
 
 
 budgets = st.fixed_dictionaries(
@@ -59,6 +69,36 @@ def test_no_limit_is_passed(limits: dict[str, float], writers: int) -> None:
         assert result.best.score is not None
         assert scores[0] <= result.best.score <= max(scores)
     assert result.status == "finished"
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        ({"money": 0.5}, "spend cap reached (2 of 0.5)"),
+        ({"writer_tokens": 100}, "writer token budget reached (200 of 100)"),
+    ],
+)
+@pytest.mark.parametrize("others", [0, 1])
+def test_nonsense_that_is_billed_counts_against_the_caps(
+    tmp_path: Path, limit: dict[str, float], says: str, others: int
+) -> None:
+    babbling, budget = Babbling("babbling"), {"rounds": 6, "patience": 9} | limit
+    result = run(tmp_path, bakery(budget=budget), writers=[babbling, *(Baker() for _ in range(others))])
+    assert len(babbling.tasks) == result.usage.calls == len(result.rounds) == 1
+    assert (result.usage.cost, result.usage.tokens, result.stop_reason) == (2.0, 200, says)
+    assert any("nothing usable" in note for note in result.rounds[0].notes)
+
+
+def test_a_writer_alone_that_babbles_is_billed_for_every_try_and_never_past_the_cap(tmp_path: Path) -> None:
+    parts: dict[str, Any] = {"writers": [Babbling("babbling")], "simulator": FakeSimulator(), "store": tmp_path}
+    result, costs = run(brief=bakery(budget={"money": 5.0}), run_id="a", **parts), []
+    while result.status == "stopped":
+        assert "nothing usable" in result.stop_reason
+        costs.append(result.usage.cost)
+        result = resume("a", **parts)
+    assert costs == [2.0, 4.0]
+    assert result.usage.cost == 4.0
+    assert "the budget left pays for 0 of 4 drafts" in result.rounds[0].notes[0]
 
 
 def test_no_rounds_return_the_original_with_its_score(tmp_path: Path) -> None:

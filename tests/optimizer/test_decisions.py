@@ -41,6 +41,18 @@ def test_an_edit_is_screened_and_scored_and_becomes_a_parent(tmp_path: Path) -> 
     assert OWN in third.tasks[0].best_so_far
 
 
+@pytest.mark.parametrize("change", ["capitals", "spaces"])
+def test_an_edit_of_nothing_but_capitals_or_spaces_is_a_wording_of_its_own(tmp_path: Path, change: str) -> None:
+    first = _begin(tmp_path)
+    before = next(c.text for c in first.candidates if c.id == "r1-01")
+    own = before.replace("rye", "Rye") if change == "capitals" else before.replace("rye", "rye ")
+    after = _answer(tmp_path, Decision(edits={"r1-01": own, "r1-02": before}))
+    mine = [c for c in after.candidates if c.writer == "human" and c.round == 2]
+    assert [(c.text, c.parent) for c in mine] == [(own, "r1-01")]  # the other stands there already, to the letter
+    assert mine[0].score is not None
+    assert after.rounds[-1].notes[0] == "1 repeated draft dropped"
+
+
 def test_an_edit_that_breaks_the_brief_is_refused_like_any_draft(tmp_path: Path) -> None:
     _begin(tmp_path, banned_words=("cheap",))
     after = _answer(tmp_path, Decision(edits={"r1-01": "Cheap rye bread every morning"}))

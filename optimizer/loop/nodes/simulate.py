@@ -22,6 +22,9 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
     A draft costs one simulator call for each model and metric; its comparison with the original costs none. The
     original is scored even where the screen refused it: without it there is no gain to speak of. Drafts that a first
     look passes over leave the run: they are counted, and may be written again.
+
+    Where the simulator fails, nothing of the step is kept but the scores on disk, which cost nothing when it is taken
+    again.
     """
     context = runtime.context
     candidates, notes = candidates_of(state), list(state["notes"])
@@ -29,7 +32,7 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
     wanted = [c for c in candidates if c.id in pending and (not c.rejected or c.id == ORIGINAL)]
     plan = Plan.of(context.brief, context.scorer)
     turns = Turns(wanted, candidates, plan, context)
-    failure, spent, missing = state["failure"], 0, 0
+    spent, missing = 0, 0
     scored: dict[str, Candidate] = {}
     try:
         while not missing and (turn := turns.next(scored)):
@@ -39,12 +42,11 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
             scored, spent = scored | found, spent + calls
         _compare(scored, candidates, context)
     except BackendError as error:
-        failure = f"the simulator failed: {error}"
-        notes.append(failure)
+        return State(failure=f"the simulator failed: {error}", seconds=context.stopwatch.seconds())
     if missing:
         missing += len(turns.left)
         notes.append(f"{missing} drafts were not scored: the simulator budget is spent")
-    passed_over = set() if missing or failure else {c.id for c in turns.left}
+    passed_over = set() if missing else {c.id for c in turns.left}
     failed = [c for c in scored.values() if c.prediction and not c.prediction.ok]
     notes += [f"{c.id} could not be scored: {c.prediction.error}" for c in failed if c.prediction]
     if halved := sum(c.prediction is None for c in scored.values()):
@@ -57,7 +59,7 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
         passed_over=len(passed_over),
         notes=notes,
         simulator_calls=state["simulator_calls"] + spent,
-        failure=failure,
+        failure=None,
         seconds=context.stopwatch.seconds(),
     )
 

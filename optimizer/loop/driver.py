@@ -1,0 +1,35 @@
+"""One driver for each run: two that take its steps at the same time would lose decisions and pay twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lcbm_model.errors import SettingsError
+from optimizer.loop.folder import RunFolder
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def only_driver(folder: RunFolder) -> Iterator[None]:
+    """Hold a run against other drivers, in this process or another. A process that dies lets go of it.
+
+    Raises:
+        SettingsError: Somebody else is driving it.
+    """
+    from filelock import FileLock, Timeout
+
+    # Not bound to a thread: a generator that was left alone may be closed by any.
+    lock = FileLock(folder.path / _LOCK, thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        remedy = "Wait until it stops or asks, then look at what came of it before you resume it"
+        raise SettingsError(
+            "run_id", "somebody else is driving this run", value=folder.run_id, remedy=remedy
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
