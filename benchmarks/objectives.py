@@ -56,7 +56,7 @@ class Examples:
 
     @classmethod
     def of(cls, data: Prepared, recipe: Recipe, rows: Ints, states: Tensor) -> Examples:
-        i, j, z = probe_pairs(data.rows, rows, size=recipe.optim.group_size, seed=recipe.run.seed)
+        i, j, z = probe_pairs(data.rows, rows, size=recipe.readout.probe_group, seed=recipe.run.seed)
         keep = np.abs(z) >= recipe.readout.probe_least_z
         columns = (data.rows.percentile, data.rows.reliability, data.rows.value)
         percentile, reliability, value = (torch.from_numpy(column[rows].astype(np.float32)) for column in columns)

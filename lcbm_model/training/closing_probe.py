@@ -1,6 +1,8 @@
 """The closing probe: fitted on the states as they are at the end, its penalty chosen on rows it did not see.
 
-Those are validation and, where the states are frozen, the training rows out of fold (`cross_fit`).
+Those are validation and, where the states are frozen, the training rows out of fold (`cross_fit`). They also choose
+whether it reads everything or, where pictures differ, the picture alone: the states of a prompt around a photograph
+without words only add noise.
 """
 
 from __future__ import annotations
@@ -9,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
+from lcbm_model.training.across import across_pairs
 from lcbm_model.training.cross_fit import folds_of, out_of_fold
 from lcbm_model.training.evaluate import group_figures, headline_figure
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
@@ -64,7 +68,10 @@ def fit_closing_probe(
     ).pooled
     assert states is not None
     mean, scale = standardise(states)
-    pairs = probe_pairs(data.rows, rows, size=recipe.optim.group_size, seed=recipe.run.seed)
+    inside = probe_pairs(data.rows, rows, size=recipe.readout.probe_group, seed=recipe.run.seed)
+    across = across_pairs(data.rows, rows, per_row=recipe.readout.probe_across, seed=recipe.run.seed)
+    i, j, z = (np.concatenate(parts) for parts in zip(inside, across, strict=True))
+    pairs = (i, j, z)
     standard = (states - mean) / scale
     least_z = recipe.readout.probe_least_z
     folds = folds_of(data.rows.half_hash[rows], seed=recipe.run.seed)
@@ -73,18 +80,27 @@ def fit_closing_probe(
     judged = np.concatenate([held, apart])
     best: tuple[float, ClosingProbe] | None = None
     notes: dict[str, Any] = {}
-    for l2 in recipe.readout.probe_l2:
-        weights = (fit_probe(standard, *pairs, l2=l2, least_z=least_z) / scale).cpu()
-        unseen = np.zeros(0)
-        if len(apart):
-            unseen = out_of_fold(standard, folds, pairs, l2=l2, least_z=least_z)
-            unseen += float(mean.cpu() @ weights)  # from standardised to raw states
-        scored = np.concatenate([(seen.pooled @ weights).double().numpy(), unseen])
-        figure = headline_figure(group_figures(data.rows, judged, scored)) or 0.0
-        notes[f"l2={l2}"] = round(figure, 4)
-        if best is None or figure > best[0]:
-            best = figure, ClosingProbe(weights, notes, Unseen(apart, unseen))
+    for view, part in _views(standard, model.picture_width).items():
+        for l2 in recipe.readout.probe_l2:
+            weights = torch.zeros(len(scale))
+            weights[part] = (fit_probe(standard[:, part], *pairs, l2=l2, least_z=least_z) / scale[part]).cpu()
+            unseen = np.zeros(0)
+            if len(apart):
+                unseen = out_of_fold(standard[:, part], folds, pairs, l2=l2, least_z=least_z)
+                unseen += float(mean.cpu() @ weights)  # from standardised to raw states
+            scored = np.concatenate([(seen.pooled @ weights).double().numpy(), unseen])
+            figure = headline_figure(group_figures(data.rows, judged, scored)) or 0.0
+            notes[f"{view}l2={l2}"] = round(figure, 4)
+            if best is None or figure > best[0]:
+                best = figure, ClosingProbe(weights, notes, Unseen(apart, unseen))
     return best[1] if best else None
+
+
+def _views(states: Tensor, picture_width: int) -> dict[str, slice]:
+    """Columns a probe may read, by a prefix for its notes: all, and those of the picture where pictures differ."""
+    whole, picture = slice(0, states.shape[1]), slice(states.shape[1] - picture_width, states.shape[1])
+    differ = picture_width and bool((states[:, picture] != states[:1, picture]).any(dim=1).double().mean() > 0.5)
+    return {"": whole, "picture, ": picture} if differ else {"": whole}
 
 
 def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:

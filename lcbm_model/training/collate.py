@@ -89,6 +89,7 @@ class MixSampler:
     """A step's chunks from every source in the stated ratio of tokens.
 
     Args:
+        lengths: (all rows,) tokens of each row; None: the language model's.
         alike: Let chunks that begin alike follow each other, so that a pass shares its beginning.
     """
 
@@ -101,9 +102,10 @@ class MixSampler:
         tokens: int,
         size: int,
         seed: int,
+        lengths: Ints | None = None,
         alike: bool = False,
     ) -> None:
-        lengths = data.rows.lengths
+        lengths = data.rows.lengths if lengths is None else lengths
         unknown = sorted(set(mix) - set(data.sources))
         if unknown:
             raise SettingsError(

@@ -24,6 +24,8 @@ N_BINS = 10
 SPLITS = ("train", "validation", "test")
 TEXT = -1
 """Metric index of a row that is a text example."""
+UNDATED = -1
+"""Day of a row of which nobody says when it was published."""
 
 
 def half_hash(group: str) -> int:
@@ -40,7 +42,7 @@ class Rows:
     the candidate's own words. picture: row of `pictures`, -1 for none; picture_at: position of its first token.
     value, noise: outcome and its standard error on a scale that compares inside pair_group. exposure: impressions
     behind a rate, else 0. percentile 0..100 and its reliability 0..1. half_hash: stable hash of the group that no
-    split may cut.
+    split may cut. day: of publication, counted from 1970; UNDATED where nobody says.
     """
 
     tokens: npt.NDArray[Any]
@@ -62,6 +64,7 @@ class Rows:
     weight: npt.NDArray[np.float32]
     picture: npt.NDArray[np.int32]
     picture_at: npt.NDArray[np.int32]
+    day: npt.NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.own_start)
@@ -104,6 +107,11 @@ class Texts:
 
     tokens: npt.NDArray[Any]
     offsets: npt.NDArray[np.int64]  # (n + 1,)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """(n,) tokens of each text."""
+        return np.diff(self.offsets)
 
     def __getitem__(self, row: int) -> list[int]:
         found: list[int] = self.tokens[self.offsets[row] : self.offsets[row + 1]].tolist()

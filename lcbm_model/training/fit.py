@@ -212,7 +212,7 @@ def start_heads(model: BehaviorModel, data: Prepared, collator: Collator, recipe
         rows = training_rows(data, recipe, metric)
         if not len(rows):
             continue
-        i, j, z = probe_pairs(data.rows, rows, size=recipe.optim.group_size, seed=recipe.run.seed)
+        i, j, z = probe_pairs(data.rows, rows, size=recipe.readout.probe_group, seed=recipe.run.seed)
         bf16, budget = recipe.run.precision == "bf16", recipe.optim.micro_tokens
         states = score_rows(
             model, collator, rows, budget=budget, pooled=True, bins=False, bf16=bf16, cached=True

@@ -163,7 +163,7 @@ def _fit_metric(
 def _join(parts: dict[str, Tensor], data: Prepared, held: Ints, recipe: Recipe) -> dict[str, float]:
     """Weight of each part in log-odds, fitted on validation; without enough of it the last part stands alone."""
     moving = {name: part.double() for name, part in parts.items() if len(part) > 1 and float(part.std()) > 1e-9}
-    i, j, z = probe_pairs(data.rows, held, size=recipe.optim.group_size, seed=0)
+    i, j, z = probe_pairs(data.rows, held, size=recipe.readout.probe_group, seed=0)
     if len(held) < LEAST_HELD or not len(i) or not moving:
         return {list(parts)[-1]: 1.0}
     design = torch.stack(list(moving.values()), dim=1)

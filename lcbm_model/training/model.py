@@ -82,7 +82,7 @@ class BehaviorModel(nn.Module):
         # Where all adapters lie above the blocks that heads read, what heads read stays as it is, pictures too.
         self.sees_as_before = 0 < readout.highest <= lora.first_layer
         self.connector.requires_grad_(not self.sees_as_before)
-        self._summary = self.architecture.summary_width(lm, channels) if readout.picture else 0
+        self.picture_width = self.architecture.summary_width(lm, channels) if readout.picture else 0
         self.lm = lm
         add_lora(self.tower, lora)
         self._first = lora.first_layer
@@ -90,7 +90,7 @@ class BehaviorModel(nn.Module):
         check_layers(readout, len(self.tower.layers))
         self._pooling = readout.pooling
         states = self.tower.config.hidden_size * (len(self._pool) + len(self._last))
-        self.head = ValueHead(states + self._summary, metrics)
+        self.head = ValueHead(states + self.picture_width, metrics)
         self.register_buffer("digit_ids", torch.tensor(list(digit_ids)), persistent=False)
 
     @property
@@ -205,9 +205,9 @@ class BehaviorModel(nn.Module):
 
     def _picture_features(self, batch: Batch, seen: Seen | None) -> list[Tensor]:
         """Pictures' summaries (B, F), zeros for rows without one; an empty list where the head reads none."""
-        if not self._summary:
+        if not self.picture_width:
             return []
-        found = torch.zeros((len(batch.ids), self._summary), device=batch.ids.device)
+        found = torch.zeros((len(batch.ids), self.picture_width), device=batch.ids.device)
         if seen is not None:
             found = found.index_put((batch.picture_rows,), seen.summary.float())
         return [found]

@@ -103,6 +103,10 @@ class ReadoutSettings:
     probe_l2: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0)
     """Ridge penalties tried for the closing probe, where validation and training rows out of fold choose; the opening
     one takes the second last."""
+    probe_group: int = 48
+    """Rows of one comparison that are paired with each other, in larger ones by turns."""
+    probe_across: int = 0
+    """Pairs drawn for each row across experiments of one week (`training.across`); 0: none."""
     probe_least_z: float = 1.0
     """Pairs that differ by fewer standard errors teach a probe nothing and are left out."""
 
@@ -126,10 +130,15 @@ class TextEncoderSettings:
     steps: int = 1000
     lr: float = 3e-4
     head_lr: float = 3e-3
-    tokens_per_step: int = 8192
-    """In the language model's tokens, prompts included: about eight times what the encoder reads."""
+    tokens_per_step: int = 4096
+    """The encoder's own tokens."""
+    group_size: int = 32
+    """Candidates of one comparison that are seen together."""
     mix: dict[str, float] = field(default_factory=dict)
-    """Share of each step's tokens per source; empty: those of `run.mix` that have comparisons."""
+    """Share of each step's tokens per source, and weight of its loss; empty: those of `run.mix` that have
+    comparisons."""
+    across: float = 0.0
+    """The same for comparisons of rates across experiments of one week (`training.across`); 0: none."""
     eval_every: int = 100
 
 
