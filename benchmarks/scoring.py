@@ -291,8 +291,9 @@ def _timed(work: Callable[[], object], device: torch.device) -> float:
 def _encoder_flops(simulator: LocalSimulator, items: list[Item]) -> float:
     """Multiplications and additions of the text encoder over the candidates' words, without padding; 0 without one."""
     backbone = simulator.backbone
-    encoder: Any = backbone.text_encoder
-    if encoder is None or backbone.value_head(METRIC) is None:
+    head = backbone.value_head(METRIC)
+    encoder: Any = backbone.text_encoder(head) if head else None
+    if encoder is None:
         return 0.0
     linear = sum(p.numel() for p in encoder.model.encoder.parameters() if p.ndim == 2)
     lengths = map(len, encoder.tokens([backbone.encoder.text(item.own[slice(*item.words)]) for item in items]))

@@ -107,12 +107,14 @@ def _parts(checkpoints: Sequence[str]) -> dict[str, dict[str, Reader]]:
     blocks: dict[str, Reader] = {"before tuning": partial(_last, base)}
     for checkpoint in checkpoints:
         tuned = load_backbone(checkpoint)
-        if tuned.text_encoder is None:
-            raise CheckpointError(checkpoint, "has no text encoder")
+        head = tuned.value_head("click_rate")
+        encoder = tuned.text_encoder(head) if head else None
+        if encoder is None:
+            raise CheckpointError(checkpoint, "has no text encoder for headlines")
         if not words:
-            plain = untuned_text_encoder(max_tokens=tuned.text_encoder.max_tokens)
+            plain = untuned_text_encoder(max_tokens=encoder.max_tokens)
             words["before tuning"] = partial(_whole, plain)
-        words[_name(checkpoint)] = partial(_whole, tuned.text_encoder)
+        words[_name(checkpoint)] = partial(_whole, encoder)
         if tuned.decoder is not base.decoder:
             blocks[_name(checkpoint)] = partial(_last, tuned)
     found = {"Text encoder": words, "Last block of the language model": blocks}

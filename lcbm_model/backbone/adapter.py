@@ -8,7 +8,8 @@
     heads.safetensors           weight (M, F), bias (M,), bins (M,), and perhaps slope (M,) and cuts (M, 9), float32,
                                 rows in the order of `metrics`: the value heads, see `ValueHead` for what they hold
     text_encoder.safetensors    low-rank updates of the packaged sentence encoder, described by `text_encoder`:
-                                encoder.layer.0.attention.self.query.lora_A.weight ...
+                                encoder.layer.0.attention.self.query.lora_A.weight ..., behind TOWER. where there
+                                are several
     calibration.json            optional, named by `calibration`; its format belongs to simulator/calibration.py
 
 All files but lcbm.json are optional. Numbers only: nothing is unpickled.
@@ -23,7 +24,7 @@ import math
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -39,6 +40,8 @@ LORA_FILE, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 CONNECTOR_FILE, HEADS_FILE = "connector.safetensors", "heads.safetensors"
 TEXT_ENCODER_FILE = "text_encoder.safetensors"
 
+TowerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
 
 class TextEncoderSpec(BaseModel):
     """Which sentence encoder a checkpoint's low-rank updates belong to, and how it reads."""
@@ -49,6 +52,13 @@ class TextEncoderSpec(BaseModel):
     alpha: float = Field(gt=0, description="Updates count alpha / rank.")
     width: int = Field(gt=0, description="Length of its vectors.")
     max_tokens: int = Field(ge=3, le=512, description="Tokens read of a text; what comes after is not seen.")
+    towers: dict[TowerName, tuple[str, ...]] = Field(
+        default_factory=dict, description="Encoders tuned apart and the metrics of each; empty: one for all."
+    )
+
+    def tower(self, metric: str) -> str:
+        """Name of the encoder that reads for a metric; "" where one reads for all, or none for this metric."""
+        return next((name for name, metrics in self.towers.items() if metric in metrics), "")
 
 
 class AdapterSpec(BaseModel):
@@ -100,6 +110,8 @@ class ValueHead:
     bins: float
     slope: float = 1.0
     cuts: tuple[float, ...] = ()
+    tower: str = ""
+    """Which of the checkpoint's text encoders it reads, where there are several."""
 
     def bin_probabilities(self, utility: float) -> tuple[float, ...]:
         """Probabilities of the ten bins from the cuts."""
@@ -124,6 +136,11 @@ class Adapter:
     def head(self, metric: str) -> ValueHead | None:
         """The value head of a metric, or None."""
         return self.heads.get(metric)
+
+    def encoder_updates(self, tower: str) -> dict[str, torch.Tensor]:
+        """Low-rank updates of one of the text encoders ("": of the only one), by the encoder's own names."""
+        start = f"{tower}." if tower else ""
+        return {name.removeprefix(start): value for name, value in self.text_encoder.items() if name.startswith(start)}
 
 
 def is_adapter(folder: Path) -> bool:
@@ -171,6 +188,11 @@ def read_adapter(folder: Path) -> Adapter:
     text_encoder = _tensors(folder / TEXT_ENCODER_FILE) or {}
     if bool(text_encoder) != (spec.text_encoder is not None):
         raise CheckpointError(str(folder / TEXT_ENCODER_FILE), "the file and its description do not go together")
+    if spec.text_encoder and spec.text_encoder.towers:
+        held, named = {name.split(".")[0] for name in text_encoder}, set(spec.text_encoder.towers)
+        if held != named:
+            value = f"{sorted(held)} in the file, {sorted(named)} in {SPEC_FILE}"
+            raise CheckpointError(str(folder / TEXT_ENCODER_FILE), "holds other encoders than described", value=value)
     return Adapter(
         folder=folder,
         spec=spec,
@@ -207,7 +229,11 @@ def _heads(tensors: dict[str, torch.Tensor] | None, path: Path, spec: AdapterSpe
     bias, bins = (tensors.get(name, weight.new_zeros(rows)).float().tolist() for name in ("bias", "bins"))
     slope = tensors.get("slope", weight.new_ones(rows)).float().tolist()
     cuts = _cuts(tensors.get("cuts"), path, rows)
-    return {n: ValueHead(weight[i].float(), bias[i], bins[i], slope[i], cuts[i]) for i, n in enumerate(spec.metrics)}
+    encoder = spec.text_encoder
+    return {
+        name: ValueHead(weight[i].float(), bias[i], bins[i], slope[i], cuts[i], encoder.tower(name) if encoder else "")
+        for i, name in enumerate(spec.metrics)
+    }
 
 
 def _cuts(cuts: torch.Tensor | None, path: Path, rows: int) -> list[tuple[float, ...]]:

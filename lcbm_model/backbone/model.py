@@ -54,6 +54,7 @@ class Backbone:
         self.image_token = image_token if make_eyes else None
         self.tokens_per_picture = tokens_per_picture if make_eyes else 0
         self.lock = lock or Turns()
+        self._text_encoders: dict[str, TextEncoder] = {}
         if adapter is not None:
             _check_heads(adapter, layers=len(self.layers), width=language_model.get_input_embeddings().weight.shape[1])
 
@@ -73,18 +74,24 @@ class Backbone:
             raise CheckpointError(self.name, "this checkpoint does not see", remedy="Leave the pictures out")
         return self._make_eyes(self)
 
-    @cached_property
-    def text_encoder(self) -> TextEncoder | None:
-        """The tuned sentence encoder that the value heads read beside the language model; None: they read none.
+    def text_encoder(self, head: ValueHead) -> TextEncoder | None:
+        """The tuned sentence encoder that a value head reads beside the language model; None: it reads none.
+
+        Made when it is first asked for: a run of one metric needs one of them.
 
         Raises:
             CheckpointError: Its package is missing, or other weights than those it was tuned from.
         """
-        if self.adapter is None or self.adapter.spec.text_encoder is None:
+        if self.adapter is None or (spec := self.adapter.spec.text_encoder) is None:
             return None
-        from lcbm_model.backbone.text_encoder import tuned_text_encoder
+        if not bool(head.weight[-spec.width :].any()):
+            return None
+        if head.tower not in self._text_encoders:
+            from lcbm_model.backbone.text_encoder import tuned_text_encoder
 
-        return tuned_text_encoder(self.adapter.spec.text_encoder, self.adapter.text_encoder, device=self.device)
+            updates = self.adapter.encoder_updates(head.tower)
+            self._text_encoders[head.tower] = tuned_text_encoder(spec, updates, device=self.device)
+        return self._text_encoders[head.tower]
 
     @cached_property
     def encoder(self) -> PromptEncoder:

@@ -47,15 +47,15 @@ def encoder_part(backbone: Backbone, texts: Sequence[str], metric: str | Metric)
     None where the backbone has no encoder, or its value head gives it no weight.
     """
     head = backbone.value_head(get_metric(metric).name)
-    if head is None or not head.cuts or backbone.text_encoder is None:
+    if head is None or not head.cuts:
         return None
-    encoder = backbone.text_encoder
-    weight = head.weight[-encoder.width :].double()  # (E,)
-    if not bool(weight.any()):
-        return None
-    if not texts:
-        return []
     with backbone.lock:
+        encoder = backbone.text_encoder(head)
+        if encoder is None:
+            return None
+        if not texts:
+            return []
+        weight = head.weight[-encoder.width :].double()  # (E,)
         vectors = encoder.embed(encoder.tokens(texts)).double()  # (B, E)
     found: list[float] = (vectors @ weight * _points(head.slope, head.cuts)).tolist()
     return found

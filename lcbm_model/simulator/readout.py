@@ -59,10 +59,13 @@ class ReadOut:
         features = torch.stack(
             [self._features(found, item, pictures) for found, item in zip(states.own, items, strict=True)]
         )
-        if (encoder := self.backbone.text_encoder) is not None:
+        weight = head.weight
+        if (encoder := self.backbone.text_encoder(head)) is not None:
             texts = [self.backbone.encoder.text(item.own[slice(*item.words)]) for item in items]
             features = torch.cat([features, encoder.embed(encoder.tokens(texts))], dim=1)  # (B, F)
-        utilities = features.double() @ head.weight.double() + head.bias  # (B,)
+        else:
+            weight = weight[: features.shape[1]]
+        utilities = features.double() @ weight.double() + head.bias  # (B,)
         if logits is not None:
             utilities = utilities + head.bins * (logits.softmax(dim=-1).double().cpu() @ _CENTRES)
         if head.cuts:

@@ -37,7 +37,7 @@ from lcbm_model.training.scoring import score_rows
 from lcbm_model.training.selection import pick_rows
 from lcbm_model.training.settings import Recipe
 from lcbm_model.training.state_store import cached_states
-from lcbm_model.training.text_tower import TextTower, fit_text_tower
+from lcbm_model.training.text_towers import TextTowers, fit_text_towers
 from lcbm_model.training.trainer import Report, Trainer, told_memory, write_log
 
 
@@ -97,24 +97,25 @@ def run_fit(
         kept = kept / f"process-{accelerator.process_index}"
     collator.frozen = FrozenStates(data, recipe.readout, kept, size=size)
     told = both(write_log(out / "log.jsonl"), report) if accelerator.is_main_process else report
-    first, state, read = None, TrainState(), TrainState()
+    first, state = None, TrainState()
     with told_memory():
         if not recipe.heads_only:
             first, state = _train(
                 model, data, recipe, collator, accelerator, out, shared / "states", told, resume=resume, save=save
             )
-        tower = None
+        towers: TextTowers | None = None
+        read: dict[str, TrainState] = {}
         if recipe.text_encoder.rank:
-            tower, read = fit_text_tower(
+            towers, read = fit_text_towers(
                 data, recipe, out / "state" / "text_encoder",
                 device=device, folder=text_encoder, resume=resume, save=save, report=told,
             )  # fmt: skip
         trained = time.monotonic() - started
         round_weights(model)
         told({"fitting": "heads"})
-        joint = fit_joint(model, data, collator, recipe, digits=recipe.digits, tower=tower)
+        joint = fit_joint(model, data, collator, recipe, digits=recipe.digits, towers=towers)
         told({"fitting": "figures"})
-        figures, predictions = closing_figures(model, joint, data, collator, recipe, tower)
+        figures, predictions = closing_figures(model, joint, data, collator, recipe, towers)
     summary = {
         "name": recipe.run.name,
         "recipe": recipe.to_dict(),
@@ -123,7 +124,9 @@ def run_fit(
         "selection_at_start": first,
         "best_step": state.best_step,
         "selection": state.best_score,
-        "text_encoder": {"best_step": read.best_step, "selection": read.best_score} if tower else None,
+        "text_encoder": {
+            name or "all": {"best_step": ended.best_step, "selection": ended.best_score} for name, ended in read.items()
+        },
         "joint": joint.notes,
         "figures": figures,
     }
@@ -132,7 +135,9 @@ def run_fit(
         arrays: dict[str, Any] = predictions
         np.savez_compressed(out / FILE, **arrays)
     # Every process hands its pieces of the weights over, one writes.
-    export_adapter(model, joint, data, recipe, summary, out / "adapter", tower=tower, write=accelerator.is_main_process)
+    export_adapter(
+        model, joint, data, recipe, summary, out / "adapter", towers=towers, write=accelerator.is_main_process
+    )
     return summary
 
 
@@ -230,7 +235,7 @@ def closing_figures(
     data: Prepared,
     collator: Collator,
     recipe: Recipe,
-    tower: TextTower | None = None,
+    towers: TextTowers | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Figures on validation and test, by 'split/source/metric/readout', and the scores behind them; "unseen_..." are
     training rows as probes score them that were fitted without their groups."""
@@ -245,7 +250,7 @@ def closing_figures(
                 budget=recipe.optim.micro_tokens, pooled=True, bins=digits, bf16=recipe.run.final_precision == "bf16",
             )  # fmt: skip
             metric = data.rows.metric[rows]
-            joined = joint.utility(scores, metric, tower.states(rows) if tower else None)
+            joined = joint.utility(scores, metric, towers.states(rows) if towers else None)
             bins = scores.bins if digits else joint.bin_probabilities(joined, metric)
             readouts = {"bins": bins @ CENTRES, "head": scores.utility, "joint": joined}
             for readout, values in readouts.items() if digits else [("joint", joined)]:

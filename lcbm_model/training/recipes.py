@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,15 @@ def check_ranges(recipe: Recipe, where: str) -> Recipe:
     for key, fine, problem in rules:
         if not fine:
             raise SettingsError(f"{where}: {key}", problem, value=value(key))
+    for name, tower in recipe.text_encoder.each().items():
+        for key, least in _LEAST.items():
+            group, setting = key.split(".")
+            if group == "text_encoder" and getattr(tower, setting) < least:
+                told = f"{where}: text_encoder.towers.{name}.{setting}"
+                raise SettingsError(told, f"must be at least {least}", value=getattr(tower, setting))
+        if name and not re.fullmatch("[a-z][a-z0-9_]*", name):
+            remedy = "Use small letters, digits and _"
+            raise SettingsError(f"{where}: text_encoder.towers", "is no name", value=name, remedy=remedy)
     return recipe
 
 

@@ -117,6 +117,19 @@ class ReadoutSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TowerSettings:
+    """One of several text encoders: what it learns from, and what it does otherwise than `text_encoder` says."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    mix: dict[str, float]
+    steps: int | None = None
+    tokens_per_step: int | None = None
+    group_size: int | None = None
+    across: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TextEncoderSettings:
     """A small sentence encoder that reads the candidate's words beside the language model (`text_tower`)."""
 
@@ -140,6 +153,22 @@ class TextEncoderSettings:
     across: float = 0.0
     """The same for comparisons of rates across experiments of one week (`training.across`); 0: none."""
     eval_every: int = 100
+    towers: dict[str, TowerSettings] = field(default_factory=dict)
+    """Encoders of their own for some sources each, by name; empty: one for all of `mix`."""
+
+    def __post_init__(self) -> None:
+        found = {k: TowerSettings(**v) if isinstance(v, dict) else v for k, v in self.towers.items()}
+        object.__setattr__(self, "towers", found)  # where pydantic does not
+
+    def each(self) -> dict[str, TextEncoderSettings]:
+        """The settings of every encoder by its name; one that stands for all has none: ""."""
+        common = dataclasses.replace(self, towers={})
+        if not self.towers:
+            return {"": common}
+        return {
+            name: dataclasses.replace(common, **{k: v for k, v in dataclasses.asdict(tower).items() if v is not None})
+            for name, tower in self.towers.items()
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

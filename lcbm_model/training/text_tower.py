@@ -233,6 +233,8 @@ class _Run:
         restore(self.tower.trainable(), self.average)
         figures = {}
         for name, rows in pick_rows(self.data, "validation", self.recipe.run.eval_rows).items():
+            if int(self.data.rows.source[rows[0]]) not in self.mix:
+                continue
             metric = int(self.data.rows.metric[rows[0]])
             with self._half():
                 states = self.tower.states(rows)

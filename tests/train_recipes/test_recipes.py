@@ -95,7 +95,13 @@ def test_two_steps_on_a_tiny_model(path: Path, everything: Path, bases: dict[str
         "lora": {"first_layer": 1 if lower else 0, "last_layer": None, "rank": min(raw["lora"]["rank"], 2)},
         "readout": {"layers": [2], "last_layers": [3] if raw["readout"].get("last_layers") else []},
         "optim": {"steps": min(raw["optim"]["steps"], 2), "tokens_per_step": 4000, "micro_tokens": 8000},
-        "text_encoder": {"steps": 2, "eval_every": 2, "tokens_per_step": 2000},
+        "text_encoder": {
+            "steps": 2, "eval_every": 2, "tokens_per_step": 600,
+            "towers": {
+                name: {**tower, "steps": 2, "tokens_per_step": 600}
+                for name, tower in raw.get("text_encoder", {}).get("towers", {}).items()
+            },
+        },
         "run": {
             "precision": "fp32", "final_precision": "fp32", "eval_every": 2, "threads": 1, "final_rows": 20,
             "eval_rows": 20,
@@ -127,6 +133,9 @@ def test_two_steps_on_a_tiny_model(path: Path, everything: Path, bases: dict[str
         ({"run.name.first": "x"}, "run.name.first", "is a value"),
         ({"optim.lr": "-1"}, "optim.lr", "above 0"),
         ({"optim.micro_tokens": "0"}, "optim.micro_tokens", "at least 1"),
+        ({"text_encoder.towers": "{a: {mix: {upworthy: 1}, steps: 0}}"}, "text_encoder.towers.a.steps", "at least 1"),
+        ({"text_encoder.towers": "{a: {mix: {upworthy: 1}, speed: 0}}"}, "text_encoder.towers.a.speed", "unknown key"),
+        ({"text_encoder.towers": "{'a.b': {mix: {upworthy: 1}}}"}, "text_encoder.towers", "is no name"),
         ({"data.picture_share": "2"}, "data.picture_share", "0 to 1"),
         ({"run.fraction": "0"}, "run.fraction", "above 0"),
     ],
