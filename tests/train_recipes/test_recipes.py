@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from lcbm_model.errors import SettingsError
-from lcbm_model.training.recipes import _build_plain, load_recipe, recipe_from
+from lcbm_model.training.recipes import _build_plain, load_recipe, override, recipe_from
 from lcbm_model.training.settings import Recipe
 from tests.lcbm_model import evaluation_data
 from tests.lcbm_model.tiny_model import write_tiny_model
@@ -37,6 +37,17 @@ def test_the_first_line_launches_it(path: Path) -> None:
     assert recipe.run.name != Recipe().run.name
     plain = _build_plain(yaml.safe_load(path.read_text("utf-8")), str(path))
     assert json.loads(json.dumps(plain.to_dict())) == json.loads(json.dumps(recipe.to_dict()))
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe"), [("ablations", "smol_probe"), ("checkpoints", "smol_probe"), ("terms", "smol_terms")]
+)
+def test_lists_of_runs_change_a_recipe_into_others(name: str, recipe: str) -> None:
+    runs = json.loads((RECIPES / "embedded" / f"{name}.json").read_text("utf-8"))
+    raw = load_recipe(RECIPES / "embedded" / f"{recipe}.yaml").to_dict()
+    found = [recipe_from(override(raw, changes), where=name) for changes in runs]
+    assert len({str(run.to_dict()) for run in found}) == len(runs)
+    assert [run.run.name for run in found] == [changes["run.name"] for changes in runs]
 
 
 @pytest.fixture(scope="module")
