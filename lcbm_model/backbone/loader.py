@@ -60,6 +60,19 @@ def release_backbones() -> None:
         _LOADED.clear()
 
 
+def adapter_folder(name: str | Path) -> Path:
+    """The folder of an adapter: a shipped checkpoint's by its name, or the folder that is named.
+
+    Raises:
+        CheckpointError: No adapter is there.
+    """
+    source = resolve_source(name)
+    if not isinstance(source, Path) or not is_adapter(source):
+        remedy = f"Name a folder with lcbm.json, or one of {', '.join(shipped_checkpoints())}"
+        raise CheckpointError("model", "is no adapter", value=str(name), remedy=remedy)
+    return source
+
+
 def resolve_source(name: str | Path) -> Path | str:
     """What a name of `load_backbone` stands for: an existing folder, a hub name, or `UNTUNED`.
 

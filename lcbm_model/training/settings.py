@@ -127,6 +127,7 @@ class TowerSettings:
     tokens_per_step: int | None = None
     group_size: int | None = None
     across: float | None = None
+    lr: float | None = None
     eval_every: int | None = None
 
 

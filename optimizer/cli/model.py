@@ -1,4 +1,4 @@
-"""`lcbm model merge` and `lcbm model serve`: from an adapter to plain weights, and to a vLLM server."""
+"""`lcbm model`: adapters joined, merged into plain weights, and served by vLLM."""
 
 from __future__ import annotations
 
@@ -36,6 +36,28 @@ def merge(
     out().print(plain(f"Served, it {use}: lcbm model serve {merged.folder}"))
     for lost in stamp.lost:
         typer.echo(plain(f"Left behind: {lost}"), err=True)
+
+
+@app.command()
+def combine(
+    models: Annotated[list[str], typer.Argument(help="Adapter folders or shipped checkpoints' names, two or more.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder to write; must be new or empty.")],
+    name: Annotated[str, typer.Option("--name", help="Of the new checkpoint.")] = "combined",
+    as_json: Json = False,
+) -> None:
+    """Join adapters of one base: the metrics of the first, and of the others those that are still missing."""
+    from lcbm_model.backbone.combine import combine_adapters
+    from lcbm_model.backbone.loader import adapter_folder
+
+    with progress("Joining"), only_results_on_stdout():
+        spec = combine_adapters([adapter_folder(model) for model in models], out_dir, name=name)
+    parts = {part["name"]: part["metrics"] for part in spec.training["parts"]}
+    if as_json:
+        print_json({"folder": str(out_dir), "name": spec.name, "metrics": list(spec.metrics), "parts": parts})
+        return
+    out().print(plain(f"{spec.name} in {out_dir}: score with --model {out_dir}"))
+    for part, metrics in parts.items():
+        out().print(plain(f"  {part}: {', '.join(metrics)}"))
 
 
 @app.command()

@@ -1,0 +1,192 @@
+"""Joins adapters that sit on one base: each brings the metrics it was trained for, and no score changes.
+
+A value head reads states of the base and one text encoder, so that heads trained apart can stand side by side, as
+long as nothing of what they read was tuned by one of them alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lcbm_model.backbone.adapter import (
+    CONNECTOR_FILE,
+    HEADS_FILE,
+    LORA_CONFIG,
+    LORA_FILE,
+    SPEC_FILE,
+    TEXT_ENCODER_FILE,
+    Adapter,
+    AdapterSpec,
+    TextEncoderSpec,
+    read_adapter,
+)
+from lcbm_model.errors import CheckpointError, SettingsError
+
+_ALIKE = (
+    "base_hash", "vision_hash", "template", "readout", "value_layers", "value_last", "value_pooling", "value_picture",
+)  # fmt: skip
+CALIBRATION_FILE = "calibration.json"
+
+
+def combine_adapters(folders: Sequence[Path], out: Path, *, name: str) -> AdapterSpec:
+    """Write an adapter with the metrics of all; of a metric that several have the first one's head counts.
+
+    Args:
+        folders: At least two adapters of the same base and read-out.
+        out: Folder to write; must be new or empty.
+        name: Of the new checkpoint.
+
+    Returns:
+        The new description. Its `training` holds the parts' own.
+
+    Raises:
+        CheckpointError: An adapter is damaged, or they do not go together.
+        SettingsError: Fewer than two, or a folder that is not empty.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    if len(folders) < 2:
+        raise SettingsError("adapters", "name at least two", value=[str(f) for f in folders])
+    if out.is_dir() and any(out.iterdir()):
+        raise SettingsError("--out", "is not empty", value=str(out), remedy="Name a new folder")
+    parts = [read_adapter(folder) for folder in folders]
+    for part in parts[1:]:
+        _check_alike(parts[0], part)
+    taken = _metrics(parts)
+    metrics = sorted(metric for own in taken for metric in own)
+    of = {metric: part for part, own in zip(parts, taken, strict=True) for metric in own}
+    encoder, updates = _encoders(parts, taken)
+    calibration = _calibration(parts, taken)
+    heads = [of[metric].heads[metric] for metric in metrics]
+    width = max(len(head.weight) for head in heads)
+    tensors = {
+        "weight": torch.stack([torch.nn.functional.pad(head.weight, (0, width - len(head.weight))) for head in heads]),
+        "bias": torch.tensor([head.bias for head in heads]),
+        "bins": torch.tensor([head.bins for head in heads]),
+        "slope": torch.tensor([head.slope for head in heads]),
+    }
+    if all(head.cuts for head in heads):
+        tensors["cuts"] = torch.tensor([head.cuts for head in heads])
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, out / HEADS_FILE, metadata={"format": "pt"})
+    if updates:
+        save_file(updates, out / TEXT_ENCODER_FILE, metadata={"format": "pt"})
+    for file, holder in ((CONNECTOR_FILE, lambda p: p.connector), (LORA_FILE, lambda p: p.lora)):
+        if source := next((part for part in parts if holder(part)), None):
+            shutil.copyfile(source.folder / file, out / file)
+            if file == LORA_FILE:
+                shutil.copyfile(source.folder / LORA_CONFIG, out / LORA_CONFIG)
+    if calibration:
+        (out / CALIBRATION_FILE).write_text(json.dumps(calibration, indent=1), "utf-8")
+    changes = {
+        "name": name,
+        "metrics": tuple(metrics),
+        "text_encoder": encoder,
+        "calibration": CALIBRATION_FILE if calibration else None,
+        "training": {
+            "parts": [
+                {"name": part.spec.name, "metrics": own, **part.spec.training}
+                for part, own in zip(parts, taken, strict=True)
+            ]
+        },
+    }
+    spec = parts[0].spec.model_copy(update=changes)
+    (out / SPEC_FILE).write_text(spec.model_dump_json(indent=1), "utf-8")
+    for weights in out.glob("*.safetensors"):
+        weights.chmod(0o644)  # safetensors writes files for their owner alone
+    return read_adapter(out).spec
+
+
+def _metrics(parts: Sequence[Adapter]) -> list[list[str]]:
+    """The metrics that each part brings."""
+    seen: set[str] = set()
+    found = []
+    for part in parts:
+        own = [metric for metric in part.spec.metrics if metric in part.heads and metric not in seen]
+        if not own:
+            raise CheckpointError(part.spec.name, "brings no metric that those before it lack", value=part.spec.metrics)
+        seen.update(own)
+        found.append(own)
+    return found
+
+
+def _check_alike(first: Adapter, other: Adapter) -> None:
+    """Refuse what would score otherwise beside the first."""
+    both = f"{first.spec.name}, {other.spec.name}"
+    for field in _ALIKE:
+        one, two = getattr(first.spec, field), getattr(other.spec, field)
+        if one != two:
+            raise CheckpointError(both, f"{field} differs: {one!r} and {two!r}", remedy="Train both alike")
+    for head in (*first.heads.values(), *other.heads.values()):
+        if not head.cuts and head.bins:
+            raise CheckpointError(both, "a head reads digits that were tuned with it", remedy="Keep them apart")
+    tuned = [part for part in (first, other) if part.lora]
+    if len(tuned) == 2:
+        raise CheckpointError(both, "both carry adapters on the language model", remedy="Join heads on frozen states")
+    for part in tuned:
+        lowest = min(map(int, re.findall(r"\.layers\.(\d+)\.", " ".join(part.lora))), default=0)
+        if lowest < max((*part.spec.value_layers, *part.spec.value_last)):
+            raise CheckpointError(both, "the adapters of one change what the heads of the other read")
+    if not _equal(first.connector, other.connector):
+        raise CheckpointError(both, "were taught to see differently", remedy="Train both from the same connector")
+
+
+def _equal(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.keys() == other.keys() and all(bool((one[name] == other[name]).all()) for name in one)
+
+
+def _encoders(
+    parts: Sequence[Adapter], taken: Sequence[Sequence[str]]
+) -> tuple[TextEncoderSpec | None, dict[str, Any]]:
+    """The parts' text encoders under names of their own; updates scaled to the first one's alpha."""
+    reading = [part.spec.text_encoder for part in parts if part.spec.text_encoder]
+    if not reading:
+        return None, {}
+    first = reading[0]
+    if any((s.base_hash, s.width, s.max_tokens) != (first.base_hash, first.width, first.max_tokens) for s in reading):
+        raise CheckpointError(
+            "text encoders", "read differently, or come from other weights", remedy="Train them alike"
+        )
+    towers: dict[str, tuple[str, ...]] = {}
+    updates: dict[str, Any] = {}
+    for part, own in zip(parts, taken, strict=True):
+        if (spec := part.spec.text_encoder) is None:
+            continue
+        for tower, metrics in (spec.towers or {"": part.spec.metrics}).items():
+            kept = tuple(metric for metric in metrics if metric in own)
+            if not kept:
+                continue
+            name = tower or "of_" + re.sub(r"[^a-z0-9]+", "_", part.spec.name.lower()).strip("_")
+            if name in towers:
+                raise CheckpointError(part.spec.name, "has a text encoder of a name that is taken", value=name)
+            towers[name] = kept
+            for key, value in part.encoder_updates(tower).items():
+                scaled = value * (spec.alpha / first.alpha) if key.endswith("lora_B.weight") else value
+                updates[f"{name}.{key}"] = scaled.to(value.dtype).contiguous()
+    return first.model_copy(update={"towers": towers}), updates
+
+
+def _calibration(parts: Sequence[Adapter], taken: Sequence[Sequence[str]]) -> dict[str, Any] | None:
+    """The parts' calibrations, each for its own metrics; None where no part has one."""
+    whole: dict[str, Any] | None = None
+    for part, own in zip(parts, taken, strict=True):
+        if part.spec.calibration is None:
+            continue
+        found = json.loads((part.folder / part.spec.calibration).read_text("utf-8"))
+        entries = {key: entry for key, entry in found["entries"].items() if key.split("/")[0] in own}
+        if whole is None:
+            whole = {**found, "entries": entries}
+        elif (found["kind"], found["level"]) != (whole["kind"], whole["level"]):
+            raise CheckpointError(part.spec.name, "is calibrated for intervals of another kind or level")
+        else:
+            whole["entries"] |= entries
+            whole["unseen_extra"] = max(whole["unseen_extra"], found["unseen_extra"])
+    return whole if whole and whole["entries"] else None
