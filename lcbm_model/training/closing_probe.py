@@ -14,7 +14,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lcbm_model.training.across import across_pairs
 from lcbm_model.training.cross_fit import folds_of, out_of_fold
 from lcbm_model.training.evaluate import group_figures, headline_figure
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
@@ -68,10 +67,7 @@ def fit_closing_probe(
     ).pooled
     assert states is not None
     mean, scale = standardise(states)
-    inside = probe_pairs(data.rows, rows, size=recipe.readout.probe_group, seed=recipe.run.seed)
-    across = across_pairs(data.rows, rows, per_row=recipe.readout.probe_across, seed=recipe.run.seed)
-    i, j, z = (np.concatenate(parts) for parts in zip(inside, across, strict=True))
-    pairs = (i, j, z)
+    pairs = probe_pairs(data.rows, rows, size=recipe.readout.probe_group, seed=recipe.run.seed)
     standard = (states - mean) / scale
     least_z = recipe.readout.probe_least_z
     folds = folds_of(data.rows.half_hash[rows], seed=recipe.run.seed)
@@ -89,7 +85,8 @@ def fit_closing_probe(
                 unseen = out_of_fold(standard[:, part], folds, pairs, l2=l2, least_z=least_z)
                 unseen += float(mean.cpu() @ weights)  # from standardised to raw states
             scored = np.concatenate([(seen.pooled @ weights).double().numpy(), unseen])
-            figure = headline_figure(group_figures(data.rows, judged, scored)) or 0.0
+            # Scores that are all the same rank nothing, whatever figure is left of them.
+            figure = headline_figure(group_figures(data.rows, judged, scored)) or 0.0 if np.ptp(scored) > 0 else 0.0
             notes[f"{view}l2={l2}"] = round(figure, 4)
             if best is None or figure > best[0]:
                 best = figure, ClosingProbe(weights, notes, Unseen(apart, unseen))
@@ -99,8 +96,10 @@ def fit_closing_probe(
 def _views(states: Tensor, picture_width: int) -> dict[str, slice]:
     """Columns a probe may read, by a prefix for its notes: all, and those of the picture where pictures differ."""
     whole, picture = slice(0, states.shape[1]), slice(states.shape[1] - picture_width, states.shape[1])
-    differ = picture_width and bool((states[:, picture] != states[:1, picture]).any(dim=1).double().mean() > 0.5)
-    return {"": whole, "picture, ": picture} if differ else {"": whole}
+    if not picture_width:
+        return {"": whole}
+    _, counts = torch.unique(states[:, picture], dim=0, return_counts=True)
+    return {"": whole, "picture, ": picture} if int(counts.max()) * 2 <= len(states) else {"": whole}
 
 
 def training_rows(data: Prepared, recipe: Recipe, metric: int) -> Ints:

@@ -24,8 +24,6 @@ N_BINS = 10
 SPLITS = ("train", "validation", "test")
 TEXT = -1
 """Metric index of a row that is a text example."""
-UNDATED = -1
-"""Day of a row of which nobody says when it was published."""
 
 
 def half_hash(group: str) -> int:
@@ -42,7 +40,7 @@ class Rows:
     the candidate's own words. picture: row of `pictures`, -1 for none; picture_at: position of its first token.
     value, noise: outcome and its standard error on a scale that compares inside pair_group. exposure: impressions
     behind a rate, else 0. percentile 0..100 and its reliability 0..1. half_hash: stable hash of the group that no
-    split may cut. day: of publication, counted from 1970; UNDATED where nobody says.
+    split may cut.
     """
 
     tokens: npt.NDArray[Any]
@@ -64,7 +62,6 @@ class Rows:
     weight: npt.NDArray[np.float32]
     picture: npt.NDArray[np.int32]
     picture_at: npt.NDArray[np.int32]
-    day: npt.NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.own_start)

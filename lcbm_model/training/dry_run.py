@@ -71,7 +71,7 @@ def estimate(data: Prepared, recipe: Recipe, base: Path) -> dict[str, Any]:
         passes = 4 if architecture.recompute else 3  # forward, perhaps again, and twice as much backward
         work += 2.0 * sizes.block * (below + passes * kept_layers) * recipe.optim.steps * recipe.optim.tokens_per_step
     if recipe.text_encoder.rank and data.texts is not None:
-        read = sum(tower.steps * tower.tokens_per_step for tower in recipe.text_encoder.each().values())
+        read = recipe.text_encoder.steps * recipe.text_encoder.tokens_per_step
         work += 2.0 * 3 * TEXT_ENCODER_WEIGHTS * read
     if architecture.own_eyes and len(data.pictures):
         looked = _pictures_looked_at(data, recipe)

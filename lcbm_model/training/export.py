@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lcbm_model.training.joint import JointHead
     from lcbm_model.training.model import BehaviorModel
     from lcbm_model.training.settings import Recipe
-    from lcbm_model.training.text_towers import TextTowers
+    from lcbm_model.training.text_tower import TextTower
 
 
 def lora_weights(model: BehaviorModel) -> dict[str, torch.Tensor]:
@@ -37,7 +37,7 @@ def export_adapter(
     summary: dict[str, Any],
     folder: Path,
     *,
-    towers: TextTowers | None = None,
+    tower: TextTower | None = None,
     write: bool = True,
 ) -> None:
     """Write adapter_model.safetensors + adapter_config.json (peft), connector, heads and lcbm.json.
@@ -45,7 +45,7 @@ def export_adapter(
     LoRA, connector and the text encoder's updates are stored in bfloat16, the heads in float32.
 
     Args:
-        towers: The tuned text encoders, where the heads read some.
+        tower: The tuned text encoder, where the heads read one.
         write: False hands this process's pieces of the weights over and writes nothing: with weights spread over
             several processes all of them call this, and one writes.
     """
@@ -59,8 +59,8 @@ def export_adapter(
         _write_lora_config(model, data, recipe, folder)
     if model.architecture.own_eyes or data.manifest.get("base", {}).get("vision_hash"):  # else it sees nothing
         save_file(connector, folder / "connector.safetensors", metadata={"format": "pt"})
-    if towers is not None:
-        updates = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in towers.updates().items()}
+    if tower is not None:
+        updates = {k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in tower.updates().items()}
         save_file(updates, folder / "text_encoder.safetensors", metadata={"format": "pt"})
     heads = {n: getattr(joint, n).detach().float().cpu().contiguous() for n in ("weight", "bias", "bins")}
     if joint.text is not None:
@@ -82,13 +82,12 @@ def export_adapter(
         "value_last": sorted(set(recipe.readout.last_layers)),
         "value_picture": recipe.readout.picture,
         "value_pooling": recipe.readout.pooling,
-        "text_encoder": towers
+        "text_encoder": tower
         and {
-            "base_hash": towers.base_hash,
+            "base_hash": tower.base_hash,
             "alpha": recipe.text_encoder.alpha,
-            "width": towers.width,
+            "width": tower.encoder.width,
             "max_tokens": recipe.text_encoder.max_tokens,
-            "towers": towers.metrics,
         },
         "training": {"recipe": recipe.to_dict(), "sources": data.sources, "figures": summary.get("figures", {})},
     }

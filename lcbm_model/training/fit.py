@@ -37,7 +37,7 @@ from lcbm_model.training.scoring import score_rows
 from lcbm_model.training.selection import pick_rows
 from lcbm_model.training.settings import Recipe
 from lcbm_model.training.state_store import cached_states
-from lcbm_model.training.text_towers import TextTowers, fit_text_towers
+from lcbm_model.training.text_tower import TextTower, fit_text_tower
 from lcbm_model.training.trainer import Report, Trainer, told_memory, write_log
 
 
@@ -97,25 +97,24 @@ def run_fit(
         kept = kept / f"process-{accelerator.process_index}"
     collator.frozen = FrozenStates(data, recipe.readout, kept, size=size)
     told = both(write_log(out / "log.jsonl"), report) if accelerator.is_main_process else report
-    first, state = None, TrainState()
+    first, state, read = None, TrainState(), TrainState()
     with told_memory():
         if not recipe.heads_only:
             first, state = _train(
                 model, data, recipe, collator, accelerator, out, shared / "states", told, resume=resume, save=save
             )
-        towers: TextTowers | None = None
-        read: dict[str, TrainState] = {}
+        tower = None
         if recipe.text_encoder.rank:
-            towers, read = fit_text_towers(
+            tower, read = fit_text_tower(
                 data, recipe, out / "state" / "text_encoder",
                 device=device, folder=text_encoder, resume=resume, save=save, report=told,
             )  # fmt: skip
         trained = time.monotonic() - started
         round_weights(model)
         told({"fitting": "heads"})
-        joint = fit_joint(model, data, collator, recipe, digits=recipe.digits, towers=towers)
+        joint = fit_joint(model, data, collator, recipe, digits=recipe.digits, tower=tower)
         told({"fitting": "figures"})
-        figures, predictions = closing_figures(model, joint, data, collator, recipe, towers)
+        figures, predictions = closing_figures(model, joint, data, collator, recipe, tower)
     summary = {
         "name": recipe.run.name,
         "recipe": recipe.to_dict(),
@@ -124,9 +123,7 @@ def run_fit(
         "selection_at_start": first,
         "best_step": state.best_step,
         "selection": state.best_score,
-        "text_encoder": {
-            name or "all": {"best_step": ended.best_step, "selection": ended.best_score} for name, ended in read.items()
-        },
+        "text_encoder": {"best_step": read.best_step, "selection": read.best_score} if tower else None,
         "joint": joint.notes,
         "figures": figures,
     }
@@ -135,9 +132,7 @@ def run_fit(
         arrays: dict[str, Any] = predictions
         np.savez_compressed(out / FILE, **arrays)
     # Every process hands its pieces of the weights over, one writes.
-    export_adapter(
-        model, joint, data, recipe, summary, out / "adapter", towers=towers, write=accelerator.is_main_process
-    )
+    export_adapter(model, joint, data, recipe, summary, out / "adapter", tower=tower, write=accelerator.is_main_process)
     return summary
 
 
@@ -235,7 +230,7 @@ def closing_figures(
     data: Prepared,
     collator: Collator,
     recipe: Recipe,
-    towers: TextTowers | None = None,
+    tower: TextTower | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Figures on validation and test, by 'split/source/metric/readout', and the scores behind them; "unseen_..." are
     training rows as probes score them that were fitted without their groups."""
@@ -250,7 +245,7 @@ def closing_figures(
                 budget=recipe.optim.micro_tokens, pooled=True, bins=digits, bf16=recipe.run.final_precision == "bf16",
             )  # fmt: skip
             metric = data.rows.metric[rows]
-            joined = joint.utility(scores, metric, towers.states(rows) if towers else None)
+            joined = joint.utility(scores, metric, tower.states(rows) if tower else None)
             bins = scores.bins if digits else joint.bin_probabilities(joined, metric)
             readouts = {"bins": bins @ CENTRES, "head": scores.utility, "joint": joined}
             for readout, values in readouts.items() if digits else [("joint", joined)]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lcbm_model.training.data import Prepared
     from lcbm_model.training.model import BehaviorModel
     from lcbm_model.training.settings import Recipe
-    from lcbm_model.training.text_towers import TextTowers
+    from lcbm_model.training.text_tower import TextTower
 
 CENTRES = np.arange(N_BINS) + 0.5
 """Middles of the bins, in bins."""
@@ -87,23 +87,23 @@ def fit_joint(
     recipe: Recipe,
     *,
     digits: bool = True,
-    towers: TextTowers | None = None,
+    tower: TextTower | None = None,
 ) -> JointHead:
     """Fit the joint read-out of every metric that has training rows; the weights are chosen on validation.
 
     Args:
         digits: Whether the digits were trained and may take part.
-        towers: The tuned text encoders, where there are some.
+        tower: The tuned text encoder, where there is one.
     """
     folded, bias = (t.detach().cpu() for t in model.head.fold())
     count = len(data.metrics)
     head = JointHead(folded.clone(), bias.clone(), torch.zeros(count), torch.ones(count))
     if not digits:
         head.cuts = torch.logit(torch.arange(1, N_BINS) / N_BINS).repeat(count, 1)
-    if towers is not None:
-        head.text = towers.head.clone()
+    if tower is not None:
+        head.text = tower.head.detach().cpu().clone()
     for metric, name in enumerate(data.metrics):
-        _fit_metric(head, metric, name, model, data, collator, recipe, towers)
+        _fit_metric(head, metric, name, model, data, collator, recipe, tower)
     return head
 
 
@@ -115,7 +115,7 @@ def _fit_metric(
     data: Prepared,
     collator: Collator,
     recipe: Recipe,
-    towers: TextTowers | None,
+    tower: TextTower | None,
 ) -> None:
     held = data.select(split="validation")
     held = _thin(held[data.rows.metric[held] == metric], recipe.run.final_rows)
@@ -130,8 +130,8 @@ def _fit_metric(
     parts: dict[str, Tensor] = {"head": seen.pooled @ head.weight[metric] + head.bias[metric]}
     if digits:
         parts["bins"] = torch.from_numpy(seen.bins @ CENTRES)
-    if towers is not None and head.text is not None:
-        parts["text"] = towers.states(held) @ head.text[metric]
+    if tower is not None and head.text is not None:
+        parts["text"] = tower.states(held) @ head.text[metric]
     if probe is not None:
         parts["probe"] = seen.pooled @ probe.weights
     weights = _join(parts, data, held, recipe)

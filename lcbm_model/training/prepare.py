@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from lcbm_model.simulator.base import Context, Known
 from lcbm_model.tasks.base import TextExample
 from lcbm_model.tasks.registry import get_task
 from lcbm_model.training.architectures.base import Pictures
-from lcbm_model.training.data import SPLITS, TEXT, UNDATED, Prepared, Rows, Texts, half_hash
+from lcbm_model.training.data import SPLITS, TEXT, Prepared, Rows, Texts, half_hash
 from lcbm_model.verbalize import Prompt, behavior_prompt
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 900
 """Characters of a candidate that are shown; what lies beyond hardly ever decides and costs most of the tokens."""
-EPOCH = date(1970, 1, 1)
-"""Day 0."""
 HELD_TEXTS = 0.05
 """Text examples of the validation split, as a share of those of the train split."""
 
@@ -56,7 +53,6 @@ class PreparedRow:
     weight: float = 0.0
     picture: str | None = None
     picture_at: int = 0
-    day: int = UNDATED
 
 
 @dataclass(frozen=True)
@@ -157,7 +153,6 @@ def behavior_rows(
                 reliability=record.weight,
                 weight=1.0,
                 picture=str(shown[0].path) if shown else None,
-                day=(content.date - EPOCH).days if content.date else UNDATED,
             )
 
 
@@ -290,7 +285,7 @@ def pack(
     kinds: dict[str, Any] = {
         "source": np.int16, "metric": np.int16, "split": np.int8, "pair_group": np.int32, "half_hash": np.uint32,
         "own_start": np.int32, "target_start": np.int32, "words_start": np.int32, "words_end": np.int32,
-        "picture": np.int32, "picture_at": np.int32, "day": np.int32,
+        "picture": np.int32, "picture_at": np.int32,
     }  # fmt: skip
     columns = {
         f.name: np.array([coded[f.name](r) if f.name in coded else getattr(r, f.name) for r in rows]).astype(

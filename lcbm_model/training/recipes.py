@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +85,7 @@ _LEAST: dict[str, float] = {
     "data.max_held": 1, "data.max_length": 1, "data.text_examples": 0, "data.context_examples": 0, "lora.rank": 0,
     "lora.first_layer": 0, "optim.steps": 0, "optim.tokens_per_step": 1, "optim.micro_tokens": 1,
     "optim.group_size": 2, "optim.clip": 0, "optim.weight_decay": 0, "readout.probe_rows": 1, "run.eval_every": 1,
-    "readout.probe_group": 2, "readout.probe_across": 0, "text_encoder.group_size": 2, "text_encoder.across": 0,
+    "readout.probe_group": 2, "text_encoder.group_size": 2,
     "run.eval_rows": 1, "run.final_rows": 1, "run.patience": 1, "run.save_every": 0, "loss.bins": 0, "loss.pairs": 0,
     "loss.pairs_bins": 0, "loss.value": 0, "loss.text": 0, "text_encoder.rank": 0, "text_encoder.max_tokens": 3,
     "text_encoder.steps": 1, "text_encoder.tokens_per_step": 1, "text_encoder.eval_every": 1,
@@ -116,15 +115,6 @@ def check_ranges(recipe: Recipe, where: str) -> Recipe:
     for key, fine, problem in rules:
         if not fine:
             raise SettingsError(f"{where}: {key}", problem, value=value(key))
-    for name, tower in recipe.text_encoder.each().items():
-        for key, least in _LEAST.items():
-            group, setting = key.split(".")
-            if group == "text_encoder" and getattr(tower, setting) < least:
-                told = f"{where}: text_encoder.towers.{name}.{setting}"
-                raise SettingsError(told, f"must be at least {least}", value=getattr(tower, setting))
-        if name and not re.fullmatch("[a-z][a-z0-9_]*", name):
-            remedy = "Use small letters, digits and _"
-            raise SettingsError(f"{where}: text_encoder.towers", "is no name", value=name, remedy=remedy)
     return recipe
 
 

@@ -105,8 +105,6 @@ class ReadoutSettings:
     one takes the second last."""
     probe_group: int = 48
     """Rows of one comparison that are paired with each other, in larger ones by turns."""
-    probe_across: int = 0
-    """Pairs drawn for each row across experiments of one week (`training.across`); 0: none."""
     probe_least_z: float = 1.0
     """Pairs that differ by fewer standard errors teach a probe nothing and are left out."""
 
@@ -114,21 +112,6 @@ class ReadoutSettings:
     def highest(self) -> int:
         """The highest block that is read; 0 where none is."""
         return max((*self.layers, *self.last_layers), default=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TowerSettings:
-    """One of several text encoders: what it learns from, and what it does otherwise than `text_encoder` says."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    mix: dict[str, float]
-    steps: int | None = None
-    tokens_per_step: int | None = None
-    group_size: int | None = None
-    across: float | None = None
-    lr: float | None = None
-    eval_every: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,27 +133,8 @@ class TextEncoderSettings:
     group_size: int = 32
     """Candidates of one comparison that are seen together."""
     mix: dict[str, float] = field(default_factory=dict)
-    """Share of each step's tokens per source, and weight of its loss; empty: those of `run.mix` that have
-    comparisons."""
-    across: float = 0.0
-    """The same for comparisons of rates across experiments of one week (`training.across`); 0: none."""
+    """Share of each step's tokens per source; empty: those of `run.mix` that have comparisons."""
     eval_every: int = 100
-    towers: dict[str, TowerSettings] = field(default_factory=dict)
-    """Encoders of their own for some sources each, by name; empty: one for all of `mix`."""
-
-    def __post_init__(self) -> None:
-        found = {k: TowerSettings(**v) if isinstance(v, dict) else v for k, v in self.towers.items()}
-        object.__setattr__(self, "towers", found)  # where pydantic does not
-
-    def each(self) -> dict[str, TextEncoderSettings]:
-        """The settings of every encoder by its name; one that stands for all has none: ""."""
-        common = dataclasses.replace(self, towers={})
-        if not self.towers:
-            return {"": common}
-        return {
-            name: dataclasses.replace(common, **{k: v for k, v in dataclasses.asdict(tower).items() if v is not None})
-            for name, tower in self.towers.items()
-        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,7 @@
 """Tunes the text encoder beside the language model: low-rank updates and one head a metric, on comparisons alone.
 
 It reads the candidate's words and nothing else, so that a step costs a tenth of one through the language model. The
-same Bradley-Terry loss, halves and validation figures as everywhere, the loss a mean over each source's own pairs,
-weighed by the mix: hundreds of captions of one cartoon make more pairs than all arms of a test. Resumes exactly.
+same Bradley-Terry loss, mix, halves and validation figures as everywhere; resumes exactly.
 Legend: B rows, M metrics, E width of the encoder.
 """
 
@@ -21,9 +20,8 @@ from torch import Tensor, nn
 
 from lcbm_model.backbone.text_encoder import CPU, TARGETS, text_encoder_hash, untuned_text_encoder
 from lcbm_model.errors import BackendError, SettingsError
-from lcbm_model.training.across import comparable, log_rates, weeks
 from lcbm_model.training.checkpoint import TrainState, load_state, save_state
-from lcbm_model.training.collate import ChunkSampler, Ints, MixSampler
+from lcbm_model.training.collate import Ints, MixSampler
 from lcbm_model.training.data import TEXT, Prepared
 from lcbm_model.training.evaluate import group_figures
 from lcbm_model.training.learned import averaged, copy_of, rate_at, restore
@@ -133,22 +131,20 @@ class _Run:
         rows = data.select(split="train", half=recipe.run.half, fraction=recipe.run.fraction)
         rows = rows[data.rows.metric[rows] != TEXT]
         mix = self.settings.mix or {name: share for name, share in recipe.run.mix.items() if name in data.sources}
+        if unknown := sorted(set(mix) - set(data.sources)):
+            remedy = f"Known: {', '.join(data.sources)}"
+            raise SettingsError("text_encoder: mix", "names a source without rows", value=unknown[0], remedy=remedy)
         mix = {name: share for name, share in mix.items() if (data.rows.source[rows] == data.sources.index(name)).any()}
-        self.mix = {data.sources.index(name): share for name, share in mix.items()}
-        lengths, size, seed = tower.texts.lengths, self.settings.group_size, recipe.run.seed
-        own = comparable(data.rows, rows) if self.settings.across else rows[:0]
-        self.weight_across = self.settings.across if len(own) else 0.0
-        tokens = self.settings.tokens_per_step / (sum(mix.values()) + self.weight_across)  # for each unit of the mix
+        self.learned = {data.sources.index(name) for name in mix}
         self.sampler = MixSampler(
-            data, rows, mix, tokens=int(tokens * sum(mix.values())), lengths=lengths, size=size, seed=seed
+            data,
+            rows,
+            mix,
+            tokens=self.settings.tokens_per_step,
+            lengths=tower.texts.lengths,
+            size=self.settings.group_size,
+            seed=recipe.run.seed,
         )
-        self.across: ChunkSampler | None = None
-        if len(own):
-            self.across = ChunkSampler(own, weeks(data.rows, own), lengths[own], size=size, seed=seed)
-            self.rate_across = tokens * self.weight_across / self.across.mean_tokens
-            value, noise = log_rates(data.rows, own)
-            self.log_rates = (np.zeros_like(data.rows.value), np.ones_like(data.rows.noise))
-            self.log_rates[0][own], self.log_rates[1][own] = value, noise
         learned = tower.trainable()
         groups = [
             ([p for n, p in learned.items() if n != "head"], self.settings.lr),
@@ -202,27 +198,15 @@ class _Run:
         return found
 
     def _loss(self, number: int) -> Tensor:
-        """Weighted mean of the pair losses of each source's chunks and of those across experiments."""
-        data, of = self.data.rows, torch.from_numpy
-        inside: dict[int, list[Ints]] = {}
-        for chunk in self.sampler.step(number):
-            inside.setdefault(int(data.source[chunk[0]]), []).append(chunk)
-        parts = [(self.mix[s], drawn, data.value, data.noise) for s, drawn in sorted(inside.items())]
-        if self.across is not None:
-            start, stop = int(number * self.rate_across), int((number + 1) * self.rate_across)
-            if drawn := self.across.take(start, stop - start):
-                parts.append((self.weight_across, drawn, *self.log_rates))
-        rows = np.concatenate([chunk for _, drawn, *_ in parts for chunk in drawn])
+        """Pair loss over the chunks of a step."""
+        chunks = self.sampler.step(number)
+        rows = np.concatenate(chunks)
+        of, data = torch.from_numpy, self.data.rows
+        chunk = of(np.repeat(np.arange(len(chunks)), [len(part) for part in chunks])).to(self.device)
+        value, noise = (of(column[rows]).to(self.device) for column in (data.value, data.noise))
         with self._half():
-            utility = self.tower(rows, of(data.metric[rows].astype(np.int64)).to(self.device)).float()
-        total, at = torch.zeros((), device=self.device), 0
-        for weight, drawn, values, noises in parts:
-            own = np.concatenate(drawn)
-            numbers = of(np.repeat(np.arange(len(drawn)), [len(part) for part in drawn])).to(self.device)
-            value, noise = (of(column[own]).to(self.device) for column in (values, noises))
-            total = total + weight * pair_loss(utility[at : at + len(own)], value, noise, numbers)
-            at += len(own)
-        return total / (sum(self.mix.values()) + self.weight_across)
+            utility = self.tower(rows, of(data.metric[rows].astype(np.int64)).to(self.device))
+        return pair_loss(utility.float(), value, noise, chunk)
 
     def _half(self) -> contextlib.AbstractContextManager[Any]:
         enabled = self.recipe.run.precision == "bf16"
@@ -233,7 +217,7 @@ class _Run:
         restore(self.tower.trainable(), self.average)
         figures = {}
         for name, rows in pick_rows(self.data, "validation", self.recipe.run.eval_rows).items():
-            if int(self.data.rows.source[rows[0]]) not in self.mix:
+            if int(self.data.rows.source[rows[0]]) not in self.learned:
                 continue
             metric = int(self.data.rows.metric[rows[0]])
             with self._half():

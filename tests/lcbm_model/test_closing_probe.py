@@ -17,6 +17,7 @@ WORDS, PICTURE = 6, 4
         ("no pictures", {"": WORDS + PICTURE}),
         ("one cartoon for all", {"": WORDS + PICTURE}),
         ("a cartoon for some", {"": WORDS + PICTURE}),
+        ("a cartoon for the first", {"": WORDS + PICTURE}),
         ("a photograph each", {"": WORDS + PICTURE, "picture, ": PICTURE}),
     ],
 )
@@ -28,6 +29,8 @@ def test_the_picture_alone_is_read_only_where_pictures_differ(shown: str, views:
         states[:, WORDS:] = states[0, WORDS:]
     elif shown == "a cartoon for some":
         states[:15, WORDS:] = 0
+    elif shown == "a cartoon for the first":
+        states[1:, WORDS:] = 0
     found = _views(states, PICTURE)
     assert {name: states[:, part].shape[1] for name, part in found.items()} == views
     assert torch.equal(states[:, found.get("picture, ", slice(WORDS, None))], states[:, WORDS:])

@@ -46,7 +46,7 @@ def adapters(tmp_path_factory: pytest.TempPathFactory, base: Path) -> dict[str, 
     data = write_upworthy(folder / "data", tests=60)
     evaluation_data.facebook(data, pages=8, posts=12)
     encoders = {
-        "headlines": ENCODER | {"towers": {"headlines": {"mix": {"upworthy": 1.0}}}},
+        "headlines": ENCODER,
         "posts": ENCODER | {"alpha": 8},
         "plain": {},
     }
@@ -85,7 +85,7 @@ def test_the_first_ones_head_counts(adapters: dict[str, Path], tmp_path: Path) -
         combine_adapters([tmp_path / "one", adapters["plain"]], tmp_path / "two", name="two")
     assert one.text_encoder is not None
     assert one.text_encoder.towers == {
-        "headlines": ("click_rate",), "of_tiny_posts": ("reactions", "shares")
+        "of_tiny_headlines": ("click_rate",), "of_tiny_posts": ("reactions", "shares")
     }  # fmt: skip
 
 
@@ -130,6 +130,22 @@ def test_other_connectors_and_full_folders_are_refused(adapters: dict[str, Path]
         combine_adapters([adapters["headlines"], adapters["posts"]], other, name="x")
     with pytest.raises(SettingsError, match="name at least two"):
         combine_adapters([adapters["headlines"]], tmp_path / "out", name="x")
+
+
+def test_encoders_that_are_not_described_are_refused(adapters: dict[str, Path], tmp_path: Path) -> None:
+    combine_adapters([adapters["headlines"], adapters["posts"]], tmp_path / "both", name="both")
+    other = spoilt(tmp_path / "both", tmp_path / "spoilt", text_encoder={"towers": {"captions": ["click_rate"]}})
+    with pytest.raises(CheckpointError, match="holds other encoders than described"):
+        read_adapter(other)
+
+
+def test_joined_ones_can_be_joined_again(adapters: dict[str, Path], tmp_path: Path) -> None:
+    one = spoilt(adapters["headlines"], tmp_path / "renamed", name="more", metrics=["score"])
+    combine_adapters([adapters["headlines"], adapters["posts"]], tmp_path / "both", name="both")
+    spec = combine_adapters([tmp_path / "both", one], tmp_path / "three", name="three")
+    assert spec.text_encoder is not None
+    assert set(spec.text_encoder.towers) == {"of_tiny_headlines", "of_tiny_posts", "of_more"}
+    assert scores(tmp_path / "three", "score")[0][0] == pytest.approx(scores(one, "score")[0][0], abs=1e-5)
 
 
 def test_the_command_line(adapters: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,10 +29,9 @@ from lcbm_model.training.data import Prepared  # noqa: E402
 from lcbm_model.training.run import train_recipe  # noqa: E402
 from lcbm_model.training.settings import Recipe  # noqa: E402
 from lcbm_model.training.text_tower import TextTower, fit_text_tower  # noqa: E402
-from lcbm_model.training.text_towers import TextTowers  # noqa: E402
 
 SETTINGS: dict[str, Any] = {
-    "rank": 2, "steps": 40, "tokens_per_step": 500, "eval_every": 10, "lr": 1e-3, "head_lr": 0.02, "max_tokens": 24
+    "rank": 2, "steps": 40, "tokens_per_step": 600, "eval_every": 10, "lr": 1e-3, "head_lr": 0.02, "max_tokens": 24
 }  # fmt: skip
 SPEC = TextEncoderSpec(base_hash=text_encoder_hash(), alpha=4, width=384, max_tokens=24)
 LAYER = "encoder.layer.0.attention.self.query"
@@ -174,35 +173,7 @@ def test_a_file_without_its_description_is_refused(base: Path, rows: Path, tmp_p
         read_adapter(tmp_path / "adapter")
 
 
-def test_a_metric_is_read_by_its_own_encoder(prepared: Prepared, base: Path, rows: Path) -> None:
-    one, other = (TextTower(prepared, recipe(base, rows)) for _ in range(2))
-    with torch.no_grad():
-        for update in other.updates().values():
-            update.normal_(std=0.1)
-        other.head.fill_(1.0)
-    both = TextTowers(prepared, {"posts": one, "headlines": other}, {"posts": ["facebook"], "headlines": ["upworthy"]})
-    chosen = prepared.select(split="validation")
-    assert both.metrics == {"posts": (), "headlines": ("click_rate",)}
-    assert torch.equal(both.states(chosen), other.states(chosen))
-    assert torch.equal(both.head, other.head.detach())
-    assert {name.split(".")[0] for name in both.updates()} == {"posts", "headlines"}
-
-
-def test_no_metric_has_two_encoders(prepared: Prepared, base: Path, rows: Path) -> None:
-    tower = TextTower(prepared, recipe(base, rows))
-    with pytest.raises(SettingsError, match=r"two encoders learn one metric \(got 'click_rate'\)"):
-        TextTowers(prepared, {"a": tower, "b": tower}, {"a": ["upworthy"], "b": ["upworthy"]})
-
-
-def test_encoders_that_are_not_described_are_refused(base: Path, rows: Path, tmp_path: Path) -> None:
-    apart = recipe(base, rows, steps=2, eval_every=2, towers={"headlines": {"mix": {"upworthy": 1.0}}})
-    train_recipe(apart, tmp_path)
-    assert set(read_adapter(tmp_path / "adapter").encoder_updates("headlines")) == {
-        name.removeprefix("headlines.") for name in read_adapter(tmp_path / "adapter").text_encoder
-    }
-    spec_file = tmp_path / "adapter" / "lcbm.json"
-    spec = json.loads(spec_file.read_text())
-    spec["text_encoder"]["towers"] = {"captions": ["funniness"]}
-    spec_file.write_text(json.dumps(spec), "utf-8")
-    with pytest.raises(CheckpointError, match="holds other encoders than described"):
-        read_adapter(tmp_path / "adapter")
+def test_a_source_that_was_not_prepared_is_named(prepared: Prepared, base: Path, rows: Path, tmp_path: Path) -> None:
+    other = recipe(base, rows, mix={"facebook": 1.0})
+    with pytest.raises(SettingsError, match=r"names a source without rows \(got 'facebook'\)\. Known: upworthy"):
+        fit_text_tower(prepared, other, tmp_path, device=torch.device("cpu"))

@@ -21,7 +21,7 @@ from tests.lcbm_model.training_rows import words, write_upworthy
 
 RECIPES = Path(__file__).resolve().parents[2] / "train_recipes"
 FOUND = sorted(RECIPES.rglob("*.yaml"))
-SMOL = ["smol_cpu", "smol_gpu", "smol_probe", "smol_smoke", "smol_terms"]
+SMOL = ["smol_captions", "smol_cpu", "smol_gpu", "smol_probe", "smol_smoke", "smol_terms"]
 DRIVEN = ["blift_mix", "llava15_7b_lora", "qwen_vl_7b_lora", *SMOL]
 
 
@@ -39,9 +39,7 @@ def test_the_first_line_launches_it(path: Path) -> None:
     assert json.loads(json.dumps(plain.to_dict())) == json.loads(json.dumps(recipe.to_dict()))
 
 
-@pytest.mark.parametrize(
-    ("name", "recipe"), [("ablations", "smol_probe"), ("checkpoints", "smol_probe"), ("terms", "smol_terms")]
-)
+@pytest.mark.parametrize(("name", "recipe"), [("ablations", "smol_probe"), ("terms", "smol_terms")])
 def test_lists_of_runs_change_a_recipe_into_others(name: str, recipe: str) -> None:
     runs = json.loads((RECIPES / "embedded" / f"{name}.json").read_text("utf-8"))
     raw = load_recipe(RECIPES / "embedded" / f"{recipe}.yaml").to_dict()
@@ -106,13 +104,7 @@ def test_two_steps_on_a_tiny_model(path: Path, everything: Path, bases: dict[str
         "lora": {"first_layer": 1 if lower else 0, "last_layer": None, "rank": min(raw["lora"]["rank"], 2)},
         "readout": {"layers": [2], "last_layers": [3] if raw["readout"].get("last_layers") else []},
         "optim": {"steps": min(raw["optim"]["steps"], 2), "tokens_per_step": 4000, "micro_tokens": 8000},
-        "text_encoder": {
-            "steps": 2, "eval_every": 2, "tokens_per_step": 600,
-            "towers": {
-                name: {**tower, "steps": 2, "tokens_per_step": 600}
-                for name, tower in raw.get("text_encoder", {}).get("towers", {}).items()
-            },
-        },
+        "text_encoder": {"steps": 2, "eval_every": 2, "tokens_per_step": 300},
         "run": {
             "precision": "fp32", "final_precision": "fp32", "eval_every": 2, "threads": 1, "final_rows": 20,
             "eval_rows": 20,
@@ -127,7 +119,8 @@ def test_two_steps_on_a_tiny_model(path: Path, everything: Path, bases: dict[str
     found = train_recipe(recipe_from(raw), tmp_path)
     simulator = simulator_of(tmp_path / "adapter", architecture)
     assert simulator.identity.tuned
-    assert set(simulator.identity.metrics) >= ({"comments"} if path.stem == "blift_mix" else {"click_rate"})
+    measured = {"blift_mix": "comments", "smol_captions": "funniness"}.get(path.stem, "click_rate")
+    assert measured in simulator.identity.metrics
     steps = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     learns = raw["optim"]["steps"] > 0 or raw.get("text_encoder", {}).get("rank", 0) > 0
     assert any(event.get("step") == 2 for event in steps) == learns
@@ -144,9 +137,6 @@ def test_two_steps_on_a_tiny_model(path: Path, everything: Path, bases: dict[str
         ({"run.name.first": "x"}, "run.name.first", "is a value"),
         ({"optim.lr": "-1"}, "optim.lr", "above 0"),
         ({"optim.micro_tokens": "0"}, "optim.micro_tokens", "at least 1"),
-        ({"text_encoder.towers": "{a: {mix: {upworthy: 1}, steps: 0}}"}, "text_encoder.towers.a.steps", "at least 1"),
-        ({"text_encoder.towers": "{a: {mix: {upworthy: 1}, speed: 0}}"}, "text_encoder.towers.a.speed", "unknown key"),
-        ({"text_encoder.towers": "{'a.b': {mix: {upworthy: 1}}}"}, "text_encoder.towers", "is no name"),
         ({"data.picture_share": "2"}, "data.picture_share", "0 to 1"),
         ({"run.fraction": "0"}, "run.fraction", "above 0"),
     ],
