@@ -24,6 +24,7 @@ from lcbm_model.training.base import load_base
 from lcbm_model.training.checkpoint import TrainState
 from lcbm_model.training.closing_probe import training_rows
 from lcbm_model.training.collate import Collator
+from lcbm_model.training.cross_text import fit_cross_text
 from lcbm_model.training.data import Prepared
 from lcbm_model.training.evaluate import group_figures
 from lcbm_model.training.export import export_adapter
@@ -109,10 +110,16 @@ def run_fit(
                 data, recipe, out / "state" / "text_encoder",
                 device=device, folder=text_encoder, resume=resume, save=save, report=told,
             )  # fmt: skip
+        crossed = None
+        if tower is not None and recipe.text_encoder.cross_fit:
+            crossed = fit_cross_text(
+                data, recipe, out / "state" / "text_encoder",
+                device=device, folder=text_encoder, resume=resume, save=save, report=told,
+            )  # fmt: skip
         trained = time.monotonic() - started
         round_weights(model)
         told({"fitting": "heads"})
-        joint = fit_joint(model, data, collator, recipe, digits=recipe.digits, tower=tower)
+        joint = fit_joint(model, data, collator, recipe, digits=recipe.digits, tower=tower, crossed=crossed)
         told({"fitting": "figures"})
         figures, predictions = closing_figures(model, joint, data, collator, recipe, tower)
     summary = {

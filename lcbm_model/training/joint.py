@@ -19,13 +19,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lcbm_model.training.closing_probe import Unseen, fit_closing_probe
+from lcbm_model.training.closing_probe import ClosingProbe, Unseen, fit_closing_probe
 from lcbm_model.training.data import N_BINS
 from lcbm_model.training.probe import fit_probe, probe_pairs
 from lcbm_model.training.scoring import Scores, score_rows
 
 if TYPE_CHECKING:
     from lcbm_model.training.collate import Collator, Ints
+    from lcbm_model.training.cross_text import CrossText
     from lcbm_model.training.data import Prepared
     from lcbm_model.training.model import BehaviorModel
     from lcbm_model.training.settings import Recipe
@@ -88,12 +89,14 @@ def fit_joint(
     *,
     digits: bool = True,
     tower: TextTower | None = None,
+    crossed: CrossText | None = None,
 ) -> JointHead:
     """Fit the joint read-out of every metric that has training rows; the weights are chosen on validation.
 
     Args:
         digits: Whether the digits were trained and may take part.
         tower: The tuned text encoder, where there is one.
+        crossed: The encoder out of fold, where there is one: then training rows choose too.
     """
     folded, bias = (t.detach().cpu() for t in model.head.fold())
     count = len(data.metrics)
@@ -103,7 +106,7 @@ def fit_joint(
     if tower is not None:
         head.text = tower.head.detach().cpu().clone()
     for metric, name in enumerate(data.metrics):
-        _fit_metric(head, metric, name, model, data, collator, recipe, tower)
+        _fit_metric(head, metric, name, model, data, collator, recipe, tower, crossed)
     return head
 
 
@@ -116,6 +119,7 @@ def _fit_metric(
     collator: Collator,
     recipe: Recipe,
     tower: TextTower | None,
+    crossed: CrossText | None,
 ) -> None:
     held = data.select(split="validation")
     held = _thin(held[data.rows.metric[held] == metric], recipe.run.final_rows)
@@ -134,7 +138,13 @@ def _fit_metric(
         parts["text"] = tower.states(held) @ head.text[metric]
     if probe is not None:
         parts["probe"] = seen.pooled @ probe.weights
-    weights = _join(parts, data, held, recipe)
+    apart = _apart(parts, metric, probe, crossed, held, digits=digits)
+    if apart:
+        assert probe is not None
+        both = {part: torch.cat([parts[part], scores.to(parts[part])]) for part, scores in apart.items()}
+        weights = _join(both, data, np.concatenate([held, probe.unseen.rows]), recipe)
+    else:
+        weights = _join(parts, data, held, recipe)
     head.weight[metric] *= weights.get("head", 0.0)
     head.bias[metric] *= weights.get("head", 0.0)
     head.bins[metric] = weights.get("bins", 0.0)
@@ -149,15 +159,32 @@ def _fit_metric(
     if "text" in parts:
         utility = utility + weights.get("text", 0.0) * parts["text"]
     alone = {part for part, weight in weights.items() if weight} == {"probe"}
-    if probe is not None and alone and len(probe.unseen.rows):
-        # Of the other parts the training rows would only show how well they were learned by heart.
-        rows, scores = probe.unseen
-        head.unseen[metric] = Unseen(rows, weights["probe"] * scores + float(head.bias[metric]))
+    if probe is not None and (alone or apart) and len(probe.unseen.rows):
+        # Of parts that are not out of fold the training rows would only show how well they were learned by heart.
+        unseen = apart or {"probe": torch.from_numpy(probe.unseen.utility)}
+        scores = torch.stack([weights.get(part, 0.0) * found.double() for part, found in unseen.items()]).sum(0)
+        head.unseen[metric] = Unseen(probe.unseen.rows, scores.numpy() + float(head.bias[metric]))
         held = np.concatenate([held, head.unseen[metric].rows])
         utility = torch.cat([utility, torch.from_numpy(head.unseen[metric].utility).to(utility)])
     if len(held) >= LEAST_HELD:
         percentile = torch.from_numpy(data.rows.percentile[held].astype(np.float32))
         head.slope[metric], head.cuts[metric] = fit_cuts(utility, percentile)
+
+
+def _apart(
+    parts: dict[str, Tensor],
+    metric: int,
+    probe: ClosingProbe | None,
+    crossed: CrossText | None,
+    held: Ints,
+    *,
+    digits: bool,
+) -> dict[str, Tensor]:
+    """What every part says of training rows that it did not see; empty where that is not known of each."""
+    if crossed is None or probe is None or digits or not len(probe.unseen.rows) or "text" not in parts:
+        return {}
+    text = crossed.utility(probe.unseen.rows, metric, held=held, like=parts["text"])
+    return {"text": text, "probe": torch.from_numpy(probe.unseen.utility)}
 
 
 def _join(parts: dict[str, Tensor], data: Prepared, held: Ints, recipe: Recipe) -> dict[str, float]:

@@ -135,6 +135,9 @@ class TextEncoderSettings:
     mix: dict[str, float] = field(default_factory=dict)
     """Share of each step's tokens per source; empty: those of `run.mix` that have comparisons."""
     eval_every: int = 100
+    cross_fit: bool = False
+    """Also tune one on either half of the groups: training rows, scored by the other half's, then join and calibrate
+    the read-out beside validation. Twice the time; for heads on frozen states."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,78 @@
+"""The text encoder out of fold: nobody is scored by an encoder that saw its half, and all join and calibrate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lcbm_model.errors import SettingsError
+from tests.lcbm_model.tiny_model import write_tiny_model
+from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
+
+torch = pytest.importorskip("torch")
+
+from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
+from lcbm_model.training.cross_text import fit_cross_text  # noqa: E402
+from lcbm_model.training.data import Prepared  # noqa: E402
+from lcbm_model.training.run import train_recipe  # noqa: E402
+from lcbm_model.training.settings import Recipe  # noqa: E402
+
+ENCODER: dict[str, Any] = {
+    "rank": 2, "steps": 8, "tokens_per_step": 400, "eval_every": 4, "lr": 1e-3, "head_lr": 0.05, "max_tokens": 24,
+    "cross_fit": True,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    folder = tmp_path_factory.mktemp("cross")
+    base = write_tiny_model(folder / "base", layers=4)
+    return tiny_recipe(
+        base, write_upworthy(folder / "data", tests=60),
+        lora={"rank": 0}, optim={"steps": 0}, data={"text_examples": 0}, text_encoder=ENCODER,
+        run={"mix": {"upworthy": 1.0}, "threads": 1},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prepared(recipe: Recipe) -> Prepared:
+    return prepare_recipe(recipe)
+
+
+def test_each_half_is_scored_by_the_encoder_of_the_other(prepared: Prepared, recipe: Recipe, tmp_path: Path) -> None:
+    crossed = fit_cross_text(prepared, recipe, tmp_path, device=torch.device("cpu"))
+    held, rows = prepared.select(split="validation"), prepared.select(split="train")
+    like = torch.linspace(-1, 1, len(held))
+    scores = crossed.utility(rows, 0, held=held, like=like)
+    for half, other in (("a", "b"), ("b", "a")):
+        own = np.isin(rows, prepared.select(split="train", half=half))
+        tower = crossed._towers[other]
+        raw = tower.states(rows[own]) @ tower.head.detach()[0]
+        assert np.corrcoef(raw.numpy(), scores[torch.from_numpy(own)].numpy())[0, 1] == pytest.approx(1, abs=1e-4)
+    alike = crossed.utility(held[:0], 0, held=held, like=like)
+    assert alike.shape == (0,)
+
+
+def test_training_rows_join_and_calibrate(recipe: Recipe, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    found = train_recipe(recipe, tmp_path, report=events.append)
+    assert {event["half"] for event in events if "half" in event} == {"a", "b"}
+    assert max(event["step"] for event in events if "half" in event) == 4
+    (entry,) = found["calibration"].values()
+    prepared = Prepared.load(tmp_path / "prepared")
+    assert entry["n"] == len(prepared.select(split="train")) + len(prepared.select(split="validation"))
+    assert set(found["joint"]["click_rate"]["weights"]) >= {"text", "probe"}
+    again = train_recipe(recipe, tmp_path, resume=True)
+    assert json.dumps(again["figures"]) == json.dumps(found["figures"])
+
+
+def test_a_twin_has_no_other_half(prepared: Prepared, recipe: Recipe, tmp_path: Path) -> None:
+    import dataclasses
+
+    twin = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, half="a"))
+    with pytest.raises(SettingsError, match="needs both halves"):
+        fit_cross_text(prepared, twin, tmp_path, device=torch.device("cpu"))
