@@ -37,11 +37,13 @@ def test_only_plain_files_and_few_megabytes() -> None:
     assert sum(path.stat().st_size for path in files) < 40e6
 
 
-def test_twins_come_from_one_recipe_on_disjoint_halves() -> None:
-    recipes = {name: json.loads((CHECKPOINTS / name / "lcbm.json").read_text())["training"]["recipe"] for name in TWINS}
-    runs = [recipe.pop("run") for recipe in recipes.values()]
+def test_twins_come_from_the_same_recipes_on_disjoint_halves() -> None:
+    read = {name: json.loads((CHECKPOINTS / name / "lcbm.json").read_text())["training"]["parts"] for name in TWINS}
+    recipes = {name: [part["recipe"] for part in parts] for name, parts in read.items()}
+    runs = {name: [recipe.pop("run") for recipe in own] for name, own in recipes.items()}
     assert recipes[TWINS[0]] == recipes[TWINS[1]]
-    assert sorted(run["half"] for run in runs) == ["a", "b"]
+    assert [{run["half"] for run in runs[name]} for name in TWINS] == [{"a"}, {"b"}]
+    assert [part["metrics"] for part in read[TWINS[0]]] == [part["metrics"] for part in read[TWINS[1]]]
 
 
 def scored(name: str) -> dict[str, list[Prediction]]:
