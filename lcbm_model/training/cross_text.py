@@ -39,9 +39,12 @@ class CrossText:
 
         Args:
             held: (m,) rows that no encoder saw.
-            like: (m,) what the encoder tuned on both halves says of them: the scale of the answer.
+            like: (m,) what the encoder tuned on both halves says of them: the scale of the answer. Without two of
+                them all answers are 0.
         """
         found = torch.zeros(len(rows))
+        if len(held) < 2:  # no scale
+            return found
         for half, tower in self._towers.items():
             other = np.flatnonzero(np.isin(rows, self._data.select(split="train", half=half), invert=True))
             weight = tower.head.detach().cpu()[metric]
@@ -64,6 +67,11 @@ def fit_cross_text(data: Prepared, recipe: Recipe, out: Path, **how: Any) -> Cro
     if recipe.run.half != "all":
         remedy = "Switch text_encoder.cross_fit off for a twin"
         raise SettingsError("text_encoder.cross_fit", "needs both halves", value=recipe.run.half, remedy=remedy)
+    sources = [data.sources.index(name) for name in recipe.text_encoder.mix or recipe.run.mix if name in data.sources]
+    for half in HALVES:
+        if not np.isin(data.rows.source[data.select(split="train", half=half)], sources).any():
+            remedy = "Switch it off: there are too few groups"
+            raise SettingsError("text_encoder.cross_fit", "a half of the groups has no rows", value=half, remedy=remedy)
     settings = dataclasses.replace(recipe.text_encoder, steps=max(1, recipe.text_encoder.steps // 2))
     report = how.pop("report", lambda event: None)
     towers: dict[str, TextTower] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,13 @@ def test_training_rows_join_and_calibrate(recipe: Recipe, tmp_path: Path) -> Non
 
 
 def test_a_twin_has_no_other_half(prepared: Prepared, recipe: Recipe, tmp_path: Path) -> None:
-    import dataclasses
-
     twin = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, half="a"))
     with pytest.raises(SettingsError, match="needs both halves"):
         fit_cross_text(prepared, twin, tmp_path, device=torch.device("cpu"))
+
+
+def test_too_few_groups_have_no_halves(prepared: Prepared, recipe: Recipe, tmp_path: Path) -> None:
+    one_story = dataclasses.replace(prepared.rows, half_hash=np.zeros_like(prepared.rows.half_hash))
+    alone = dataclasses.replace(prepared, rows=one_story)
+    with pytest.raises(SettingsError, match=r"a half of the groups has no rows \(got 'b'\)"):
+        fit_cross_text(alone, recipe, tmp_path, device=torch.device("cpu"))

@@ -51,7 +51,7 @@ def test_lists_of_runs_change_a_recipe_into_others(name: str, recipe: str) -> No
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_upworthy(tmp_path_factory.mktemp("recipes"), tests=12)
-    evaluation_data.caption_contest(folder, contests=5, captions=5)
+    evaluation_data.caption_contest(folder, contests=15, captions=5)
     evaluation_data.facebook(folder, pages=5, posts=5)
     evaluation_data.reddit(folder, communities=5, posts=5)
     evaluation_data.oasis(folder, n=10)
