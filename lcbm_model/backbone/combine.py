@@ -53,8 +53,8 @@ def combine_adapters(folders: Sequence[Path], out: Path, *, name: str) -> Adapte
 
     if len(folders) < 2:
         raise SettingsError("adapters", "name at least two", value=[str(f) for f in folders])
-    if out.is_dir() and any(out.iterdir()):
-        raise SettingsError("--out", "is not empty", value=str(out), remedy="Name a new folder")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise SettingsError("--out", "is not empty, or no folder", value=str(out), remedy="Name a new folder")
     parts = [read_adapter(folder) for folder in folders]
     for part in parts[1:]:
         _check_alike(parts[0], part)
@@ -73,7 +73,10 @@ def combine_adapters(folders: Sequence[Path], out: Path, *, name: str) -> Adapte
     }
     if all(head.cuts for head in heads):
         tensors["cuts"] = torch.tensor([head.cuts for head in heads])
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError("--out", f"cannot be written: {error}", value=str(out), remedy="Name another") from error
     save_file(tensors, out / HEADS_FILE, metadata={"format": "pt"})
     if updates:
         save_file(updates, out / TEXT_ENCODER_FILE, metadata={"format": "pt"})

@@ -128,6 +128,10 @@ def test_other_connectors_and_full_folders_are_refused(adapters: dict[str, Path]
         combine_adapters([adapters["headlines"], other], tmp_path / "out", name="x")
     with pytest.raises(SettingsError, match="is not empty"):
         combine_adapters([adapters["headlines"], adapters["posts"]], other, name="x")
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(SettingsError, match=r"--out: (is not empty, or no folder|cannot be written)"):
+            combine_adapters([adapters["headlines"], adapters["posts"]], place, name="x")
     with pytest.raises(SettingsError, match="name at least two"):
         combine_adapters([adapters["headlines"]], tmp_path / "out", name="x")
 
