@@ -6,6 +6,7 @@ long as nothing of what they read was tuned by one of them alone.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -53,11 +54,13 @@ def combine_adapters(folders: Sequence[Path], out: Path, *, name: str) -> Adapte
 
     if len(folders) < 2:
         raise SettingsError("adapters", "name at least two", value=[str(f) for f in folders])
+    if not name.strip():
+        raise SettingsError("--name", "is empty", value=name, remedy="Name the new checkpoint")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise SettingsError("--out", "is not empty, or no folder", value=str(out), remedy="Name a new folder")
     parts = [read_adapter(folder) for folder in folders]
-    for part in parts[1:]:
-        _check_alike(parts[0], part)
+    for one, other in itertools.combinations(parts, 2):
+        _check_alike(one, other)
     taken = _metrics(parts)
     metrics = sorted(metric for own in taken for metric in own)
     of = {metric: part for part, own in zip(parts, taken, strict=True) for metric in own}
@@ -71,8 +74,7 @@ def combine_adapters(folders: Sequence[Path], out: Path, *, name: str) -> Adapte
         "bins": torch.tensor([head.bins for head in heads]),
         "slope": torch.tensor([head.slope for head in heads]),
     }
-    if all(head.cuts for head in heads):
-        tensors["cuts"] = torch.tensor([head.cuts for head in heads])
+    tensors["cuts"] = torch.tensor([head.cuts for head in heads])
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -127,8 +129,8 @@ def _check_alike(first: Adapter, other: Adapter) -> None:
         if one != two:
             raise CheckpointError(both, f"{field} differs: {one!r} and {two!r}", remedy="Train both alike")
     for head in (*first.heads.values(), *other.heads.values()):
-        if not head.cuts and head.bins:
-            raise CheckpointError(both, "a head reads digits that were tuned with it", remedy="Keep them apart")
+        if not head.cuts or head.bins:
+            raise CheckpointError(both, "a head reads digits, which the other may tune", remedy="Keep them apart")
     tuned = [part for part in (first, other) if part.lora]
     if len(tuned) == 2:
         raise CheckpointError(both, "both carry adapters on the language model", remedy="Join heads on frozen states")

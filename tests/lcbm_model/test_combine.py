@@ -161,3 +161,34 @@ def test_the_command_line(adapters: dict[str, Path], tmp_path: Path, capsys: pyt
     assert run(["model", "combine", *parts, "--out", str(tmp_path / "both")]) == 2
     assert run(["model", "combine", parts[0], "embedded-untuned", "--out", str(tmp_path / "no")]) == 2
     assert "is no adapter" in capsys.readouterr().err
+
+
+def test_adapters_of_any_two_parts_are_refused(adapters: dict[str, Path], tmp_path: Path) -> None:
+    """The first of three carries none: the other two are held against each other all the same."""
+    from safetensors.torch import save_file
+
+    tuned = [
+        spoilt(adapters[name], tmp_path / name, name=name, metrics=list(metrics))
+        for name, metrics in {"posts": ("reactions", "shares"), "plain": ("comments", "score")}.items()
+    ]
+    for folder in tuned:
+        save_file(
+            {"base_model.model.model.layers.3.q.lora_A.weight": torch.ones(1)}, folder / "adapter_model.safetensors"
+        )
+        (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="both carry adapters on the language model"):
+        combine_adapters([adapters["headlines"], *tuned], tmp_path / "out", name="x")
+    assert not (tmp_path / "out").exists()
+
+
+def test_heads_that_read_digits_are_refused(adapters: dict[str, Path], tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    other = spoilt(adapters["posts"], tmp_path / "spoilt")
+    heads = load_file(other / "heads.safetensors")
+    heads.pop("cuts")
+    save_file(heads, other / "heads.safetensors")
+    with pytest.raises(CheckpointError, match="a head reads digits"):
+        combine_adapters([adapters["headlines"], other], tmp_path / "out", name="x")
+    with pytest.raises(SettingsError, match="--name: is empty"):
+        combine_adapters([adapters["headlines"], adapters["posts"]], tmp_path / "out", name=" ")
