@@ -185,8 +185,13 @@ def _calibration(parts: Sequence[Adapter], taken: Sequence[Sequence[str]]) -> di
     for part, own in zip(parts, taken, strict=True):
         if part.spec.calibration is None:
             continue
-        found = json.loads((part.folder / part.spec.calibration).read_text("utf-8"))
-        entries = {key: entry for key, entry in found["entries"].items() if key.split("/")[0] in own}
+        file = part.folder / part.spec.calibration
+        try:
+            found = json.loads(file.read_text("utf-8"))
+            _ = found["kind"], found["level"], found["unseen_extra"]
+            entries = {key: entry for key, entry in found["entries"].items() if key.split("/")[0] in own}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError(str(file), f"damaged: {error!r}", remedy="Copy or train it again") from error
         if whole is None:
             whole = {**found, "entries": entries}
         elif (found["kind"], found["level"]) != (whole["kind"], whole["level"]):

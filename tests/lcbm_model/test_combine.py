@@ -192,3 +192,16 @@ def test_heads_that_read_digits_are_refused(adapters: dict[str, Path], tmp_path:
         combine_adapters([adapters["headlines"], other], tmp_path / "out", name="x")
     with pytest.raises(SettingsError, match="--name: is empty"):
         combine_adapters([adapters["headlines"], adapters["posts"]], tmp_path / "out", name=" ")
+
+
+@pytest.mark.parametrize(
+    "text", ["", '{"x": 1', "[]", "{}", '{"kind": "conformal", "level": 0.8, "unseen_extra": 5, "entries": 3}']
+)
+def test_a_damaged_calibration_is_named(adapters: dict[str, Path], text: str, tmp_path: Path) -> None:
+    other = spoilt(adapters["posts"], tmp_path / "spoilt")
+    (other / "calibration.json").write_text(text)
+    spec = json.loads((other / "lcbm.json").read_text())
+    (other / "lcbm.json").write_text(json.dumps(spec | {"calibration": "calibration.json"}))
+    with pytest.raises(CheckpointError, match=r"calibration\.json: damaged"):
+        combine_adapters([adapters["headlines"], other], tmp_path / "out", name="x")
+    assert not (tmp_path / "out").exists()
