@@ -46,8 +46,8 @@ def combine(
     as_json: Json = False,
 ) -> None:
     """Join adapters of one base: the metrics of the first, and of the others those that are still missing."""
-    from lcbm_model.backbone.combine import combine_adapters
     from lcbm_model.backbone.loader import adapter_folder
+    from lcbm_model.serving.combine import combine_adapters
 
     with progress("Joining"), only_results_on_stdout():
         spec = combine_adapters([adapter_folder(model) for model in models], out_dir, name=name)

@@ -7,7 +7,6 @@ long as nothing of what they read was tuned by one of them alone.
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from lcbm_model.backbone.adapter import (
     read_adapter,
 )
 from lcbm_model.errors import CheckpointError, SettingsError
+from lcbm_model.simulator.conformal import ConformalCalibration, load_calibration
 
 _ALIKE = (
     "base_hash", "vision_hash", "template", "readout", "value_layers", "value_last", "value_pooling", "value_picture",
@@ -88,7 +88,7 @@ def combine_adapters(folders: Sequence[Path], out: Path, *, name: str) -> Adapte
             if file == LORA_FILE:
                 shutil.copyfile(source.folder / LORA_CONFIG, out / LORA_CONFIG)
     if calibration:
-        (out / CALIBRATION_FILE).write_text(json.dumps(calibration, indent=1), "utf-8")
+        (out / CALIBRATION_FILE).write_text(calibration.model_dump_json(indent=1), "utf-8")
     changes = {
         "name": name,
         "metrics": tuple(metrics),
@@ -179,24 +179,18 @@ def _encoders(
     return first.model_copy(update={"towers": towers}), updates
 
 
-def _calibration(parts: Sequence[Adapter], taken: Sequence[Sequence[str]]) -> dict[str, Any] | None:
+def _calibration(parts: Sequence[Adapter], taken: Sequence[Sequence[str]]) -> ConformalCalibration | None:
     """The parts' calibrations, each for its own metrics; None where no part has one."""
-    whole: dict[str, Any] | None = None
-    for part, own in zip(parts, taken, strict=True):
-        if part.spec.calibration is None:
-            continue
-        file = part.folder / part.spec.calibration
-        try:
-            found = json.loads(file.read_text("utf-8"))
-            _ = found["kind"], found["level"], found["unseen_extra"]
-            entries = {key: entry for key, entry in found["entries"].items() if key.split("/")[0] in own}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError(str(file), f"damaged: {error!r}", remedy="Copy or train it again") from error
-        if whole is None:
-            whole = {**found, "entries": entries}
-        elif (found["kind"], found["level"]) != (whole["kind"], whole["level"]):
-            raise CheckpointError(part.spec.name, "is calibrated for intervals of another kind or level")
-        else:
-            whole["entries"] |= entries
-            whole["unseen_extra"] = max(whole["unseen_extra"], found["unseen_extra"])
-    return whole if whole and whole["entries"] else None
+    found = [
+        (part.spec.name, own, load_calibration(part.folder / part.spec.calibration))
+        for part, own in zip(parts, taken, strict=True)
+        if part.spec.calibration is not None
+    ]
+    entries = {k: e for _, own, one in found for k, e in one.entries.items() if k.split("/")[0] in own}
+    if not entries:
+        return None
+    first = found[0][2]
+    if other := next((name for name, _, one in found if one.level != first.level), None):
+        raise CheckpointError(other, "is calibrated for intervals of another level", remedy="Calibrate them alike")
+    extra = max(one.unseen_extra for _, _, one in found)
+    return ConformalCalibration(level=first.level, entries=entries, unseen_extra=extra)
