@@ -48,17 +48,20 @@ def resolve_simulator(simulator: str | Simulator) -> Simulator:
 
 
 def resolve_judge(judge: str | Simulator | None, simulator: Simulator) -> Simulator | None:
-    """The held-out judge, which must not be the simulator that the loop optimises against. None or "none": nobody.
+    """The held-out judge, none of whose weights may be in the simulator that the loop optimises against. None or
+    "none": nobody.
 
     Raises:
-        SettingsError: Judge and simulator are the same checkpoint.
+        SettingsError: Judge and simulator have a checkpoint in common.
     """
     if judge is None or judge == "none":
         return None
+    from lcbm_model.simulator.weights import weights_of
+
     found = resolve_simulator(judge)
-    if found.identity.checkpoint_hash == simulator.identity.checkpoint_hash:
+    if weights_of(found) & weights_of(simulator):
         remedy = "Name another checkpoint, or none"
-        problem = "is the simulator that the loop optimises against, so it cannot judge"
+        problem = "is, or holds, a model that the loop optimises against, so it cannot judge"
         raise SettingsError("judge", problem, value=found.identity.checkpoint, remedy=remedy)
     return found
 

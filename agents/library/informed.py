@@ -59,12 +59,12 @@ class InformedSimulator:
     def __init__(self, simulator: Simulator, library: Evidential, *, trust: float = TRUST) -> None:
         if not trust > 0:
             raise ValueError(f"trust must be above 0, got {trust!r}")
-        self.simulator, self.library, self.trust = simulator, library, trust
+        self.inner, self.library, self.trust = simulator, library, trust
 
     @property
     def identity(self) -> SimulatorIdentity:
         """The simulator's, with the library's fingerprint in its hash."""
-        inner = self.simulator.identity
+        inner = self.inner.identity
         digest = hashlib.sha256(f"{inner.checkpoint_hash} {self.library.fingerprint} {self.trust}".encode()).hexdigest()
         return inner.model_copy(
             update={
@@ -84,7 +84,7 @@ class InformedSimulator:
             BackendError: The simulator is gone.
         """
         name, identity = get_metric(metric).name, self.identity
-        said = [p.model_copy(update={"simulator": identity}) for p in self.simulator.predict(contents, metric, context)]
+        said = [p.model_copy(update={"simulator": identity}) for p in self.inner.predict(contents, metric, context)]
         if name not in self.library.metrics:
             return said
         by_channel: dict[str | None, list[int]] = {}

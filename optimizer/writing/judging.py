@@ -12,7 +12,7 @@ from lcbm_model.evaluation.answers import ASKED_AT_ONCE, Progress
 from lcbm_model.evaluation.bootstrap import Count, Statistic, ratio
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.base import Simulator
-from lcbm_model.simulator.ensemble import EnsembleSimulator
+from lcbm_model.simulator.weights import weights_of
 from optimizer.writing.drafts import METRIC, Drafted
 from optimizer.writing.rewriting import Texts
 
@@ -35,19 +35,13 @@ def must_be_held_out(judge: Simulator, hashes: Iterable[str]) -> None:
     Raises:
         SettingsError: The judge, or a member of it, is one of them.
     """
-    if common := _hashes(judge) & set(hashes):
+    if common := weights_of(judge) & set(hashes):
         raise SettingsError(
             "--judge",
             "is the model that writes",
             value=judge.identity.checkpoint,
             remedy=f"Name another: lcbm-smol-a, lcbm-smol-b (checkpoint {min(common)[:12]} does both)",
         )
-
-
-def _hashes(judge: Simulator) -> set[str]:
-    if not isinstance(judge, EnsembleSimulator):
-        return {judge.identity.checkpoint_hash}
-    return {name for member in judge.members for name in _hashes(member)}
 
 
 def judge_all(

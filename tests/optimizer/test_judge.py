@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from lcbm_model.errors import BackendError, SettingsError
+from lcbm_model.simulator.ensemble import EnsembleSimulator
+from lcbm_model.simulator.score_cache.cached import CachedSimulator
+from optimizer.parts import resolve_judge
 from tests.fakes import FakeSimulator
 from tests.optimizer.parts import Baker, bakery, run
 
@@ -73,6 +76,16 @@ def test_the_judge_is_asked_only_at_the_end(tmp_path: Path) -> None:
 def test_the_loops_own_simulator_cannot_judge(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot judge"):
         run(tmp_path, judge=FakeSimulator())
+
+
+def test_a_judge_that_holds_the_optimised_model_cannot_judge(tmp_path: Path) -> None:
+    optimised, other = FakeSimulator(), FakeSimulator(name="other")
+    cached = CachedSimulator(EnsembleSimulator([FakeSimulator(), other]), tmp_path / "scores.sqlite")
+    for simulator, judge in ((optimised, cached), (EnsembleSimulator([optimised, other]), other)):
+        with pytest.raises(SettingsError, match="cannot judge"):
+            resolve_judge(judge, simulator)
+    assert resolve_judge(other, optimised) is other
+    cached.store.close()
 
 
 def test_a_judge_that_is_down_leaves_a_warning(tmp_path: Path) -> None:
