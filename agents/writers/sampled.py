@@ -105,7 +105,7 @@ class SampledWriter(ABC):
                 seed=seed,
                 start=[ask.start for ask in ways],
             )
-        except (LcbmError, RuntimeError, MemoryError, ValueError) as error:
+        except (LcbmError, ImportError, RuntimeError, MemoryError, ValueError) as error:
             raise BackendError(f"writer {self.name}: the embedded model cannot write: {error}") from error
         return [(ask, answer) for ask, given in zip(ways, answers, strict=True) for answer in given]
 
