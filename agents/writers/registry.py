@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,9 @@ from agents.writers.base import Writer
 from lcbm_model.errors import SettingsError
 
 if TYPE_CHECKING:
-    from agents.writers.chat_model import ChatModel
     from agents.writers.chat_writer import Way
     from agents.writers.settings import ChatSettings
+    from agents.writers.spending import SpendMeter
 
 
 def _embedded() -> Writer:
@@ -94,7 +94,8 @@ def writer_names() -> list[str]:
 
 
 def load_writers(names: Sequence[str] | str | Path | None = None) -> tuple[Writer, ...]:
-    """Writers by name, each once, in the order given. Names of one model share it, and its spend cap.
+    """Writers by name, each once, in the order given. Those of one model have one bill: its prices and its spend cap
+    hold for all of them together, whichever names them; all else is each writer's own.
 
     Args:
         names: Names; or the path of a YAML file of writers. None: what LCBM_WRITERS says (names with commas between
@@ -102,7 +103,8 @@ def load_writers(names: Sequence[str] | str | Path | None = None) -> tuple[Write
             "openai-revision" and "openai-edits" where LCBM_WRITER_BASE_URL is set.
 
     Raises:
-        SettingsError: An unknown name, or a writer whose settings are missing or wrong.
+        SettingsError: An unknown name, a writer whose settings are missing or wrong, one that is listed twice in two
+            ways, or one model with two prices or caps.
     """
     from agents.writers.settings import ChatSettings, read_file
 
@@ -114,11 +116,17 @@ def load_writers(names: Sequence[str] | str | Path | None = None) -> tuple[Write
     else:
         listed = [part.strip() for part in given.split(",")] if isinstance(given, str) else list(given)
         asked = [ChatSettings.of_name(name) for name in dict.fromkeys(listed) if name]
-    loading = _Loading({})
-    made = {settings.key: loading.writer(settings) for settings in asked}
-    if not made:
+    known: dict[str, ChatSettings] = {}
+    for settings in asked:
+        if known.setdefault(settings.key, settings) != settings:
+            remedy = "Keep one: what a writer brings is counted by its name"
+            raise SettingsError("writers", "is listed twice", value=settings.name, remedy=remedy)
+    if not known:
         raise SettingsError("writers", "names none", value=names, remedy=f"Use some of: {', '.join(writer_names())}")
-    return tuple(made.values())
+    loading = _Loading()
+    for settings in known.values():
+        loading.state(settings)
+    return tuple(loading.writer(settings) for settings in known.values())
 
 
 def _by_default() -> list[str]:
@@ -127,11 +135,30 @@ def _by_default() -> list[str]:
     return [*chat, "crossover", "embedded", "edits"]
 
 
+BILL = ("price_in", "price_out", "spend_cap")
+"""Settings that hold for all writers of one model together."""
+
+
 @dataclass
 class _Loading:
-    """Chat models made so far, by address and name, so that writers share them."""
+    """Bills of the chat models, by address and name: what is stated about each, and the meters made so far."""
 
-    models: dict[tuple[str, str], ChatModel]
+    stated: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
+    meters: dict[tuple[str, str], SpendMeter] = field(default_factory=dict)
+
+    def state(self, settings: ChatSettings) -> None:
+        """Note what an entry says of its model's bill.
+
+        Raises:
+            SettingsError: Another entry says otherwise.
+        """
+        if settings.name not in CHAT:
+            return
+        bill = self.stated.setdefault(settings.asked, {})
+        for name in BILL:
+            if (value := getattr(settings, name)) is not None and bill.setdefault(name, value) != value:
+                problem = f"the writers of {settings.asked[1]!r} share one bill, and state {bill[name]} too"
+                raise SettingsError(f"writers: {name}", problem, value=value, remedy="State it once")
 
     def writer(self, settings: ChatSettings) -> Writer:
         name = settings.name
@@ -145,11 +172,7 @@ class _Loading:
         from agents.writers.chat_writer import ChatWriter
         from agents.writers.openai_compatible import OpenAIWriter
 
-        plain = OpenAIWriter(**settings.arguments())
-        key = (plain.chat.endpoint.base_url, plain.model)
-        shared = self.models.setdefault(key, plain.chat)
+        plain = OpenAIWriter(**settings.arguments() | self.stated[settings.asked])
+        plain.meter = plain.chat.meter = self.meters.setdefault(settings.asked, plain.meter)
         way = CHAT[name]
-        if way is not None:
-            return ChatWriter(shared, way(), max_tokens=settings.max_tokens)
-        plain.chat, plain.meter = shared, shared.meter
-        return plain
+        return plain if way is None else ChatWriter(plain.chat, way(), max_tokens=settings.max_tokens)

@@ -68,7 +68,13 @@ class ChatSettings(BaseModel):
     @property
     def key(self) -> str:
         """What two entries that mean the same writer share."""
-        return f"{self.name}:{self.model or ''}@{self.base_url or ''}"
+        return f"{self.name}:{self.model or ''}@{(self.base_url or '').rstrip('/')}"
+
+    @property
+    def asked(self) -> tuple[str, str]:
+        """Address and model that a chat writer asks; "" where neither the entry nor the environment says."""
+        base_url, model = (os.environ.get(f"LCBM_WRITER_{name}", "").strip() for name in ("BASE_URL", "MODEL"))
+        return (self.base_url or base_url).rstrip("/"), self.model or model
 
     @property
     def endpoint_given(self) -> bool:

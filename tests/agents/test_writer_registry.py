@@ -51,6 +51,36 @@ def test_several_models_at_once_and_one_meter_for_each() -> None:
     assert plain.meter is not other.meter
 
 
+def _file(folder: Path, *entries: str) -> Path:
+    file = folder / "writers.yaml"
+    file.write_text("writers:\n" + "".join(f"  - {{{entry}}}\n" for entry in entries), encoding="utf-8")
+    return file
+
+
+def test_one_bill_for_a_model_and_all_else_each_writers_own(tmp_path: Path) -> None:
+    revision = f"name: openai-revision, model: m, base_url: '{LOCAL}/', spend_cap: 1, temperature: 0.1, timeout: 5"
+    plain, edits = load_writers(_file(tmp_path, f"name: openai, model: m, base_url: '{LOCAL}', price_in: 2", revision))
+    assert isinstance(plain, OpenAIWriter)
+    assert isinstance(edits, ChatWriter)
+    assert plain.meter is plain.chat.meter is edits.model.meter
+    assert (plain.meter.price_in, plain.meter.cap) == (2.0, 1.0)
+    assert (plain.chat.temperature, edits.model.temperature) == (0.9, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ("name: openai-edits, spend_cap: 2", "share one bill, and state 1.0 too"),
+        ("name: openai, temperature: 0.2", "is listed twice"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(second: str, said: str, tmp_path: Path) -> None:
+    model = f"model: m, base_url: '{LOCAL}'"
+    file = _file(tmp_path, f"name: openai, {model}, price_in: 1, spend_cap: 1", f"{second}, {model}")
+    with pytest.raises(SettingsError, match=said):
+        load_writers(file)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
