@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -136,40 +137,25 @@ def launch(
         from ui.services import Services as Made
 
         services = Made(real_floors(), store=store_folder(None).absolute())
-    from ui.health import add_health
     from ui.retention import Sweeper
-    from ui.tabs_style import TABS_CSS
 
-    page = build(services)
-    services.start()
     try:
-        app, url, _ = page.launch(
-            server_name=host,
-            server_port=port or _free_port(),
-            auth=auth,
-            auth_dependency=auth_dependency,
-            root_path=root_path,
-            prevent_thread_lock=True,
-            quiet=True,
-            share=False,
-            inbrowser=False,
-            allowed_paths=[],
-            max_file_size=MAX_BYTES,
-            strict_cors=True,
-            enable_monitoring=False,
-            run_history=False,
-            ssr_mode=False,
-            show_error=False,
-            footer_links=[],
-            state_session_capacity=2000,
-            theme=theme(),
-            css_paths=[*CSS, TABS_CSS],
-            head=HEAD,
+        page, url = _in_a_loop(
+            lambda: _listen(
+                services,
+                server_name=host,
+                server_port=port or _free_port(),
+                auth=auth,
+                auth_dependency=auth_dependency,
+                root_path=root_path,
+            )
         )
     except OSError as error:
         services.close()
         raise SettingsError("--port", f"cannot be used: {error}", value=port, remedy="Choose another port") from error
-    add_health(app, services)
+    except KeyboardInterrupt:  # before it listened
+        services.close()
+        raise
     if not block:
         return page, url
     sweeper = Sweeper([services.scratch / name for name in ("uploads", "files", "outcomes")])
@@ -183,6 +169,50 @@ def launch(
         if own:
             services.close()
     return None
+
+
+def _listen(services: Services, **door: Any) -> tuple[gr.Blocks, str]:
+    """Build the page and begin to listen; `door` says where, and who may come in."""
+    from ui.health import add_health
+    from ui.tabs_style import TABS_CSS
+
+    page = build(services)
+    services.start()
+    app, url, _ = page.launch(
+        **door,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        inbrowser=False,
+        allowed_paths=[],
+        max_file_size=MAX_BYTES,
+        strict_cors=True,
+        enable_monitoring=False,
+        run_history=False,
+        ssr_mode=False,
+        show_error=False,
+        footer_links=[],
+        state_session_capacity=2000,
+        theme=theme(),
+        css_paths=[*CSS, TABS_CSS],
+        head=HEAD,
+    )
+    add_health(app, services)
+    return page, url
+
+
+def _in_a_loop(act: Callable[[], tuple[gr.Blocks, str]]) -> tuple[gr.Blocks, str]:
+    """What `act` gives, called inside a running event loop: where none runs, Gradio makes one for each of its locks and
+    closes none of them."""
+
+    async def inside() -> tuple[gr.Blocks, str]:
+        return act()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(inside())
+    return act()
 
 
 def _free_port() -> int:

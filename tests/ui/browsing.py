@@ -1,9 +1,9 @@
-"""Driving the app in Debian's Chromium: a served page over fakes, a visitor whose console must stay clean, pictures."""
+"""The app served over fakes, and driving it in Debian's Chromium: a visitor whose console stays clean, pictures."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,14 +48,20 @@ class Seen:
 
 
 @contextmanager
-def serving(services: Services | None = None, *, limits: Limits | None = None, **options: Any) -> Iterator[str]:
-    """The app's address over `services`, else over fakes; `options` go to `fake_floors`."""
+def serving(
+    services: Services | None = None,
+    *,
+    limits: Limits | None = None,
+    door: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Iterator[str]:
+    """The app's address over `services`, else over fakes; `door` goes to `launch`, `options` to `fake_floors`."""
     from ui.app import launch
     from ui.services import Limits as Made
     from ui.services import Services as House
 
     house = services or House(fake_floors(**options), limits or Made())
-    page, url = launch(port=0, services=house, block=False)
+    page, url = launch(port=0, services=house, block=False, **(door or {}))
     try:
         yield url
     finally:

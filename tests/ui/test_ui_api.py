@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,40 +9,27 @@ from typing import Any
 import pytest
 
 from lcbm_model.errors import InputError
+from tests.ui.browsing import serving
 from tests.ui.floors_fake import fake_floors
 from ui.limits import PerUser, user_of
 from ui.services import Services
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
-    made = Services(fake_floors())
-    yield made
-    made.close()
+def services() -> Services:
+    """Closed by `serving`."""
+    return Services(fake_floors())
 
 
 @pytest.fixture(scope="module")
 def client(services: Services) -> Iterator[Any]:
-    import gradio as gr
     from gradio_client import Client
 
-    from ui.api import mount_api
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with gr.Blocks(analytics_enabled=False) as page:
-            mount_api(services, most=2)
-        page.queue(max_size=64, api_open=False)
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, show_error=False)
+    with serving(services) as url:
         yield Client(url, verbose=False)
-        page.close(verbose=False)
 
 
 def test_it_lists_its_endpoints_and_nothing_else(client: Any) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +11,26 @@ import httpx
 import pytest
 
 from lcbm_model.errors import SettingsError
+from tests.ui.browsing import serving
 from tests.ui.floors_fake import fake_floors
 from tests.ui.tiny_proxy import proxy
 from ui.auth import forwarded_user, hash_password
 from ui.services import Services
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-@contextmanager
-def serving(**options: Any) -> Iterator[tuple[str, Services]]:
-    from ui.app import launch
-
-    services = Services(fake_floors())
-    page, url = launch(port=0, services=services, block=False, **options)
-    try:
-        yield url, services
-    finally:
-        page.close(verbose=False)
-        services.close()
-        del page
-        with warnings.catch_warnings():  # what Gradio's server leaves behind goes now, not in another test
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+@pytest.fixture
+def house() -> Services:
+    """Closed by `serving`."""
+    return Services(fake_floors())
 
 
-def test_a_file_of_users_guards_everything_but_the_health(tmp_path: Path) -> None:
+def test_a_file_of_users_guards_everything_but_the_health(tmp_path: Path, house: Services) -> None:
     users = tmp_path / "users.txt"
     users.write_text(f"anna:open sesame\nben:{hash_password('secret')}\n")
-    with serving(auth_file=users) as (url, services), httpx.Client(base_url=url) as client:
-        services.models(20)
+    with serving(house, door={"auth_file": users}) as url, httpx.Client(base_url=url) as client:
+        house.models(20)
         for path in ("config", "gradio_api/info", "gradio_api/queue/data?session_hash=x"):
             assert client.get(path).status_code == 401, path
         assert client.post("gradio_api/upload", files={"files": b"x"}).status_code == 401
@@ -61,7 +43,8 @@ def test_a_file_of_users_guards_everything_but_the_health(tmp_path: Path) -> Non
 
 
 def test_single_sign_on_takes_the_name_from_in_front() -> None:
-    with serving(auth_dependency=forwarded_user("X-Forwarded-User", "tell-nobody")) as (url, _):
+    guarded = {"auth_dependency": forwarded_user("X-Forwarded-User", "tell-nobody")}
+    with serving(door=guarded) as url:
         with httpx.Client(base_url=url) as client:
             assert client.get("").status_code == 401
             assert client.get("config").status_code == 401
@@ -81,11 +64,11 @@ def test_a_secret_that_is_none_is_refused() -> None:
         forwarded_user("X User\n", "long enough")
 
 
-def test_behind_a_proxy_under_a_path_page_and_api_work() -> None:
+def test_behind_a_proxy_under_a_path_page_and_api_work(house: Services) -> None:
     from gradio_client import Client
 
-    with serving(root_path="/lcbm") as (url, services), proxy(url, "/lcbm") as public:
-        services.models(20)
+    with serving(house, door={"root_path": "/lcbm"}) as url, proxy(url, "/lcbm") as public:
+        house.models(20)
         with httpx.Client() as browser:
             page = browser.get(public)
             assert page.status_code == 200
@@ -119,7 +102,7 @@ class Endless(io.RawIOBase):
 
 
 def test_two_hundred_megabytes_are_turned_away_at_the_door(tmp_path: Path) -> None:
-    with serving() as (url, _):
+    with serving() as url:
         body = io.BufferedReader(Endless(), 1 << 20)
         before = _kept(Path(os.environ["GRADIO_TEMP_DIR"]))
         try:
@@ -141,9 +124,9 @@ def _kept(folder: Path) -> int:
     return sum(1 for p in folder.rglob("*") if p.is_file()) if folder.exists() else 0
 
 
-def test_private_events_of_the_page_cannot_be_called_as_an_api() -> None:
-    with serving() as (url, services):
-        services.models(20)
+def test_private_events_of_the_page_cannot_be_called_as_an_api(house: Services) -> None:
+    with serving(house) as url:
+        house.models(20)
         info = httpx.get(f"{url}gradio_api/info").json()
         assert set(info["named_endpoints"]) == {"/score", "/compare", "/search", "/optimize"}
         assert info["unnamed_endpoints"] == {}
