@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
 
     try:
         raw = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: other bytes than UTF-8, a date that is none
         raise SettingsError(str(path), "cannot be read as YAML", value=str(error)) from error
     if not isinstance(raw, dict):
         raise SettingsError(str(path), "a recipe must be a mapping of settings", value=raw)
@@ -29,7 +31,11 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
 
 
 def override(raw: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
-    """A copy of nested settings with dotted keys replaced; values are read as YAML scalars."""
+    """A copy of nested settings with dotted keys replaced; values are read as YAML.
+
+    Raises:
+        SettingsError: A value that is no YAML, or a key below a value.
+    """
     import yaml
 
     merged = _deep_copy(raw)
@@ -40,7 +46,11 @@ def override(raw: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, 
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise SettingsError(key, f"{parent!r} is a value, not a group of settings", value=node)
-        value = yaml.safe_load(text) if isinstance(text, str) else text
+        try:
+            value = yaml.safe_load(text) if isinstance(text, str) else text
+        except (ValueError, yaml.YAMLError) as error:
+            remedy = f"Text with special signs needs quotes of its own: '{key}=\"...\"'"
+            raise SettingsError(key, "cannot be read as YAML", value=text, remedy=remedy) from error
         # YAML 1.1 reads 1e-4 (no dot) as text; a person means the number.
         node[last] = _number(value) if isinstance(value, str) else value
     return merged
@@ -83,9 +93,10 @@ def _build_plain(raw: Mapping[str, Any], where: str) -> Recipe:
 
 _LEAST: dict[str, float] = {
     "data.max_held": 1, "data.max_length": 1, "data.text_examples": 0, "data.context_examples": 0, "lora.rank": 0,
-    "lora.first_layer": 0, "optim.steps": 0, "optim.tokens_per_step": 1, "optim.micro_tokens": 1,
+    "data.max_records": 0, "lora.first_layer": 0, "optim.steps": 0, "optim.tokens_per_step": 1, "optim.micro_tokens": 1,
     "optim.group_size": 2, "optim.clip": 0, "optim.weight_decay": 0, "readout.probe_rows": 1, "run.eval_every": 1,
-    "readout.probe_group": 2, "text_encoder.group_size": 2,
+    "readout.probe_rows_of": 1, "readout.probe_l2": 0, "readout.probe_group": 2, "text_encoder.group_size": 2,
+    "run.seed": 0, "run.threads": 1, "run.mix": 0, "run.select_on": 0, "text_encoder.mix": 0,
     "run.eval_rows": 1, "run.final_rows": 1, "run.patience": 1, "run.save_every": 0, "loss.bins": 0, "loss.pairs": 0,
     "loss.pairs_bins": 0, "loss.value": 0, "loss.text": 0, "text_encoder.rank": 0, "text_encoder.max_tokens": 3,
     "text_encoder.steps": 1, "text_encoder.tokens_per_step": 1, "text_encoder.eval_every": 1,
@@ -101,21 +112,31 @@ def check_ranges(recipe: Recipe, where: str) -> Recipe:
     """The recipe itself.
 
     Raises:
-        SettingsError: A number outside its range.
+        SettingsError: A number outside its range, or no penalty for the probe that heads start from.
     """
-
-    def value(key: str) -> float:
-        group, name = key.split(".")
-        return float(getattr(getattr(recipe, group), name))
-
-    rules = [(key, value(key) >= least, f"must be at least {least}") for key, least in _LEAST.items()]
-    rules += [(key, 0 <= value(key) <= 1, "must lie from 0 to 1") for key in _SHARES]
-    rules += [(key, value(key) > 0, "must be above 0") for key in _POSITIVE]
-    rules.append(("run.fraction", value("run.fraction") <= 1, "must be at most 1"))
-    for key, fine, problem in rules:
-        if not fine:
-            raise SettingsError(f"{where}: {key}", problem, value=value(key))
+    numbers = partial(_numbers_of, recipe)
+    rules = [(n, v, v >= least, f"must be at least {least}") for k, least in _LEAST.items() for n, v in numbers(k)]
+    rules += [(n, v, 0 <= v <= 1, "must lie from 0 to 1") for key in _SHARES for n, v in numbers(key)]
+    rules += [(n, v, v > 0, "must be above 0") for key in _POSITIVE for n, v in numbers(key)]
+    rules += [(n, v, v <= 1, "must be at most 1") for n, v in numbers("run.fraction")]
+    for name, value, fine, problem in rules:
+        if not fine or not math.isfinite(value):
+            raise SettingsError(f"{where}: {name}", problem if not fine else "must be finite", value=value)
+    if recipe.readout.init == "probe" and not recipe.readout.probe_l2:
+        remedy = "Name a penalty, or start without a probe: readout.init: zero"
+        raise SettingsError(f"{where}: readout.probe_l2", "holds no penalty for the probe", value=[], remedy=remedy)
     return recipe
+
+
+def _numbers_of(recipe: Recipe, key: str) -> list[tuple[str, float]]:
+    """Numbers of a setting by their keys: each of a mapping or list, none of a setting that is left out."""
+    group, name = key.split(".")
+    found = getattr(getattr(recipe, group), name)
+    if isinstance(found, Mapping):
+        return [(f"{key}.{entry}", float(number)) for entry, number in found.items()]
+    if isinstance(found, tuple):
+        return [(key, float(number)) for number in found]
+    return [] if found is None else [(key, float(found))]
 
 
 def _known_keys(key: str) -> str:

@@ -102,7 +102,7 @@ class ReadoutSettings:
     """The same for single metrics, where they differ."""
     probe_l2: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0)
     """Ridge penalties tried for the closing probe, where validation and training rows out of fold choose; the opening
-    one takes the second last."""
+    one takes the second last. Empty: no closing probe (and `init: zero`)."""
     probe_group: int = 48
     """Rows of one comparison that are paired with each other, in larger ones by turns."""
     probe_least_z: float = 1.0
@@ -214,6 +214,7 @@ class RunSettings:
     """A control: outcomes change places inside their comparison group, so that texts stay and behaviour goes."""
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int | None = None
+    """Of the processor; None: as torch finds it."""
     eval_every: int = 100
     eval_rows: int = 3000
     """Validation rows per source and metric during training; the closing evaluation takes all."""
