@@ -15,6 +15,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from lcbm_model.backbone.runtime import is_out_of_memory
 from lcbm_model.errors import BackendError, SettingsError
 from lcbm_model.training import losses
 from lcbm_model.training.checkpoint import TrainState, load_state, save_state
@@ -158,7 +159,7 @@ class Trainer:
         """What one process sees in a step.
 
         Raises:
-            SettingsError: Nothing.
+            SettingsError: `optim.tokens_per_step` is too small for this many processes.
         """
         chunks = self._sampler.step(number)[process :: self._accelerator.num_processes]
         if not chunks:
@@ -267,13 +268,13 @@ def told_memory() -> Iterator[None]:
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
-            raise BackendError(
-                "memory ran out: lower optim.micro_tokens (tokens of one forward pass), then data.max_length or "
-                "readout.probe_rows"
-            ) from error
-        raise
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise BackendError(
+            "memory ran out: lower optim.micro_tokens (tokens of one forward pass), then data.max_length or "
+            "readout.probe_rows"
+        ) from error
 
 
 def write_log(path: Path) -> Report:

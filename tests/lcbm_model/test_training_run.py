@@ -384,10 +384,24 @@ def test_nothing_to_learn_from_stops_the_run(prepared: Prepared) -> None:
         held.check()
 
 
-def test_memory_that_runs_out_names_the_setting() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"),
+        RuntimeError("CUDA error: out of memory"),
+    ],
+)
+def test_memory_that_runs_out_names_the_setting(error: Exception) -> None:
     from lcbm_model.training.trainer import told_memory
 
     with pytest.raises(BackendError, match=r"optim\.micro_tokens"), told_memory():
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
+
+
+def test_other_errors_are_not_taken_for_want_of_memory() -> None:
+    from lcbm_model.training.trainer import told_memory
+
     with pytest.raises(RuntimeError, match="something else"), told_memory():
         raise RuntimeError("something else")
