@@ -10,7 +10,7 @@ from agents.writers.base import Writer
 from lcbm_model.content import Content
 from lcbm_model.errors import InputError, SettingsError
 from lcbm_model.metrics import get_metric
-from lcbm_model.prediction import Prediction
+from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
 from lcbm_model.vision.video import seen_media
 from optimizer.brief import Brief
@@ -44,7 +44,7 @@ def optimize(
     brief: Brief,
     *,
     library: Searchable | str | Path | None = None,
-    simulator: str | Simulator = "embedded",
+    simulator: str | Simulator | None = None,
     judge: str | Simulator | None = None,
     writers: Sequence[Writer] | None = None,
     seed: int = 0,
@@ -59,7 +59,7 @@ def optimize(
     Args:
         brief: What is to be said, to whom, and how much may be spent.
         library: The team's own past posts: an object, a built folder, or a CSV / JSONL / Parquet file.
-        simulator: Plays the audience: a name or any `Simulator`.
+        simulator: Plays the audience: a name ("embedded": the shipped `lcbm-smol`) or any `Simulator`.
         judge: A second simulator that the loop never optimises against. With neither named, one of the shipped twin
             models plays the audience and the other judges; "none": nobody confirms the gain.
         writers: Who drafts; None: the configured ones.
@@ -94,7 +94,7 @@ def stream(
     brief: Brief,
     *,
     library: Searchable | str | Path | None = None,
-    simulator: str | Simulator = "embedded",
+    simulator: str | Simulator | None = None,
     judge: str | Simulator | None = None,
     writers: Sequence[Writer] | None = None,
     seed: int = 0,
@@ -118,7 +118,7 @@ def _begin(
     folder: RunFolder,
     brief: Brief,
     library: Searchable | str | Path | None,
-    simulator: str | Simulator,
+    simulator: str | Simulator | None,
     judge: str | Simulator | None,
     writers: Sequence[Writer] | None,
     seed: int,
@@ -141,7 +141,10 @@ def _begin(
         simulator=simulator if isinstance(simulator, str) else None,
         identity=audience.identity,
         judge=judge if isinstance(judge, str) else None,
+        judge_identity=second.identity if second is not None else None,
         library=str(Path(library).resolve()) if isinstance(library, (str, Path)) else None,
+        had_library=found is not None,
+        writers=tuple(writer.name for writer in hired),
         scale=found.scale(brief.metric, brief.channel) if found is not None else None,
         evidence=0 if audience.identity.tuned else EVIDENCE,
         warnings=(*library_warnings(found), *unguarded(brief, found)),
@@ -165,15 +168,17 @@ def resume(
 ) -> OptimizationResult:
     """Go on with a run from its last checkpoint; a finished run gives its result again.
 
-    Parts that were named when the run began are found again by name; objects must be handed in again.
+    Parts that were named when the run began are found again by name, and so are shipped checkpoints. Other objects must
+    be handed in again: without its simulator or its judge a run does not go on; without its library or a writer it
+    does, and its result says so.
 
     Args:
         decision: The answer to a run that waits for approval: "continue" (another round), "finish" (end with the best
             so far), or a `Decision` with edits, vetoes and comments. None gives the waiting result again, unanswered.
 
     Raises:
-        SettingsError: No such run, its simulator is not the one that it began with, or the decision names what does
-            not exist or answers a run that does not wait.
+        SettingsError: No such run, its simulator or judge is missing or not the one that it began with, or the decision
+            names what does not exist or answers a run that does not wait.
     """
     events = stream_resume(
         run_id,
@@ -206,22 +211,50 @@ def stream_resume(
     if said is None and (waiting := still_waiting(folder)) is not None:
         yield waiting_event(waiting)
         return
-    source = simulator or settings.simulator
-    if source is None:
-        remedy = "Pass the same simulator object again"
-        raise SettingsError("simulator", "the run began with an object of the caller's", value=run_id, remedy=remedy)
-    audience = resolve_simulator(source)
-    if audience.identity != settings.identity:
-        raise SettingsError(
-            "simulator",
-            f"is not the one that the run began with ({settings.identity.label}); its scores cannot be mixed",
-            value=audience.identity.label,
-            remedy="Resume with the same checkpoint, or begin a new run",
-        )
+    audience = resolve_simulator(simulator or settings.simulator or _shipped("simulator", settings.identity))
+    _must_be("simulator", audience, settings.identity, "its scores cannot be mixed")
     found = resolve_library(library or settings.library, settings.brief.metric)
-    second = resolve_judge(judge or settings.judge, audience)
-    run = _prepare(folder, settings, audience, second, resolve_writers(writers), found)
+    named = judge or settings.judge
+    if named is None and settings.judge_identity is not None:
+        named = _shipped("judge", settings.judge_identity)
+        _must_be("judge", resolve_simulator(named), settings.judge_identity, "name another, or none")
+    second = resolve_judge(named, audience)
+    hired = resolve_writers(writers)
+    run = _prepare(folder, settings, audience, second, hired, found, missing=_missing(settings, found, hired))
     yield from drive(run, should_stop=should_stop, decision=said)
+
+
+def _shipped(part: str, identity: SimulatorIdentity) -> str:
+    """The name of the shipped checkpoint that was handed in as an object when a run began.
+
+    Raises:
+        SettingsError: It was another object, which only its maker can hand in again.
+    """
+    from lcbm_model.backbone import shipped_checkpoints
+
+    if identity.checkpoint in shipped_checkpoints():
+        return identity.checkpoint
+    problem = f"the run began with an object of the caller's ({identity.label})"
+    remedy = f"Pass the same {part} object again" + (', or "none"' if part == "judge" else "")
+    raise SettingsError(part, problem, remedy=remedy)
+
+
+def _must_be(part: str, found: Simulator, identity: SimulatorIdentity, why: str) -> None:
+    if found.identity != identity:
+        problem = f"is not the one that the run began with ({identity.label}); {why}"
+        remedy = "Resume with the same checkpoint, or begin a new run"
+        raise SettingsError(part, problem, value=found.identity.label, remedy=remedy)
+
+
+def _missing(settings: RunSettings, library: Searchable | None, writers: tuple[Writer, ...]) -> tuple[str, ...]:
+    """What a run that goes on has to do without, in words."""
+    told = []
+    if settings.had_library and library is None:
+        told.append("The library that the run began with was not at hand when it went on: no examples were retrieved.")
+    names = {writer.name for writer in writers}
+    if gone := [name for name in settings.writers if name not in names]:
+        told.append(f"Writers that the run began with were not at hand when it went on: {', '.join(gone)}.")
+    return tuple(told)
 
 
 def score(
@@ -280,6 +313,7 @@ def _prepare(
     judge: Simulator | None,
     writers: tuple[Writer, ...],
     library: Searchable | None,
+    missing: tuple[str, ...] = (),
 ) -> PreparedRun:
     brief = settings.brief
     screener = screener_for(brief)
@@ -299,6 +333,7 @@ def _prepare(
             evidence=settings.evidence,
             guard=guard,
             unchecked_rules=screener.unchecked_rules,
+            missing=missing,
             stopwatch=Stopwatch(before=seconds_before),
         )
 

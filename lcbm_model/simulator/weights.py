@@ -1,4 +1,4 @@
-"""Which weights a simulator scores with, whatever it is wrapped in: who writes or is optimised against must not judge."""
+"""Which weights a simulator scores with, whatever it is wrapped in: who is optimised against must not judge."""
 
 from __future__ import annotations
 

@@ -111,6 +111,8 @@ def resume(
         Literal["continue", "finish"], typer.Option("--decision", help="Answer of a run that waits for approval.")
     ] = "continue",
     library: Annotated[Path | None, typer.Option("--library", help="Another library than the run began with.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="The simulator, where it cannot be found again.")] = None,
+    judge: Annotated[str | None, typer.Option("--judge", help="Another judge than the run began with.")] = None,
     store: Runs = None,
     no_cache: NoCache = False,
     as_json: Json = False,
@@ -118,7 +120,16 @@ def resume(
     """Go on with a run where it stopped."""
     from optimizer.cli.optimize import optimize
 
-    optimize(resume=run, decision=decision, library=library, store=store, no_cache=no_cache, as_json=as_json)
+    optimize(
+        resume=run,
+        decision=decision,
+        library=library,
+        model=model,
+        judge=judge,
+        store=store,
+        no_cache=no_cache,
+        as_json=as_json,
+    )
 
 
 def _json(c: Campaign) -> dict[str, Any]:

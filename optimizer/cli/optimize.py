@@ -34,7 +34,8 @@ def optimize(
         int | None, typer.Option("--candidates", min=1, max=1024, help="Drafts a round, instead of the brief's.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Simulator: 'embedded' (default), a checkpoint's name or path.")
+        str | None,
+        typer.Option("--model", help="Simulator: 'embedded', a checkpoint's name or path (default: a twin)."),
     ] = None,
     judge: Annotated[
         str | None, typer.Option("--judge", envvar="LCBM_JUDGE", help="A second simulator, never optimised against.")
@@ -85,7 +86,7 @@ def optimize(
     if job is None:
         events = api.stream_resume(run_id, decision=said, simulator=model, **parts)
     else:
-        events = api.stream(job, seed=seed or 0, run_id=run_id, simulator=model or "embedded", **parts)
+        events = api.stream(job, seed=seed or 0, run_id=run_id, simulator=model, **parts)
     try:
         result = _follow(events)
     except KeyboardInterrupt:

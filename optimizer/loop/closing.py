@@ -23,6 +23,7 @@ def closing_warnings(state: State, context: LoopContext) -> list[str]:
     warnings += [w for metric in sorted(others) for w in _metric_warnings(context.scorer.identity, metric)]
     if context.judge is None:
         warnings.append("No independent judge confirmed the gain: none was configured.")
+    warnings += context.missing
     if context.unchecked_rules:
         rules = "; ".join(repr(rule) for rule in context.unchecked_rules)
         warnings.append(f"No machine checks these rules, read the drafts for them: {rules}.")

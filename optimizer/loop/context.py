@@ -72,6 +72,8 @@ class LoopContext:
     evidence: int = 0
     guard: Guard | None = None
     unchecked_rules: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """What a run that goes on has to do without, in words."""
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     def scoring_context(self, hits: list[Hit]) -> Context:

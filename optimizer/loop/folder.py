@@ -31,8 +31,11 @@ class RunSettings(BaseModel):
     started: datetime
     simulator: str | None = Field(description="Its name; None: an object was handed in and must be handed in again.")
     identity: SimulatorIdentity
-    judge: str | None = None
+    judge: str | None = Field(default=None, description="Its name; None: an object, or nobody.")
+    judge_identity: SimulatorIdentity | None = Field(default=None, description="Of the judge, where there was one.")
     library: str | None = Field(default=None, description="Path it was read from, where it was read from one.")
+    had_library: bool = False
+    writers: tuple[str, ...] = Field(default=(), description="Their names.")
     scale: PercentileScale | None = None
     evidence: int = 0
     warnings: tuple[str, ...] = Field(default=(), description="Known before the first step: library rows left out.")

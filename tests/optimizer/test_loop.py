@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -267,6 +268,41 @@ def test_resuming_with_another_simulator_is_refused(tmp_path: Path) -> None:
         resume("x", store=tmp_path, simulator=FakeSimulator(name="other"), writers=[Baker()])
     with pytest.raises(SettingsError, match="object of the caller"):
         resume("x", store=tmp_path, writers=[Baker()])
+
+
+def test_resuming_without_the_judge_it_began_with_is_refused(tmp_path: Path) -> None:
+    judge = FakeSimulator(name="judge", spread=4)
+    run(tmp_path, run_id="x", judge=judge, should_stop=_after(3))
+    parts: dict[str, Any] = {"store": tmp_path, "simulator": FakeSimulator(), "writers": [Baker()]}
+    with pytest.raises(SettingsError, match="judge: the run began with an object of the caller"):
+        resume("x", **parts)
+    without = resume("x", judge="none", **parts)
+    assert without.judge is None
+    run(tmp_path, run_id="y", judge=judge, should_stop=_after(3))
+    assert resume("y", judge=judge, **parts).judge is not None
+
+
+def test_shipped_checkpoints_that_were_handed_in_as_objects_are_found_again_by_name(tmp_path: Path) -> None:
+    from lcbm_model.simulator import load_simulator
+
+    twins = {"simulator": load_simulator("lcbm-smol-a"), "judge": load_simulator("lcbm-smol-b")}
+    brief = bakery(budget={"rounds": 1, "candidates": 2})
+    begun = run(tmp_path, brief, run_id="x", should_stop=_after(1), **twins)
+    assert begun.status == "stopped"
+    went_on = resume("x", store=tmp_path, writers=[Baker()])
+    assert went_on.status == "finished"
+    assert went_on.judge is not None
+    assert went_on.judge.simulator.checkpoint == "lcbm-smol-b"
+
+
+def test_a_run_that_goes_on_without_its_library_or_a_writer_says_so(tmp_path: Path) -> None:
+    other = Baker("other")
+    run(tmp_path, run_id="x", library=FakeLibrary(), writers=[Baker(), other], should_stop=_after(3))
+    went_on = resume("x", store=tmp_path, simulator=FakeSimulator(), writers=[other])
+    told = [warning for warning in went_on.warnings if "not at hand" in warning]
+    assert len(told) == 2
+    assert "The library" in told[0]
+    assert told[1].endswith(": fake.")
 
 
 def test_run_ids_cannot_leave_the_store_or_be_used_twice(tmp_path: Path) -> None:
