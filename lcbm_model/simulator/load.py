@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from lcbm_model.simulator.base import Simulator
+from lcbm_model.simulator.joined import ENDPOINT, VLLM, names_of
 
 
 def load_simulator(
@@ -22,7 +24,7 @@ def load_simulator(
             name, an adapter folder that `lcbm train` wrote, a Hugging Face folder or hub name ("owner/model"), or
             "openai:MODEL@BASE_URL" for a chat endpoint that shows log-probabilities, "vllm:NAME" for one of these
             names run by vLLM in this process, "vllm:NAME@BASE_URL" for a vLLM server that serves it.
-            Several names joined by "+" give their mean.
+            Several of these names joined by "+" give their mean (`names_of`).
         device: "auto", "cpu", "cuda:0", ...
         dtype: "auto" (bfloat16 on a GPU, float32 on a processor), "float32", "bfloat16", "float16". bfloat16 moves
             probabilities by up to about 0.02; on a processor it pays only where `has_fast_bfloat16` says so. The
@@ -34,23 +36,22 @@ def load_simulator(
         SettingsError: Nothing has that name.
         CheckpointError: Its weights are missing, damaged or belong to another base.
     """
-    text = str(name)
-    if text.startswith("openai:"):
-        from lcbm_model.simulator.openai_compatible import OpenAICompatibleSimulator
-
-        model, _, base_url = text.removeprefix("openai:").partition("@")
-        return OpenAICompatibleSimulator(model or None, base_url or None)
-    if text.startswith("vllm:"):
-        from lcbm_model.simulator.vllm_load import load_vllm
-
-        return load_vllm(text.removeprefix("vllm:"), dtype=dtype, calibrated=calibrated)
-    if "+" in text and not Path(text).exists():
+    names = names_of(str(name)) if "+" in str(name) else [str(name)]
+    if len(names) > 1:
         from lcbm_model.simulator.ensemble import EnsembleSimulator
 
-        kwargs = {"device": device, "dtype": dtype}
-        parts = [part.strip() for part in text.split("+")]
-        members = [load_simulator(part, pass_tokens=pass_tokens, calibrated=calibrated, **kwargs) for part in parts]
-        return EnsembleSimulator(members)
+        load = partial(load_simulator, device=device, dtype=dtype, pass_tokens=pass_tokens, calibrated=calibrated)
+        return EnsembleSimulator([load(part) for part in names])
+    text = names[0]
+    if text.startswith(ENDPOINT):
+        from lcbm_model.simulator.openai_compatible import OpenAICompatibleSimulator
+
+        model, _, base_url = text.removeprefix(ENDPOINT).partition("@")
+        return OpenAICompatibleSimulator(model or None, base_url or None)
+    if text.startswith(VLLM):
+        from lcbm_model.simulator.vllm_load import load_vllm
+
+        return load_vllm(text.removeprefix(VLLM), dtype=dtype, calibrated=calibrated)
     from lcbm_model.backbone.loader import load_backbone
     from lcbm_model.simulator.conformal import load_calibration
     from lcbm_model.simulator.local import LocalSimulator
