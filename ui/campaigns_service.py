@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lcbm_model.errors import InputError
-from optimizer.campaigns import Campaign, Comparison, compare_runs, list_campaigns, open_run, read_run
+from optimizer.campaigns import Campaign, Comparison, compare_runs, list_campaigns, read_run
 from optimizer.loop.folder import store_folder
 from optimizer.result import OptimizationResult
 from ui.runs import Marks, Run
@@ -67,9 +67,13 @@ class CampaignsService:
         """A run's result.
 
         Raises:
-            SettingsError: No such run, or no result yet.
+            LcbmError: No such run, or no result yet.
         """
-        return open_run(_named(run_id), self.folder)
+        _, result = read_run(_named(run_id), self.folder)
+        if result is None:
+            remedy = "Wait for its end, or go on with it where it was broken off"
+            raise InputError("Run", "has no result yet", value=run_id, remedy=remedy)
+        return result
 
     def compare(self, first: str, second: str) -> Comparison:
         """Two runs side by side.
@@ -82,16 +86,20 @@ class CampaignsService:
         return compare_runs(self.open(first), self.open(second))
 
     def resume(self, run_id: str, *, owner: str, action: str = "continue") -> Run:
-        """Go on with a run from disk in the background.
+        """Go on with a run from disk in the background; the owner's own, still at hand, with the notes on its drafts.
 
         Args:
             owner: The browser tab that asks.
             action: The answer to a run that waits for approval: "continue" or "finish".
 
         Raises:
-            LcbmError: No such run, it is finished or under way, or the models could not be loaded.
+            LcbmError: No such run, it is finished, under way or another session's, or the models could not be loaded.
         """
-        settings, result = read_run(_named(run_id), self.folder)
+        mine = self.services.waiting(_named(run_id), owner)
+        if mine is not None:
+            self.services.go_on(mine, action)
+            return mine
+        settings, result = read_run(run_id, self.folder)
         if result is not None and result.status == "finished":
             raise InputError("Run", "has come to its end", value=run_id, remedy="Open it, or begin a new one")
         run = Run(id=run_id, owner=owner, brief=settings.brief, seed=settings.seed)

@@ -74,7 +74,7 @@ class CampaignsTab:
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="c-stop")
                 self.refresh = gr.Button("Look again", size="sm", elem_id="c-refresh")
             with gr.Column(scale=9, min_width=320, elem_classes="lc-results"):
-                self.run_id = gr.State(None)
+                self.ticket = gr.State(None)
                 self.panel = gr.HTML(elem_id="c-panel")
                 self.plot = gr.HTML(elem_id="c-plot")
                 self.cards = gr.HTML(elem_id="c-cards", js_on_load=COPY_JS)
@@ -102,18 +102,18 @@ class CampaignsTab:
             trigger_mode="always_last",
             **LIGHT,
         )
-        self.open.click(self._open, [self.pick], [self.run_id, self.panel, self.plot, self.cards], **LIGHT)
+        self.open.click(self._open, [self.pick], [self.panel, self.plot, self.cards], **LIGHT)
         self.go_on.click(
             self._resume,
             [self.pick],
-            [self.run_id, self.panel, self.plot, self.cards, self.go_on, self.stop],
+            [self.ticket, self.panel, self.plot, self.cards, self.go_on, self.stop],
             api_visibility="private",
             concurrency_id="run",
             concurrency_limit=16,
             show_progress="hidden",
             trigger_mode="once",
         )
-        self.stop.click(self._stop, [self.run_id], [self.stop], show_progress="hidden", **LIGHT)
+        self.stop.click(self._stop, [self.ticket], [self.stop], show_progress="hidden", **LIGHT)
         self.compare.click(self._compare, [self.left, self.right], [self.versus], **LIGHT)
 
     # Runs ---------------------------------------------------------------------------------------------------------
@@ -147,8 +147,7 @@ class CampaignsTab:
 
     def _open(self, run_id: str | None) -> list[Any]:
         with told():
-            result = self.campaigns.open(run_id or "")
-            return [run_id, *opened(result)]
+            return opened(self.campaigns.open(run_id or ""))
 
     def _resume(self, run_id: str | None, request: gr.Request) -> Iterator[list[Any]]:
         idle = [gr.update(interactive=True, value="Go on with it"), gr.update(visible=False)]
@@ -157,7 +156,7 @@ class CampaignsTab:
             gr.update(visible=True, interactive=True, value="Stop"),
         ]
         try:
-            yield [run_id, render.render("opening", line="Opening the run."), gr.update(visible=False), "", *busy]
+            yield [None, render.render("opening", line="Opening the run."), gr.update(visible=False), "", *busy]
             run = self.campaigns.resume(run_id or "", owner=request.session_hash or "")
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
@@ -174,10 +173,10 @@ class CampaignsTab:
                 plot = rounds_chart(event.rounds, event.candidates, wanted)
             cards = render.cards(event.candidates, best) if event and event.candidates else gr.skip()
             over = snapshot.done or snapshot.waiting
-            yield [run.id, render.run_panel(snapshot, wanted), plot, cards, *(idle if over else busy)]
+            yield [run.ticket, render.run_panel(snapshot, wanted), plot, cards, *(idle if over else busy)]
 
-    def _stop(self, run_id: str | None) -> Any:
-        return stop_run(self.services, run_id)
+    def _stop(self, ticket: str | None) -> Any:
+        return stop_run(self.services, ticket)
 
     def _compare(self, left: str | None, right: str | None) -> str:
         with told():

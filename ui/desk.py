@@ -1,7 +1,7 @@
 """What a person does with the drafts of a run: edit and see the score move, ask why, compare, note for the next round.
 
 `ui/assets/cards.js` sends one message at a time and gets one answer back, outside Gradio's queue. A message is hostile
-until it is checked; its run is known by an id that nobody can guess.
+until it is checked; its run is known by a ticket that nobody can guess and no list shows.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ LONGEST = 4000
 """Characters of an edited text or a comment."""
 SIDE_BY_SIDE = (2, 3)
 GONE = (
-    "The app does not know this run any more: it was restarted, or the run is more than a day old. "
-    "Copy what you need, and start it again."
+    "The app does not know this run any more: it was restarted, the run is more than a day old, or a colleague went on "
+    "with it under Campaigns. Copy what you need; the run itself is kept there."
 )
 
 
@@ -55,7 +55,7 @@ class Desk:
         try:
             if not isinstance(message, Mapping) or message.get("action") not in self._answers:
                 raise InputError("message", "is not one the app knows", remedy="Reload the page")
-            run = self.services.run(str(message.get("run", "")))
+            run = self.services.run(str(message.get("ticket", "")))
             if run is None:
                 return {"error": GONE, "gone": True}
             return self._answers[str(message["action"])](run, message)

@@ -153,8 +153,8 @@ class OptimizeTab:
         f["max_length"] = gr.Slider(20, 1000, value=280, step=1, label="Longest text (characters)")
 
     def _results(self) -> Board:
-        run_id = gr.State(None)
-        self.ticket = gr.Textbox(visible=False)
+        ticket = gr.State(None)
+        self.remembered = gr.Textbox(visible=False)
         self.rejoin = gr.Button("Watch my run again", visible="hidden", elem_id="run-rejoin")
         panel = gr.HTML(EMPTY, elem_id="run-panel", js_on_load=PRESS)
         with gr.Column(visible=False, elem_classes="lc-asked", elem_id="run-asked") as asked:
@@ -187,7 +187,7 @@ class OptimizeTab:
                 )
             with gr.Column(scale=3, min_width=220):
                 hits = gr.HTML(elem_id="run-hits")
-        return Board(run_id, panel, plot, downloads, files, cards, hits, self.go, self.stop, asked, note)
+        return Board(ticket, panel, plot, downloads, files, cards, hits, self.go, self.stop, asked, note)
 
     def _answers(self) -> Any:
         """The function that the cards' script calls; Gradio marks it, so it must be a function of its own."""
@@ -209,19 +209,19 @@ class OptimizeTab:
         once: dict[str, Any] = {**watching, "trigger_mode": "once"}
         b = self.board
         filled = [*form, self.picture, self.library, self.files_fold, b.panel]
-        self.sample.click(self._sample, [b.run_id], filled, **quick)
+        self.sample.click(self._sample, [b.ticket], filled, **quick)
         self.go.click(self._run, [*form, self.picture, self.video, self.library], b.all, **once)
-        self.stop.click(self._stop, [b.run_id], [self.stop], **quick)
-        self.next.click(self._next, [b.run_id, b.note], b.all, **once)
-        self.finish.click(self._finish, [b.run_id, b.note], b.all, **once)
-        self.rejoin.click(self._rejoin, [self.ticket], [*form, *b.all], js=REMEMBERED, **watching)
+        self.stop.click(self._stop, [b.ticket], [self.stop], **quick)
+        self.next.click(self._next, [b.ticket, b.note], b.all, **once)
+        self.finish.click(self._finish, [b.ticket, b.note], b.all, **once)
+        self.rejoin.click(self._rejoin, [self.remembered], [*form, *b.all], js=REMEMBERED, **watching)
 
     def welcome(self, page: gr.Blocks) -> None:
         """Whoever opens or reloads `page` gets back the run that the browser's tab remembers."""
         form = [self.fields[name] for name in BriefForm.names()]
         page.load(
             self._rejoin,
-            [self.ticket],
+            [self.remembered],
             [*form, *self.board.all],
             js=REMEMBERED,
             api_visibility="private",
@@ -230,7 +230,7 @@ class OptimizeTab:
             show_progress="hidden",
         )
 
-    def _sample(self, run_id: str | None) -> list[Any]:
+    def _sample(self, ticket: str | None) -> list[Any]:
         with told():
             sample = load_sample(self.services.scratch / "sample")
             form = BriefForm.from_brief(sample.brief)
@@ -239,11 +239,11 @@ class OptimizeTab:
                 str(sample.picture),
                 str(sample.library),
                 gr.Accordion(open=True),
-                gr.skip() if run_id else SAMPLE_READY,
+                gr.skip() if ticket else SAMPLE_READY,
             ]
 
-    def _stop(self, run_id: str | None) -> Any:
-        return stop_run(self.services, run_id)
+    def _stop(self, ticket: str | None) -> Any:
+        return stop_run(self.services, ticket)
 
     def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
         *form, picture, video, library = values
@@ -273,14 +273,15 @@ class OptimizeTab:
             return
         yield from view.follow(run)
 
-    def _next(self, run_id: str | None, note: str) -> Iterator[Updates]:
-        yield from self._answer(run_id, "continue", note)
+    def _next(self, ticket: str | None, note: str, request: gr.Request) -> Iterator[Updates]:
+        yield from self._answer(ticket, "continue", note, request)
 
-    def _finish(self, run_id: str | None, note: str) -> Iterator[Updates]:
-        yield from self._answer(run_id, "finish", note)
+    def _finish(self, ticket: str | None, note: str, request: gr.Request) -> Iterator[Updates]:
+        yield from self._answer(ticket, "finish", note, request)
 
-    def _answer(self, run_id: str | None, action: str, note: str) -> Iterator[Updates]:
-        run = self.services.run(run_id)
+    def _answer(self, ticket: str | None, action: str, note: str, request: gr.Request) -> Iterator[Updates]:
+        # A page that lost its connection for a while, and its runs with it, is their owner again.
+        run = self.services.arrive(request.session_hash or "", ticket)
         view = RunView(self.services, self.board)
         if run is None:
             gr.Warning("This run is no longer known. Start it again.", title="Too late")

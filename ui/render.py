@@ -205,7 +205,7 @@ def cards(
     candidates: Sequence[Candidate],
     best_id: str | None,
     *,
-    run_id: str | None = None,
+    ticket: str | None = None,
     approval: bool = False,
     marks: Marks | None = None,
     slate: Sequence[str] = (),
@@ -214,7 +214,7 @@ def cards(
     """Candidates, the chosen one first, then what could not be scored and what the rules refused, with reasons.
 
     Args:
-        run_id: Of a run that the app still knows: its cards can be edited, explained and compared.
+        ticket: Of a run that the app still knows: its cards can be edited, explained and compared.
         approval: The run asks after each round: its cards can be kept, rejected and commented.
         marks: What was noted so far.
         slate: Ids of the good and different ones that the run recommends.
@@ -225,9 +225,9 @@ def cards(
     )
     return render(
         "cards",
-        run_id=run_id,
-        live=run_id is not None,
-        approval=approval and run_id is not None,
+        ticket=ticket,
+        live=ticket is not None,
+        approval=approval and ticket is not None,
         marks=marks or Marks(),
         slate=slate,
         final=final,

@@ -23,7 +23,7 @@ Updates = dict[Any, Any]
 class Board:
     """The components of the right-hand side."""
 
-    run_id: Any
+    ticket: Any
     panel: Any
     plot: Any
     downloads: Any
@@ -38,7 +38,7 @@ class Board:
     @property
     def all(self) -> list[Any]:
         return [
-            self.run_id,
+            self.ticket,
             self.panel,
             self.plot,
             self.downloads,
@@ -52,9 +52,9 @@ class Board:
         ]
 
 
-def stop_run(services: Services, run_id: str | None) -> Any:
+def stop_run(services: Services, ticket: str | None) -> Any:
     """Ask a run to stop behind its current step; what the stop button shows from then on."""
-    run = services.run(run_id)
+    run = services.run(ticket)
     if run is None:
         gr.Warning("This run is no longer under way.", title="Nothing to stop")
         return gr.update(interactive=False)
@@ -83,7 +83,7 @@ class RunView:
         b = self.board
         hidden = {part: gr.update(visible=False) for part in (b.downloads, b.asked)}
         return {
-            b.run_id: None,
+            b.ticket: None,
             b.panel: panel,
             b.plot: "",
             b.cards: "",
@@ -102,7 +102,7 @@ class RunView:
         b = self.board
         going = not (snapshot.done or snapshot.waiting)
         return {
-            b.run_id: run.id,
+            b.ticket: run.ticket,
             b.panel: render.run_panel(snapshot, run.brief.budget.rounds),
             b.asked: gr.update(visible=snapshot.waiting),
             **self.buttons(going=going, stopping=snapshot.stopping),
@@ -156,7 +156,7 @@ class RunView:
         shown = render.cards(
             candidates,
             best,
-            run_id=run.id,
+            ticket=run.ticket,
             approval=run.brief.approval and not snapshot.done,
             marks=run.marks,
             slate=snapshot.result.slate if snapshot.result else (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -51,7 +52,13 @@ class Marks:
 
 @dataclass
 class Run:
-    """Driven by one thread at a time; watched by any number of viewers."""
+    """Driven by one thread at a time; watched by any number of viewers.
+
+    Attributes:
+        id: Name of its folder; every member of the team reads it under Campaigns, so it opens nothing.
+        owner: The browser tab it belongs to.
+        ticket: Known to that tab alone: whoever shows it may watch, answer and stop the run.
+    """
 
     id: str
     owner: str
@@ -60,6 +67,7 @@ class Run:
     library: Any = None
     seed: int = 0
     started: float = field(default_factory=time.time)
+    ticket: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:
         self._changed = threading.Condition()

@@ -27,6 +27,7 @@ from optimizer.result import OptimizationResult
 from ui.floors import Floors, Searchable
 from ui.loading import Loader, Loading, Models
 from ui.past_pictures import rename_pictures
+from ui.run_book import RunBook
 from ui.runs import Marks, Run
 
 __all__ = ["Limits", "Loading", "Models", "Services", "save_all"]
@@ -48,7 +49,7 @@ class Limits:
 
 @dataclass
 class Services:
-    """Models in the background, libraries by content, runs by id.
+    """Models in the background, libraries by content, runs by ticket.
 
     Args:
         floors: How each part is made.
@@ -65,8 +66,7 @@ class Services:
         self._loader = Loader(self.floors)
         self._libraries: OrderedDict[str, Searchable] = OrderedDict()
         self._library_locks: dict[str, threading.Lock] = {}
-        self._runs: OrderedDict[str, Run] = OrderedDict()
-        self._leaving: dict[str, threading.Timer] = {}
+        self._book = RunBook(self.limits, self._forget)
         self._closed = False
         self._jobs: dict[str, threading.Event] = {}
         # The same threads for all runs: malloc keeps what a thread has freed for that thread's next call, so that a
@@ -195,7 +195,7 @@ class Services:
         self.models()
         context = Context(scale=self.floors.scale(library, brief) if library is not None else None)
         run = Run(id=secrets.token_hex(16), owner=owner, brief=brief, context=context, library=library, seed=seed)
-        self._admit(run)
+        self._book.admit(run)
         self._drive(run, self.floors.stream, brief, seed=seed)
         return run
 
@@ -203,8 +203,9 @@ class Services:
         """Answer a run that waits for approval; what was noted on its drafts goes with the answer.
 
         Raises:
-            InputError: The run does not wait: it was answered already.
+            InputError: The run does not wait (it was answered already), or another one of its owner's is under way.
         """
+        self._book.check_turn(run)
         try:
             noted = run.go_on()
         except ValueError:
@@ -218,22 +219,12 @@ class Services:
         """Go on in the background with a run of an earlier day, whose checkpoints lie in `store`.
 
         Raises:
-            LcbmError: It is under way, its owner's last run is, or the models could not be loaded.
+            LcbmError: It is under way or another session's, its owner's last run is under way, or the models could not
+                be loaded.
         """
         self.models()
-        self._admit(run)
+        self._book.admit(run)
         self._drive(run, self.floors.resume, run.id, store=store, decision=decision)
-
-    def _admit(self, run: Run) -> None:
-        """Into the bookkeeping, so that a closed tab stops it. One at a time for each owner, and each run once."""
-        with self._lock:
-            busy = [r for r in self._runs.values() if r.busy]
-            if any(r.id == run.id for r in busy):
-                raise InputError("run", "is under way already", value=run.id, remedy="Wait for its end")
-            if any(r.owner == run.owner for r in busy):
-                raise InputError("run", "one is already going in this tab", remedy="Stop it first, or wait for its end")
-            self._prune()
-            self._runs[run.id] = run
 
     def _drive(
         self, run: Run, stream: Callable[..., Iterator[Any]], first: Any, *, store: Path | None = None, **more: Any
@@ -260,54 +251,32 @@ class Services:
                 raise InputError("app", "is closing", remedy="Start it again; runs of before wait where they stopped")
             self._drivers.submit(run.drive, events)
 
-    def run(self, run_id: str | None) -> Run | None:
-        """A run by its id, or None where it was never known or has been cleared away."""
-        with self._lock:
-            return self._runs.get(run_id or "")
+    def run(self, ticket: str | None) -> Run | None:
+        """A run by its ticket, or None where it was never known or has been cleared away."""
+        return self._book.get(ticket)
 
-    def arrive(self, owner: str, run_id: str | None) -> Run | None:
-        """A tab that comes back (reload, back button, lost connection) takes over the run it was watching."""
-        run = self.run(run_id)
-        if run is None:
-            return None
-        with self._lock:
-            timer = self._leaving.pop(run.owner, None)
-        if timer is not None:
-            timer.cancel()
-        run.owner = owner
-        return run
+    def waiting(self, run_id: str, owner: str) -> Run | None:
+        """The owner's own run of that id, where it waits for an answer."""
+        return self._book.waiting(run_id, owner)
+
+    def arrive(self, owner: str, ticket: str | None) -> Run | None:
+        """A tab that comes back (reload, back button, lost connection) takes over the run it holds the ticket of."""
+        return self._book.arrive(owner, ticket)
 
     def leave(self, owner: str) -> None:
-        """A tab was closed or lost: its scoring ends, its runs stop after a while unless it comes back."""
+        """A tab was closed or lost: its scoring ends, its runs are let go after a while unless it comes back."""
         self.end_job(owner)
-        with self._lock:
-            if not any(r.owner == owner and r.busy for r in self._runs.values()):
-                return
-            timer = threading.Timer(self.limits.grace_seconds, self.stop_owner, (owner,))
-            timer.daemon = True
-            self._leaving[owner] = timer
-            timer.start()
+        self._book.leave(owner)
 
-    def stop_owner(self, owner: str) -> int:
-        """Ask every run of a closed tab to stop; returns how many were still going."""
-        with self._lock:
-            self._leaving.pop(owner, None)
-            going = [r for r in self._runs.values() if r.owner == owner and r.busy]
-        for run in going:
-            run.stop()
-        return len(going)
+    def let_go(self, owner: str) -> int:
+        """Stop every run of a closed tab; what waits for an answer, anybody may answer. How many were going."""
+        return self._book.let_go(owner)
 
-    def _prune(self) -> None:
-        """Forget idle runs that are old or too many, with their files (the lock is held)."""
-        now = time.time()
-        idle = [r for r in self._runs.values() if not r.busy]
-        surplus = len(self._runs) + 1 - self.limits.kept_runs
-        for index, run in enumerate(idle):
-            if index < surplus or now - run.started > self.limits.kept_seconds:
-                del self._runs[run.id]
-                shutil.rmtree(self.scratch / run.id, ignore_errors=True)
-                if not self._keeps_runs and self.store is not None:
-                    shutil.rmtree(self.store / run.id, ignore_errors=True)
+    def _forget(self, run: Run, stays: bool) -> None:
+        """Remove the files of a run that was cleared away; the run's own folder only where none of its id `stays`."""
+        shutil.rmtree(self.scratch / run.ticket, ignore_errors=True)
+        if not (stays or self._keeps_runs or self.store is None):
+            shutil.rmtree(self.store / run.id, ignore_errors=True)
 
     def downloads(self, run: Run) -> dict[str, Path]:
         """The run's files as it stands: result.json, candidates.csv, report.html.
@@ -318,16 +287,13 @@ class Services:
         if run.result is None:
             raise InputError("download", "this run has nothing to save yet", remedy="Wait for its end or stop it")
         rounds = len(run.result.rounds)
-        return save_all(run.result, self.scratch / run.id / f"{run.result.status}-{rounds}", self.floors.report)
+        return save_all(run.result, self.scratch / run.ticket / f"{run.result.status}-{rounds}", self.floors.report)
 
     def close(self) -> None:
         """Stop every run and remove the app's own files."""
         with self._lock:
             self._closed = True
-            runs = list(self._runs.values())
-            timers = list(self._leaving.values())
-        for timer in timers:
-            timer.cancel()
+        runs = self._book.close()
         for run in runs:
             run.stop()
         for run in runs:

@@ -39,7 +39,7 @@ def start(page: Any, message: str, rounds: int = 1) -> None:
 
 
 def runs_of(house: Services) -> list[Any]:
-    return list(house._runs.values())
+    return list(house._book._runs.values())
 
 
 def until(true: Any, seconds: float = 30.0) -> bool:
@@ -89,6 +89,8 @@ def test_a_reload_and_the_back_button_find_the_run_again(browser: Any, house: Se
     with serving(house) as url, visit(browser, url, forgiving=True) as (page, _):
         start(page, "A pan that browns onions in 9 minutes", rounds=3)
         page.locator(".lc-card").first.wait_for()
+        assert page.evaluate("sessionStorage.getItem('lcbm-run')") == runs_of(house)[0].ticket
+        assert runs_of(house)[0].id not in page.content()
         page.reload()
         page.locator(".lc-card").first.wait_for()
         assert page.locator("#f-message textarea").input_value() == "A pan that browns onions in 9 minutes"
@@ -133,8 +135,8 @@ def test_an_expired_session_says_so_and_keeps_the_words(browser: Any, house: Ser
     with serving(house) as url, visit(browser, url) as (page, _):
         start(page, "A pan that browns onions in 9 minutes")
         finished(page)
-        with house._lock:
-            house._runs.clear()  # as after a day, or a restart
+        with house._book._lock:
+            house._book._runs.clear()  # as after a day, or a restart
         one = page.locator(".lc-card").first
         one.get_by_role("button", name="Edit").click()
         one.locator(".lc-edit-box").fill("Words of an old session, 9 minutes")

@@ -50,6 +50,9 @@ def test_runs_are_listed_opened_and_compared(campaigns: CampaignsService) -> Non
             campaigns.open(nothing)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="no such run"):
         campaigns.open("nowhere")
+    write_run(campaigns.folder, "broken-off", status=None)
+    with pytest.raises(InputError, match="no result yet"):
+        campaigns.open("broken-off")
     with pytest.raises(SettingsError, match="not a name"):
         campaigns.open("../../etc")
 
@@ -60,11 +63,34 @@ def test_a_run_that_was_stopped_goes_on(campaigns: CampaignsService) -> None:
     first = services.start_run(brief, library=None, owner="tab")
     assert first.wait(20)
     write_run(campaigns.folder, first.id, status="waiting_for_approval")
+    services.let_go("tab")
     again = campaigns.resume(first.id, owner="another tab", action="finish")
     assert list(again.follow(0.2))[-1].done
     assert again.snapshot().error is None
     assert again.result is not None
-    assert services.run(first.id) is again
+    assert len(again.result.rounds) == 1
+    assert services.run(again.ticket) is again
+    assert services.run(first.ticket) is None
+
+
+def test_a_run_of_another_session_is_refused(tmp_path: Path) -> None:
+    services = Services(fake_floors(pace=0.05), store=tmp_path / "runs")
+    campaigns = CampaignsService(services)
+    brief = Brief(name="spring", message="A pan", draft="A pan", budget=Budget(rounds=3, candidates=3), approval=True)
+    run = services.start_run(brief, library=None, owner="anna")
+    write_run(campaigns.folder, run.id, status="waiting_for_approval")
+    with pytest.raises(InputError, match="in another session"):
+        campaigns.resume(run.id, owner="ben")
+    assert run.wait(20)
+    for action in ("continue", "finish"):
+        with pytest.raises(InputError, match="session that began it"):
+            campaigns.resume(run.id, owner="ben", action=action)
+    assert campaigns.open(run.id).status == "waiting_for_approval"
+    run.marks.vetoed.add("r1-00")
+    assert campaigns.resume(run.id, owner="anna") is run  # her own: with what she noted
+    assert run.wait(20)
+    assert "r1-00" in services.floors.stream.__self__.runs[run.id].vetoed  # type: ignore[attr-defined]
+    services.close()
 
 
 def test_what_cannot_go_on_is_said(campaigns: CampaignsService) -> None:

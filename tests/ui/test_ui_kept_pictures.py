@@ -76,7 +76,7 @@ def test_an_answer_of_the_next_day_is_heard(services: Services, tmp_path: Path, 
     assert run.result is not None
     assert len(run.result.rounds) == 2
     draft = run.candidates[-1]
-    asked = {"action": "score", "run": run.id, "id": draft.id, "text": f"{draft.text}, edited"}
+    asked = {"action": "score", "ticket": run.ticket, "id": draft.id, "text": f"{draft.text}, edited"}
     assert "html" in Desk(services).answer(asked)
     assert run.brief.picture is not None
     assert run.brief.picture.is_file()
@@ -112,6 +112,6 @@ def test_a_forgotten_run_takes_its_copy_along(tmp_path: Path) -> None:
     first = waiting(services, upload(services, tmp_path), owner="one")
     [kept] = services.store.glob(f"{first.id}/picture-*.png")
     waiting(services, upload(services, tmp_path), owner="two")
-    assert services.run(first.id) is None
+    assert services.run(first.ticket) is None
     assert not kept.parent.exists()
     services.close()

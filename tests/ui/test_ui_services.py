@@ -105,7 +105,7 @@ def test_one_run_a_tab_and_a_closed_tab_stops_its_own_only() -> None:
     with pytest.raises(InputError, match="already going"):
         services.start_run(BRIEF, library=None, owner="one")
     second = services.start_run(BRIEF, library=None, owner="two")
-    assert services.stop_owner("one") == 1
+    assert services.let_go("one") == 1
     assert first.wait(10)
     assert second.wait(10)
     assert first.result is not None
@@ -178,9 +178,9 @@ def test_old_runs_and_their_files_are_forgotten(services: Services) -> None:
         assert run.wait(10)
         services.downloads(run)
         runs.append(run)
-    assert services.run(runs[0].id) is None
-    assert not (services.scratch / runs[0].id).exists()
-    assert services.run(runs[-1].id) is runs[-1]
+    assert services.run(runs[0].ticket) is None
+    assert not (services.scratch / runs[0].ticket).exists()
+    assert services.run(runs[-1].ticket) is runs[-1]
 
 
 def test_scores_grow_bit_by_bit_and_end_in_order() -> None:
@@ -313,7 +313,7 @@ def test_a_tab_that_comes_back_finds_its_run_and_one_that_does_not_frees_it() ->
     long = BRIEF.model_copy(update={"budget": Budget(rounds=50, candidates=2)})
     kept = services.start_run(long, library=None, owner="one")
     services.leave("one")
-    assert services.arrive("one again", kept.id) is kept
+    assert services.arrive("one again", kept.ticket) is kept
     lost = services.start_run(long, library=None, owner="two")
     services.leave("two")
     assert lost.wait(10)

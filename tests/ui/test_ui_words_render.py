@@ -317,7 +317,7 @@ def test_an_edit_says_how_far_it_moved_and_what_it_breaks() -> None:
 
 def test_guarded_cards_tell_drift_and_doubt() -> None:
     guard = GuardFinding(meaning=0.81, nearest=0.42, doubt="no past post is like it")
-    page = render.cards([candidate(1, "one", guard=guard, adjusted=1.0)], None, run_id="x")
+    page = render.cards([candidate(1, "one", guard=guard, adjusted=1.0)], None, ticket="x")
     assert "meaning 0.81" in page
     assert "nearest past post 0.42" in page
     assert "do not trust this score" in page
@@ -328,7 +328,7 @@ def test_cards_of_forgotten_runs_offer_only_what_still_works() -> None:
     page = render.cards([candidate(1, "one")], None)
     assert 'data-do="copy"' in page
     assert 'data-do="edit"' not in page
-    asked = render.cards([candidate(1, "one")], None, run_id="x", approval=True, marks=Marks(vetoed={"r1-1"}))
+    asked = render.cards([candidate(1, "one")], None, ticket="x", approval=True, marks=Marks(vetoed={"r1-1"}))
     assert 'data-do="veto" aria-pressed="true"' in asked
     assert 'data-do="keep" aria-pressed="false"' in asked
 

@@ -11,7 +11,7 @@ const STATES = ['lc-editing', 'lc-explained', 'lc-vetoed']; // what the page kno
 const HINT = 'Type, and the score follows. Esc closes.';
 const drafts = new Map(); // candidate id -> {text, timer, asked, busy}
 const picked = new Set();
-let run = null;
+let ticket = null; // of the run whose cards these are
 
 const part = (card, name) => card.querySelector(`[data-part="${name}"]`);
 const button = (card, name) => card.querySelector(`[data-do="${name}"]`);
@@ -21,7 +21,7 @@ const textOf = (card) => drafts.get(card.dataset.id)?.text ?? card.dataset.text;
 async function ask(message) {
   const lost = { error: 'The app cannot be reached. Your words are kept here; try again in a moment.' };
   try {
-    return (await server.desk({ run, ...message })) ?? lost; // Gradio answers a broken connection with nothing
+    return (await server.desk({ ticket, ...message })) ?? lost; // Gradio answers a broken connection with nothing
   } catch {
     return lost;
   }
@@ -34,12 +34,12 @@ function draw() {
   const caret = active?.matches('textarea') ? [active.selectionStart, active.selectionEnd] : null;
   const fresh = document.createElement('template');
   fresh.innerHTML = props.value || '';
-  const now = fresh.content.querySelector('[data-run]')?.dataset.run ?? null;
-  if (now !== run) {
+  const now = fresh.content.querySelector('[data-ticket]')?.dataset.ticket ?? null;
+  if (now !== ticket) {
     drafts.clear();
     picked.clear();
-    run = now;
-    if (run) sessionStorage.setItem(KEY, run);
+    ticket = now;
+    if (ticket) sessionStorage.setItem(KEY, ticket);
   } else {
     keepWhatIsUsed(fresh.content);
   }
