@@ -17,6 +17,7 @@ from lcbm_model.training.architectures.registry import get_architecture
 from lcbm_model.training.bases import prompt_encoder, resolve_base
 from lcbm_model.training.data import SPLITS, Prepared
 from lcbm_model.training.instructions import SOURCE, instruction_rows
+from lcbm_model.training.names import check_names
 from lcbm_model.training.prepare import (
     Encoder,
     PreparedRow,
@@ -165,9 +166,10 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
         told: Called with each step ("reading upworthy").
 
     Raises:
-        SettingsError: A wrong source, a leak, no supervised token, or pictures that would be cut.
+        SettingsError: A wrong source or metric, a leak, no supervised token, or pictures that would be cut.
         CheckpointError: The base cannot be read.
     """
+    check_names(recipe)
     settings = recipe.data
     architecture = get_architecture(recipe.base.architecture)
     if recipe.optim.cache_states and not architecture.caches:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+
 import numpy as np
 
+from lcbm_model.errors import SettingsError
 from lcbm_model.training.collate import Ints
 from lcbm_model.training.data import Prepared
 from lcbm_model.training.evaluate import headline_figure
+from lcbm_model.training.settings import WORDS
+
+ANSWERS = "text"
+"""What answers in words, whoever asked, are weighed as beside the sources."""
 
 
 def pick_rows(data: Prepared, split: str, limit: int) -> dict[str, Ints]:
@@ -32,6 +39,32 @@ def _even(rows: Ints, groups: Ints, limit: int) -> Ints:
     within = np.arange(len(rows)) - np.repeat(first, np.diff(np.r_[first, len(rows)]))
     kept = order[within < max(12, limit // len(names))]
     return np.sort(rows[kept[:limit]])
+
+
+def sources_of(names: Iterable[str]) -> set[str]:
+    """What 'source/metric' names begin with."""
+    return {name.split("/")[0] for name in names}
+
+
+def check_selection(weights: Mapping[str, float], sources: Collection[str], measured: Collection[str]) -> None:
+    """Refuse weights under which every step would score the same.
+
+    Args:
+        weights: `run.select_on`.
+        sources: Those of the prepared data.
+        measured: Sources, and perhaps `ANSWERS`, of which there are validation rows; may be empty.
+
+    Raises:
+        SettingsError: A source that was not prepared, or nothing measured has a weight.
+    """
+    known = (set(sources) - set(WORDS)) | {ANSWERS}
+    for name in weights:
+        if name not in known:
+            remedy = f"Known: {', '.join(sorted(known))}"
+            raise SettingsError("run.select_on", "names a source that was not prepared", value=name, remedy=remedy)
+    if weights and measured and not any(weights.get(name, 0) > 0 for name in measured):
+        remedy = f"Weigh one of: {', '.join(sorted(measured))}"
+        raise SettingsError("run.select_on", "weighs nothing that is measured here", value=dict(weights), remedy=remedy)
 
 
 def selection_score(figures: dict[str, dict[str, float]], weights: dict[str, float]) -> float:

@@ -225,7 +225,8 @@ class RunSettings:
     patience: int = 4
     """Evaluations without a better validation figure before the run stops."""
     select_on: dict[str, float] = field(default_factory=dict)
-    """Weights of the sources in the validation figure that chooses the best step (empty: all equal)."""
+    """Weights of the sources, and of answers in words as `text`, in the validation figure that chooses the best step
+    (empty: all equal). A text encoder is chosen by those it learns from."""
     save_every: int = 100
     """Steps between saved states (0: none, the run cannot be resumed)."""
 

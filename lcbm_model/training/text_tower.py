@@ -26,7 +26,7 @@ from lcbm_model.training.data import TEXT, Prepared
 from lcbm_model.training.evaluate import group_figures
 from lcbm_model.training.learned import averaged, copy_of, rate_at, restore
 from lcbm_model.training.losses import pair_loss
-from lcbm_model.training.selection import pick_rows, selection_score
+from lcbm_model.training.selection import check_selection, pick_rows, selection_score, sources_of
 from lcbm_model.training.settings import Recipe
 
 Report = Callable[[dict[str, Any]], None]
@@ -113,7 +113,7 @@ def fit_text_tower(
         folder: Of the encoder's weights; None: the packaged one.
 
     Raises:
-        SettingsError: The data was not prepared for it.
+        SettingsError: The data was not prepared for it, or `run.select_on` weighs nothing that it learns from.
         BackendError: The loss became NaN; the state before that step is kept.
     """
     tower = TextTower(data, recipe, folder=folder, device=device).to(device)
@@ -135,7 +135,8 @@ class _Run:
             remedy = f"Known: {', '.join(data.sources)}"
             raise SettingsError("text_encoder: mix", "names a source without rows", value=unknown[0], remedy=remedy)
         mix = {name: share for name, share in mix.items() if (data.rows.source[rows] == data.sources.index(name)).any()}
-        self.learned = {data.sources.index(name) for name in mix}
+        self.learned = set(mix)
+        check_selection(recipe.run.select_on, data.sources, sources_of(self._held()))
         self.sampler = MixSampler(
             data,
             rows,
@@ -212,13 +213,16 @@ class _Run:
         enabled = self.recipe.run.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
 
+    def _held(self) -> dict[str, Ints]:
+        """Validation rows by 'source/metric' of the sources it learns from."""
+        found = pick_rows(self.data, "validation", self.recipe.run.eval_rows)
+        return {name: rows for name, rows in found.items() if name.split("/")[0] in self.learned}
+
     def _evaluate(self) -> None:
         kept = copy_of(self.tower.trainable())
         restore(self.tower.trainable(), self.average)
         figures = {}
-        for name, rows in pick_rows(self.data, "validation", self.recipe.run.eval_rows).items():
-            if int(self.data.rows.source[rows[0]]) not in self.learned:
-                continue
+        for name, rows in self._held().items():
             metric = int(self.data.rows.metric[rows[0]])
             with self._half():
                 states = self.tower.states(rows)

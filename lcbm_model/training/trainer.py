@@ -26,7 +26,7 @@ from lcbm_model.training.learned import averaged, copy_of, rate_at, restore
 from lcbm_model.training.likelihood import held_texts, text_figures
 from lcbm_model.training.model import BehaviorModel, Readout, half_precision
 from lcbm_model.training.scoring import score_rows
-from lcbm_model.training.selection import pick_rows, selection_score
+from lcbm_model.training.selection import ANSWERS, check_selection, pick_rows, selection_score, sources_of
 from lcbm_model.training.settings import WORDS, Recipe
 
 Report = Callable[[dict[str, Any]], None]
@@ -46,7 +46,13 @@ class Trainer:
         folder: Path | None = None,
         report: Report | None = None,
     ) -> None:
+        """Refuse what a run would spend its time on in vain.
+
+        Raises:
+            SettingsError: Nothing to learn from, or a mix or weights that name nothing of the data.
+        """
         data.check()
+        check_selection(recipe.run.select_on, data.sources, sources_of(validation_rows(data, recipe)))
         self.model, self.data, self.recipe = model, data, recipe
         self._collator, self._accelerator, self._folder = collator, accelerator, folder
         self._report = report or (lambda event: None)
@@ -237,11 +243,22 @@ class Trainer:
         self.model.train()
 
 
+def validation_rows(data: Prepared, recipe: Recipe) -> dict[str, Ints]:
+    """Rows that steps are chosen by: of each 'source/metric', and of the texts taught as 'text/answers'."""
+    limit = recipe.run.eval_rows
+    rows = {} if recipe.scores_stay else pick_rows(data, "validation", limit)
+    texts = held_texts(data, limit)
+    if len(texts) and recipe.loss.text > 0 and any(recipe.run.mix.get(source, 0) > 0 for source in WORDS):
+        rows[f"{ANSWERS}/answers"] = texts
+    return rows
+
+
 def validation_figures(
     model: BehaviorModel, data: Prepared, collator: Collator, recipe: Recipe
 ) -> dict[str, dict[str, float]]:
     """Figures on validation by 'source/metric', for the bins and the value head each, and of the texts taught."""
-    rows = {} if recipe.scores_stay else pick_rows(data, "validation", recipe.run.eval_rows)
+    rows = validation_rows(data, recipe)
+    texts = rows.pop(f"{ANSWERS}/answers", None)
     bf16, budget = recipe.run.precision == "bf16", recipe.optim.micro_tokens
     figures: dict[str, dict[str, float]] = {}
     for name, chosen in rows.items():
@@ -253,9 +270,8 @@ def validation_figures(
             expected = scores.bins @ (np.arange(scores.bins.shape[1]) + 0.5)
             figures[f"{name}/bins"] = group_figures(data.rows, chosen, expected.astype(np.float64))
         figures[f"{name}/head"] = group_figures(data.rows, chosen, scores.utility.astype(np.float64))
-    texts = held_texts(data, recipe.run.eval_rows)
-    if len(texts) and recipe.loss.text > 0 and any(recipe.run.mix.get(source, 0) > 0 for source in WORDS):
-        figures["text/answers/words"] = text_figures(model, collator, texts, budget=budget, bf16=bf16)
+    if texts is not None:
+        figures[f"{ANSWERS}/answers/words"] = text_figures(model, collator, texts, budget=budget, bf16=bf16)
     return figures
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lcbm_model.errors import SettingsError
+from lcbm_model.training.names import check_names
 from lcbm_model.training.recipes import override, recipe_from
 from tests.lcbm_model.training_rows import TINY
 
@@ -41,3 +44,30 @@ def test_a_run_without_any_probe_needs_no_penalty() -> None:
     recipe = recipe_from(override(TINY, {"readout.probe_l2": "[]", "readout.init": "zero", "run.threads": "null"}))
     assert recipe.readout.probe_l2 == ()
     assert recipe.run.threads is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"run.select_on": "{upwrthy: 1}"}, r"run\.select_on: names an unknown source .*'upwrthy'.*upworthy"),
+        ({"run.select_on": "{instructions: 1}"}, r"run\.select_on: names an unknown source .*text"),
+        ({"run.mix": "{upworthy: 1, txt: 1}"}, r"run\.mix: names an unknown source"),
+        ({"text_encoder.mix": "{text: 1}"}, r"text_encoder\.mix: names an unknown source"),
+        ({"data.max_records": "{text: 9}"}, r"data\.max_records: names an unknown source .*instructions"),
+        ({"data.metrics": "{facbook: [shares]}"}, r"data\.metrics: names an unknown source"),
+        ({"data.metrics": "{facebook: [shares, like]}"}, r"data\.metrics\.facebook: names an unknown metric .*likes"),
+        ({"readout.probe_rows_of": "{shars: 9}"}, r"readout\.probe_rows_of: names an unknown metric .*shares"),
+    ],
+)
+def test_names_that_nothing_is_called_are_refused(changes: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        check_names(recipe_from(override(TINY, changes)))
+
+
+def test_sources_that_a_recipe_leaves_out_may_be_named() -> None:
+    changes: dict[str, Any] = {
+        "data.max_records.facebook": 9,
+        "data.metrics.reddit": ["score"],
+        "run.select_on": {"oasis": 1, "text": 1},
+    }
+    check_names(recipe_from(override(TINY, changes)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,21 @@ def test_a_killed_run_ends_like_an_unbroken_one(base: Path, rows: Path, tmp_path
     simulator = load_simulator(tmp_path / "broken" / "adapter", device="cpu")
     answers = simulator.predict([Content(text=text, channel="headline") for text in ("bright", "dull")], "click_rate")
     assert answers[0].utility != answers[1].utility
+
+
+def test_weights_that_choose_between_no_steps_are_refused(prepared: Prepared, base: Path, rows: Path) -> None:
+    def fit(**select_on: float) -> None:
+        chosen = recipe(base, rows, steps=1)
+        run = replace(chosen.run, select_on=select_on)
+        fit_text_tower(prepared, replace(chosen, run=run), base, device=torch.device("cpu"), save=False)
+
+    with pytest.raises(
+        SettingsError, match=r"run\.select_on: names a source that was not prepared.*Known: text, upwor"
+    ):
+        fit(upwrthy=1.0)
+    with pytest.raises(SettingsError, match=r"weighs nothing that is measured here.*Weigh one of: upworthy"):
+        fit(text=1.0)
+    fit(text=1.0, upworthy=0.5)
 
 
 def test_data_without_texts_is_refused(prepared: Prepared, base: Path, rows: Path) -> None:

@@ -344,7 +344,10 @@ def test_leaks_are_dropped_from_files_and_refused_in_a_corpus(base: Path, tmp_pa
         ({"data": {"max_length": 20}}, "no record gave an example"),
         ({"readout": {"layers": [9]}}, "names no layer of the base"),
         ({"lora": {"first_layer": 3}, "optim": {"cache_states": True}}, "below the cached ones"),
-        ({"run": {"mix": {"nothing": 1.0}}}, "source that was not prepared"),
+        ({"run": {"mix": {"reddit": 1.0}}}, "source that was not prepared"),
+        ({"run": {"select_on": {"reddit": 1.0}}}, r"select_on: names a source that was not prepared.*Known: text, up"),
+        ({"run": {"select_on": {"upworthy": 0.0}}}, "weighs nothing that is measured here.*Weigh one of: upworthy"),
+        ({**WRITES, "run": {**WRITES["run"], "select_on": {"upworthy": 1}}}, "measured here.*Weigh one of: text"),
         ({"base": {"architecture": "causal"}, "data": {"sources": ["upworthy"], "max_length": 30}}, "no record gave"),
     ],
 )
