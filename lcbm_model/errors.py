@@ -9,8 +9,7 @@ LcbmError
 │   ├── LibraryError      an index that is empty, damaged or made by another embedder
 │   ├── CheckpointError   weights that are missing, damaged or made for another base
 │   └── SettingsError     a setting, recipe key or environment variable with a wrong value
-├── BackendError          a model or endpoint failed: down, timed out, answered nonsense (exit code 3)
-└── BudgetExhausted       a budget ran out before anything could be returned (exit code 4)
+└── BackendError          a model or endpoint failed: down, timed out, answered nonsense (exit code 3)
 """
 
 from __future__ import annotations
@@ -84,9 +83,3 @@ class BackendError(LcbmError):
     """A model or endpoint failed for reasons outside the input."""
 
     exit_code = 3
-
-
-class BudgetExhausted(LcbmError):
-    """A budget ran out before there was anything to return."""
-
-    exit_code = 4

@@ -7,7 +7,6 @@ items that the measurement itself explains, 0..1. A reliability of 0.5 says that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +30,6 @@ class BetaPrior:
 
     mean: float
     strength: float
-
-    @cached_property
-    def alpha_beta(self) -> tuple[float, float]:
-        """The usual two parameters of the Beta distribution."""
-        return self.mean * self.strength, (1 - self.mean) * self.strength
 
 
 def fit_beta_prior(counts: Array, exposures: Array, means: Array | None = None) -> BetaPrior:
