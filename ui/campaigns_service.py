@@ -9,7 +9,7 @@ from datetime import date as Date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lcbm_model.errors import InputError
+from lcbm_model.errors import InputError, LcbmError
 from optimizer.campaigns import Campaign, Comparison, compare_runs, list_campaigns, read_run
 from optimizer.loop.folder import store_folder
 from optimizer.result import OptimizationResult
@@ -18,6 +18,9 @@ from ui.services import Services, decision_of
 
 if TYPE_CHECKING:
     from optimizer.outcomes import Imported, Outcome, OutcomeReport, OutcomeStore, TeamCalibration
+
+WAITING = "waiting_for_approval"
+"""Status of a run that a person has to answer."""
 
 
 @dataclass
@@ -74,6 +77,14 @@ class CampaignsService:
             remedy = "Wait for its end, or go on with it where it was broken off"
             raise InputError("Run", "has no result yet", value=run_id, remedy=remedy)
         return result
+
+    def waits(self, run_id: str | None) -> bool:
+        """Whether a run waits for a person's answer; False where there is no such run, or none that can be read."""
+        try:
+            _, result = read_run(_named(run_id), self.folder)
+        except LcbmError:
+            return False
+        return result is not None and result.status == WAITING
 
     def compare(self, first: str, second: str) -> Comparison:
         """Two runs side by side.

@@ -10,17 +10,18 @@ import gradio as gr
 from lcbm_model.errors import LcbmError
 from optimizer.result import OptimizationResult
 from ui import render, words
-from ui.campaigns_service import CampaignsService
+from ui.campaigns_service import WAITING, CampaignsService
 from ui.charts import rounds_chart
-from ui.notify import plain, told
+from ui.notify import MISTAKE, log, plain, told
 from ui.results_panel import ResultsPanel
-from ui.run_view import stop_run
+from ui.run_view import Updates, stop_run
+from ui.runs import Run, Snapshot
 from ui.services import Services
 
 STATUSES = {
     "finished": "finished",
     "stopped": "stopped, can go on",
-    "waiting_for_approval": "waits for your word",
+    WAITING: "waits for your word",
     "unfinished": "under way or broken off",
 }
 NONE_YET = {
@@ -71,6 +72,7 @@ class CampaignsTab:
                 with gr.Row(elem_classes="lc-actions"):
                     self.open = gr.Button("Open", variant="primary", elem_id="c-open")
                     self.go_on = gr.Button("Go on with it", elem_id="c-resume")
+                    self.finish = gr.Button("Finish with the best", visible=False, elem_id="c-finish")
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="c-stop")
                 self.refresh = gr.Button("Look again", size="sm", elem_id="c-refresh")
             with gr.Column(scale=9, min_width=320, elem_classes="lc-results"):
@@ -92,7 +94,7 @@ class CampaignsTab:
                 self.versus = gr.HTML(render.empty("Which idea was better?", text), elem_id="c-versus")
 
     def _wire(self, runs: gr.Tab, versus: gr.Tab, happened: gr.Tab) -> None:
-        listed = [self.pick, self.left, self.right, self.results.run, self.list]
+        listed = [self.pick, self.left, self.right, self.results.run, self.list, self.finish]
         gr.on(
             [runs.select, versus.select, happened.select, self.refresh.click, self.name.submit, self.name.change],
             self._list,
@@ -103,16 +105,19 @@ class CampaignsTab:
             **LIGHT,
         )
         self.open.click(self._open, [self.pick], [self.panel, self.plot, self.cards], **LIGHT)
-        self.go_on.click(
-            self._resume,
-            [self.pick],
-            [self.ticket, self.panel, self.plot, self.cards, self.go_on, self.stop],
-            api_visibility="private",
-            concurrency_id="run",
-            concurrency_limit=16,
-            show_progress="hidden",
-            trigger_mode="once",
-        )
+        board = [self.ticket, self.panel, self.plot, self.cards, self.go_on, self.finish, self.stop]
+        for button, act in ((self.go_on, self._go_on), (self.finish, self._finish)):
+            button.click(
+                act,
+                [self.pick],
+                board,
+                api_visibility="private",
+                concurrency_id="run",
+                concurrency_limit=16,
+                show_progress="hidden",
+                trigger_mode="once",
+            )
+        self.pick.change(self._chosen, [self.pick], [self.finish], show_progress="hidden", **LIGHT)
         self.stop.click(self._stop, [self.ticket], [self.stop], show_progress="hidden", **LIGHT)
         self.compare.click(self._compare, [self.left, self.right], [self.versus], **LIGHT)
 
@@ -123,7 +128,7 @@ class CampaignsTab:
         return render.render("campaigns", campaigns=[], problems=list(problems), statuses=STATUSES, **NONE_YET)
 
     def listed(self, name: str = "") -> list[Any]:
-        """The choices of every list of runs, and the runs as cards."""
+        """The choices of every list of runs, the runs as cards, and whether the first waits to be finished."""
         found, problems = self.campaigns.campaigns(name)
         choices = [(f"{c.name} · {c.started:%d %b %H:%M}", c.run_id) for c in found]
         done = [choice for choice, c in zip(choices, found, strict=True) if c.best_id is not None]
@@ -139,6 +144,7 @@ class CampaignsTab:
             gr.update(choices=done, value=second),
             gr.update(choices=done, value=done[0][1] if done else None),
             board,
+            gr.update(visible=bool(found) and found[0].status == WAITING),
         ]
 
     def _list(self, name: str) -> list[Any]:
@@ -149,31 +155,54 @@ class CampaignsTab:
         with told():
             return opened(self.campaigns.open(run_id or ""))
 
-    def _resume(self, run_id: str | None, request: gr.Request) -> Iterator[list[Any]]:
-        idle = [gr.update(interactive=True, value="Go on with it"), gr.update(visible=False)]
-        busy = [
-            gr.update(interactive=False, value="Working..."),
-            gr.update(visible=True, interactive=True, value="Stop"),
-        ]
+    def _go_on(self, run_id: str | None, request: gr.Request) -> Iterator[Updates]:
+        yield from self._resume(run_id, "continue", request)
+
+    def _finish(self, run_id: str | None, request: gr.Request) -> Iterator[Updates]:
+        yield from self._resume(run_id, "finish", request)
+
+    def _resume(self, run_id: str | None, action: str, request: gr.Request) -> Iterator[Updates]:
         try:
-            yield [None, render.render("opening", line="Opening the run."), gr.update(visible=False), "", *busy]
-            run = self.campaigns.resume(run_id or "", owner=request.session_hash or "")
+            opening = render.render("opening", line="Opening the run.")
+            yield {self.ticket: None, self.panel: opening, self.plot: "", self.cards: ""}
+            yield self._buttons(busy=True)
+            run = self.campaigns.resume(run_id or "", owner=request.session_hash or "", action=action)
+            for snapshot in run.follow():
+                yield self._seen(run, snapshot)
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
-            said = render.notice([str(error)], "error", "This run cannot go on")
-            yield [None, said, gr.update(visible=False), "", *idle]
-            return
-        wanted = run.brief.budget.rounds
-        for snapshot in run.follow():
-            event = snapshot.event
-            best = event.rounds[-1].best_id if event and event.rounds else None
-            scored = event is not None and any(c.score is not None for c in event.candidates)
-            plot = gr.skip()
-            if event is not None and scored:
-                plot = rounds_chart(event.rounds, event.candidates, wanted)
-            cards = render.cards(event.candidates, best) if event and event.candidates else gr.skip()
-            over = snapshot.done or snapshot.waiting
-            yield [run.ticket, render.run_panel(snapshot, wanted), plot, cards, *(idle if over else busy)]
+            yield self._refused(str(error), run_id)
+        except Exception:  # the page would wait for ever
+            log.exception("a run could not go on")
+            yield self._refused(MISTAKE, run_id)
+
+    def _seen(self, run: Run, snapshot: Snapshot) -> Updates:
+        """The board of a run that goes on."""
+        event, wanted = snapshot.event, run.brief.budget.rounds
+        over = snapshot.done or snapshot.waiting
+        seen: Updates = {self.ticket: run.ticket, self.panel: render.run_panel(snapshot, wanted)}
+        if event is not None and event.candidates:
+            best = event.rounds[-1].best_id if event.rounds else None
+            seen[self.cards] = render.cards(event.candidates, best)
+        if event is not None and any(c.score is not None for c in event.candidates):
+            seen[self.plot] = rounds_chart(event.rounds, event.candidates, wanted)
+        return {**seen, **self._buttons(busy=not over, waits=snapshot.waiting)}
+
+    def _refused(self, why: str, run_id: str | None) -> Updates:
+        """Nothing goes on, and why."""
+        said = render.notice([why], "error", "This run cannot go on")
+        return {self.ticket: None, self.panel: said, **self._buttons(busy=False, waits=self.campaigns.waits(run_id))}
+
+    def _buttons(self, *, busy: bool, waits: bool = False) -> Updates:
+        """The buttons in the state that fits; `waits`: the chosen run waits for a person's word."""
+        return {
+            self.go_on: gr.update(interactive=not busy, value="Working..." if busy else "Go on with it"),
+            self.finish: gr.update(visible=waits and not busy),
+            self.stop: gr.update(visible=busy, interactive=True, value="Stop"),
+        }
+
+    def _chosen(self, run_id: str | None) -> Any:
+        return gr.update(visible=self.campaigns.waits(run_id))
 
     def _stop(self, ticket: str | None) -> Any:
         return stop_run(self.services, ticket)

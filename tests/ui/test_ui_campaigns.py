@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import pytest
 
 from lcbm_model.errors import InputError, SettingsError
@@ -14,8 +17,10 @@ from tests.optimizer.campaign_runs import TEXTS, write_run
 from tests.ui.floors_fake import fake_floors
 from ui import render
 from ui.campaigns_service import CampaignsService
-from ui.campaigns_tab import STATUSES, opened
+from ui.campaigns_tab import STATUSES, CampaignsTab, opened
+from ui.notify import MISTAKE
 from ui.results_panel import parse_day, tiles
+from ui.runs import Run
 from ui.services import Services
 
 HOSTILE = "<img src=x onerror=alert(1)> & **bold**"
@@ -91,6 +96,28 @@ def test_a_run_of_another_session_is_refused(tmp_path: Path) -> None:
     assert run.wait(20)
     assert "r1-00" in services.floors.stream.__self__.runs[run.id].vetoed  # type: ignore[attr-defined]
     services.close()
+
+
+def test_only_a_run_that_waits_can_be_finished(campaigns: CampaignsService) -> None:
+    for run_id, status in (("a", "waiting_for_approval"), ("b", "finished"), ("c", "stopped"), ("d", None)):
+        write_run(campaigns.folder, run_id, status=status)  # type: ignore[arg-type]
+    assert [run_id for run_id in ("a", "b", "c", "d", "nowhere", "", None) if campaigns.waits(run_id)] == ["a"]
+
+
+def test_a_mistake_of_the_app_is_owned_up_to(campaigns: CampaignsService) -> None:
+    class Broken(CampaignsService):
+        def resume(self, run_id: str, *, owner: str, action: str = "continue") -> Run:
+            raise ZeroDivisionError
+
+    async def pressed() -> list[Any]:  # in a loop: Gradio leaves open those that it makes where none runs
+        with gr.Blocks(analytics_enabled=False):
+            tab = CampaignsTab(campaigns.services, Broken(campaigns.services))
+        last = list(tab._finish("a", gr.Request(session_hash="anna")))[-1]
+        return [last[tab.panel], last[tab.go_on]["interactive"], last[tab.stop]["visible"]]
+
+    panel, goes, stops = asyncio.run(pressed())
+    assert MISTAKE in panel
+    assert (goes, stops) == (True, False)
 
 
 def test_what_cannot_go_on_is_said(campaigns: CampaignsService) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lcbm_model.prediction import Prediction
+from optimizer.brief import Brief, Budget
 from optimizer.outcomes import Outcome, OutcomeStore, note_candidate
 from tests.agents.hashing_embedder import HashingEmbedder
 from tests.optimizer.campaign_runs import write_run
@@ -165,6 +166,33 @@ def test_runs_are_opened_and_set_side_by_side_as_text(browser: Any, url: str) ->
         page.locator(".lc-versus .lc-duo").wait_for()
         assert page.evaluate("window.hacked") is None
         assert page.locator("#c-list img, #c-versus img, #c-panel img").count() == 0
+
+
+def test_a_run_that_waits_is_finished_after_a_restart(browser: Any, tmp_path: Path) -> None:
+    from ui.services import Services
+
+    floors = fake_floors(texts=SPRING)
+    before = Services(floors, store=tmp_path)
+    brief = Brief(message="A pan", draft="A pan", approval=True, budget=Budget(rounds=3, candidates=3))
+    run = before.start_run(brief, library=None, owner="yesterday")
+    assert run.wait(20)
+    before.close()
+    write_run(tmp_path, run.id, status="waiting_for_approval", minutes=9)
+    write_run(tmp_path, "spring-1", name="Over and done")
+    with serving(Services(floors, store=tmp_path)) as url, visit(browser, url) as (page, _):
+        open_tab(page, "Campaigns")
+        finish = page.get_by_role("button", name="Finish with the best").locator("visible=true")
+        finish.wait_for()
+        page.locator("#c-run input").click()
+        page.get_by_role("option", name="Over and done").click()
+        finish.wait_for(state="hidden")
+        page.locator("#c-run input").click()
+        page.get_by_role("option", name="Kupferhain spring").click()
+        finish.click()
+        page.locator('#c-panel [data-state="done"]').wait_for()
+        finish.wait_for(state="hidden")
+        assert page.locator("#c-plot .lc-chart-mark").count() > 0
+        page.get_by_role("button", name="Go on with it").wait_for()
 
 
 def test_a_content_is_taken_apart_and_its_whole_distribution_shown(browser: Any, url: str) -> None:
