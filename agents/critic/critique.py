@@ -23,10 +23,8 @@ def critique(
     must_keep: Iterable[str] = (),
     rules: Iterable[str] = (),
     seed: int = 0,
-    losers: Sequence[Hit] = (),
     contributions: Sequence[Contribution] = (),
     others: Mapping[str, Sequence[tuple[str, float]]] | None = None,
-    comments: Sequence[str] = (),
 ) -> str:
     """What the higher-scored drafts share against the lower ones, and against retrieved winners and losers.
 
@@ -38,18 +36,15 @@ def critique(
             advised away.
         rules: Brand rules; what they forbid is never advised.
         seed: Of the shuffles behind the chances; the answer is the same for the same input.
-        losers: Further past posts that did badly (`agents.library.contrast`).
         contributions: Of the best draft's parts, from `agents.occlusion.occlusion`.
         others: Scores of the same drafts on other metrics, by the metric's title.
-        comments: What people said of the round; handed on as they are, first.
     """
     kept, forbidden = list(must_keep), {rule.thing for rule in parse_rules(rules)[0] if rule.high == 0}
     traits = [*(t for t in TRAITS if t.thing not in forbidden), *(starts_with(fact) for fact in kept)]
-    lines = [f"A person asks: {' '.join(comment.split())}" for comment in comments if comment.strip()]
-    lines += within(scored, traits, seed)
+    lines = within(scored, traits, seed)
     lines += contribution_lines(contributions, must_keep=kept)
     won = [hit.post.text for hit in hits if hit.percentile is not None and hit.percentile > MIDDLE]
-    lost = [hit.post.text for hit in (*hits, *losers) if hit.percentile is not None and hit.percentile < MIDDLE]
+    lost = [hit.post.text for hit in hits if hit.percentile is not None and hit.percentile < MIDDLE]
     lines += against_winners(scored, won, traits)
     lines += against_losers(won, list(dict.fromkeys(lost)), traits)
     lines += tradeoff_lines(scored, others or {})

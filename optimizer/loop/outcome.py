@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from optimizer.events import EventKind, RunEvent
 from optimizer.loop.choosing import choose
 from optimizer.loop.closing import closing_warnings, fall_back
@@ -18,8 +20,9 @@ from optimizer.loop.state import (
     rounds_of,
     usage_of,
 )
+from optimizer.loop.surface import without_surface
 from optimizer.loop.yields import yields
-from optimizer.result import OptimizationResult, Status
+from optimizer.result import Candidate, OptimizationResult, Status
 
 KINDS: dict[str, EventKind] = {
     "retrieve": "retrieved",
@@ -84,8 +87,11 @@ def _result(
     complete: bool = True,
 ) -> OptimizationResult:
     warnings = state["warnings"] if complete else [*state["warnings"], *closing_warnings(state, context)]
-    candidates, brief, calibrated = candidates_of(state), settings.brief, context.scorer.calibrated
-    best_id = fall_back(state) if complete else _best_so_far(state, context)
+    brief, calibrated = settings.brief, context.scorer.calibrated
+    candidates = candidates_of(state)
+    if not complete:  # what the round under way has scored must be ranked as the rest is
+        candidates = without_surface(candidates, brief)
+    best_id = fall_back(state) if complete else _best_so_far(state, candidates, context)
     best = next((c for c in candidates if c.id == best_id), None)
     explained = state.get("explained", {})
     return OptimizationResult(
@@ -113,9 +119,9 @@ def _result(
     )
 
 
-def _best_so_far(state: State, context: LoopContext) -> str | None:
+def _best_so_far(state: State, candidates: Sequence[Candidate], context: LoopContext) -> str | None:
     """Counts the round under way too: it may have scored something better before it was stopped."""
-    best, _ = choose(candidates_of(state), state["best_id"], context.brief, context.scorer)
+    best, _ = choose(candidates, state["best_id"], context.brief, context.scorer)
     return best.id if best else fall_back(state)
 
 

@@ -22,7 +22,8 @@ class State(TypedDict, total=False):
     candidates: list[dict[str, Any]]  # Candidate, in the order of their making
     pending: list[str]  # ids of this round's candidates
     rounds: list[dict[str, Any]]  # Round, finished ones
-    hits: list[dict[str, Any]]  # Hit
+    hits: list[dict[str, Any]]  # Hit, past posts that did well
+    losers: list[dict[str, Any]]  # Hit, past posts that did badly: for the critic alone
     critique: str | None  # asked of the next round's writers
     notes: list[str]  # of the round under way
     warnings: list[str]
@@ -51,6 +52,7 @@ def new_state(warnings: Sequence[str] = ()) -> State:
         pending=[],
         rounds=[],
         hits=[],
+        losers=[],
         critique=None,
         notes=[],
         warnings=list(warnings),
@@ -88,8 +90,13 @@ def rounds_of(state: State) -> list[Round]:
 
 
 def hits_of(state: State) -> list[Hit]:
-    """The retrieved posts as records."""
+    """The retrieved posts that did well, as records."""
     return [Hit.model_validate(h) for h in state["hits"]]
+
+
+def losers_of(state: State) -> list[Hit]:
+    """The retrieved posts that did badly, as records."""
+    return [Hit.model_validate(h) for h in state["losers"]]
 
 
 def usage_of(state: State) -> WriterUsage:

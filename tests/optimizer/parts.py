@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ class FakeLibrary:
         metric: str | None = None,
         min_percentile: float | None = None,
         channel: str | None = None,
+        filters: Mapping[str, Any] | None = None,
     ) -> list[Hit]:
         self.queries.append((query, channel))
-        if channel not in (None, self.channel):
+        if channel not in (None, self.channel) or filters:
             return []
         texts = ["Fresh rye from five in the morning", "Who bakes while you sleep?", "Our crust, your breakfast"]
         return [

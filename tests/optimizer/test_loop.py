@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agents.library.records import Hit, Post
 from lcbm_model.errors import BackendError, SettingsError
 from lcbm_model.prediction import Prediction
 from optimizer import RunEvent, resume, stream
@@ -238,6 +239,35 @@ def test_a_stopped_run_returns_the_best_so_far_and_goes_on_to_the_same_end(tmp_p
     assert [r.model_copy(update={"seconds": 0}) for r in resumed.rounds] == [
         r.model_copy(update={"seconds": 0}) for r in whole.rounds
     ]
+
+
+def test_the_critic_hears_of_past_losers_and_writers_are_not_shown_them(tmp_path: Path) -> None:
+    class TwoSides(FakeLibrary):
+        """Eight winners that ask, eight losers that do not."""
+
+        def search(self, query: str, k: int = 5, **conditions: Any) -> list[Hit]:
+            badly = bool(conditions.get("filters"))
+            posts = [
+                f"{'The oven is on sale' if badly else 'Who bakes rye at dawn'}, {i}{'.' if badly else '?'}"
+                for i in range(k)
+            ]
+            return [
+                Hit(
+                    post=Post(id=text, text=text),
+                    similarity=0.8,
+                    metric="click_rate",
+                    value=0.02,
+                    percentile=10.0 if badly else 90.0,
+                )
+                for text in posts
+            ]
+
+    events: list[RunEvent] = []
+    writer = Baker()
+    result = run(tmp_path, library=TwoSides(), writers=[writer], on_event=events.append)
+    assert any("8 of 8 winners ask a question, 0 of 8 losers do" in e.message for e in events if e.kind == "critiqued")
+    assert all("?" in hit.post.text for hit in result.retrieved)
+    assert all("?" in example.text for task in writer.tasks for example in task.examples)
 
 
 def test_approval_waits_after_every_round(tmp_path: Path) -> None:

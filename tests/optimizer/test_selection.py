@@ -11,10 +11,10 @@ import pytest
 from lcbm_model.errors import BriefError, MetricError
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.ensemble import EnsembleSimulator
-from optimizer import Brief, Objective
-from optimizer.loop.nodes.select import without_surface
+from optimizer import Brief, Objective, RunEvent
 from optimizer.loop.scoring import ScoreCache, Scorer, members_of
 from optimizer.loop.spending import Plan
+from optimizer.loop.surface import without_surface
 from optimizer.result import Candidate
 from tests.fakes import FakeSimulator, FakeWriter
 from tests.optimizer.parts import FakeLibrary, bakery, run
@@ -252,6 +252,25 @@ def test_ranking_leaves_out_what_only_follows_length(tmp_path: Path) -> None:
     )
     off = long.model_copy(update={"debias": False})
     assert {c.adjusted for c in without_surface(result.candidates, off)} == set(adjusted)
+
+
+def test_drafts_of_a_round_under_way_are_ranked_without_length_too(tmp_path: Path) -> None:
+    texts = tuple(("We bake " + "rye " * i + "bread").strip() for i in range(1, 11))
+    long = bakery(budget={"rounds": 1, "candidates": 10}, debias=True, draft=None)
+    simulator = FakeSimulator(lambda text: 20.0 + len(text))
+    events: list[RunEvent] = []
+
+    def scored() -> bool:
+        return events[-1].kind == "scored" and bool(events[-1].round)
+
+    (tmp_path / "a").mkdir()
+    whole = one_round(tmp_path / "a", texts, brief=long, simulator=simulator)
+    stopped = one_round(
+        tmp_path / "b", texts, brief=long, simulator=simulator, on_event=events.append, should_stop=scored
+    )
+    assert (stopped.status, stopped.rounds) == ("stopped", ())
+    assert [c.adjusted for c in stopped.candidates] == [c.adjusted for c in whole.candidates]
+    assert stopped.best_id == whole.best_id
 
 
 def test_low_ends_that_hardly_move_are_not_ranked_by_length(tmp_path: Path) -> None:
