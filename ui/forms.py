@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -140,40 +138,33 @@ def channel_choices() -> list[tuple[str, str]]:
     return [(noun.capitalize(), name) for name, noun in CHANNELS.items()]
 
 
-def texts_from(pasted: str | None, file: Path | None) -> list[str]:
-    """Texts to score: the file's `text` column (or a .txt file's lines) after the pasted lines, without repeats.
+def texts_from(pasted: str | None, file: Path | None) -> tuple[list[str], list[str]]:
+    """Texts to score: the file's `text` column (or a .txt file's lines) after the pasted lines, without repeats; and
+    what people should know of how the file was read.
 
     Raises:
         TableError: Nothing there, more than `MAX_LINES`, or a file without readable texts.
     """
-    texts = [*split_lines(pasted or ""), *(_file_texts(file) if file else ())]
-    texts = list(dict.fromkeys(texts))
+    column, notes = _file_texts(file) if file else ([], [])
+    texts = list(dict.fromkeys([*split_lines(pasted or ""), *column]))
     if not texts:
         raise TableError("Lines to score", "are empty", remedy="Paste one text per line, or choose a file")
     if len(texts) > MAX_LINES:
         raise TableError("Lines to score", f"are more than {MAX_LINES}", value=len(texts), remedy="Send them in parts")
-    return texts
+    return texts, notes
 
 
-def _file_texts(path: Path) -> Sequence[str]:
-    import polars as pl
+def _file_texts(path: Path) -> tuple[list[str], list[str]]:
+    from lcbm_model.corpus.tables import as_strings, read_table
+    from lcbm_model.corpus.textlines import TextLines
 
-    ending = path.suffix.lower()
-    try:
-        if ending == ".txt":
-            return split_lines(path.read_text(encoding="utf-8-sig"))
-        if ending == ".jsonl":
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-            column = [str(row["text"]) for row in rows if isinstance(row, dict) and row.get("text")]
-            if not column:
-                raise TableError(path.name, "has no field `text`", remedy="Give each line a field named text")
-            return [" ".join(t.split()) for t in column]
-        frame = pl.read_parquet(path) if ending == ".parquet" else pl.read_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError, json.JSONDecodeError, OSError) as error:
-        problem = " ".join(str(error).split())[:160]
-        raise TableError(path.name, f"cannot be read: {problem}", remedy="Save it as CSV in UTF-8") from error
-    if "text" not in frame.columns:
-        found = ", ".join(frame.columns[:8])
-        raise TableError(path.name, "has no column `text`", value=found, remedy="Name the column with your texts: text")
-    cells = frame.get_column("text").cast(pl.String).drop_nulls().to_list()
-    return [flat for cell in cells if (flat := " ".join(cell.split()))]
+    if path.suffix.lower() == ".txt":
+        lines = TextLines(path, path.name)
+        cells, notes = list(lines), [*lines.notes]
+    else:
+        table = read_table(path, required=("text",), where=path.name)
+        cells, notes = as_strings(table.frame["text"]).drop_nulls().to_list(), [*table.notes]
+        if table.problems:
+            first = table.problems[0]
+            notes.append(f"rows left out: {len(table.problems)}; the first is row {first.row}, which {first.problem}")
+    return [flat for cell in cells if (flat := " ".join(cell.split()))], notes

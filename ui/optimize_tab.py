@@ -120,7 +120,7 @@ class OptimizeTab:
                 elem_id="f-video",
             )
             self.library = gr.File(
-                label="Your past posts (CSV, JSONL, Parquet)",
+                label="Your past posts (CSV, Excel, JSONL, Parquet)",
                 file_types=list(TABLES),
                 type="filepath",
                 height=150,

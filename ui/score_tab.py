@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -17,7 +17,7 @@ from ui.notify import MISTAKE, log, plain, told
 from ui.ranking import Scored, Setting
 from ui.sample import sample_lines
 from ui.services import Services
-from ui.uploads import checked_table
+from ui.uploads import TABLES, checked_table
 
 EMPTY = render.empty(
     "Which line would do best?",
@@ -35,6 +35,8 @@ element.addEventListener('click', (event) => {
   if (pressed) document.getElementById(pressed.dataset.press)?.click();
 });
 """
+LINES = (".txt",)
+"""Endings of files that hold one text a line."""
 Updates = dict[Any, Any]
 
 
@@ -65,8 +67,8 @@ class ScoreTab:
             elem_id="s-lines",
         )
         self.file = gr.File(
-            label="or a file with a column text",
-            file_types=[".csv", ".jsonl", ".parquet", ".txt"],
+            label="or a table with a column text, or a .txt of lines",
+            file_types=[*TABLES, *LINES],
             type="filepath",
             height=130,
             elem_id="s-file",
@@ -150,7 +152,9 @@ class ScoreTab:
         }
         try:
             yield {self.table: render.render("opening", line="Reading your lines."), **busy}
-            texts = texts_from(lines, self._checked(file))
+            texts, notes = texts_from(lines, checked_table(file, also=LINES) if file else None)
+            for note in notes:
+                gr.Info(html.escape(note), title="How your file was read", duration=12)
             if self.services.loading.phase != "ready":
                 yield {self.table: render.render("opening", line="Waiting for the audience model to load.")}
             settings = _settings(channel, audience, other_channel, other_audience)
@@ -192,17 +196,6 @@ class ScoreTab:
         path = self.services.private_file("ranking.csv")
         path.write_text(ranking.ranking_csv(texts, scored), encoding="utf-8")
         return {self.downloads: gr.update(visible=True), self.csv: gr.update(value=str(path))}
-
-    @staticmethod
-    def _checked(file: str | None) -> Path | None:
-        if not file:
-            return None
-        path = Path(file)
-        if path.suffix.lower() != ".txt":
-            return checked_table(path)
-        if b"\0" in path.read_bytes()[: 1 << 16]:
-            raise TableError(path.name, "is not a text file, whatever its name says", remedy="Save it as UTF-8 text")
-        return path
 
 
 def _settings(channel: str, audience: str, other_channel: str, other_audience: str) -> list[Setting]:

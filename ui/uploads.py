@@ -87,15 +87,18 @@ def checked_video(path: str | Path, folder: Path) -> Path:
     return Path(shutil.copyfile(path, folder / f"{secrets.token_hex(12)}{path.suffix.lower()}"))
 
 
-def checked_table(path: str | Path) -> Path:
+def checked_table(path: str | Path, *, also: tuple[str, ...] = ()) -> Path:
     """The same path, once its bytes look like what its ending says.
+
+    Args:
+        also: Endings of plain text that will do as well.
 
     Raises:
         TableError: Another ending, too large, or other bytes than the ending promises.
     """
     path = Path(path)
     ending = path.suffix.lower()
-    if ending not in TABLES:
+    if ending not in TABLES + also:
         raise TableError(path.name, "is no table", value=ending, remedy="Use CSV, Excel, JSONL or Parquet")
     _check_size(path, TableError)
     with path.open("rb") as file:
