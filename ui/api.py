@@ -20,7 +20,6 @@ from lcbm_model.errors import BriefError, InputError, LcbmError, TableError
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction
 from optimizer.brief import Brief
-from ui.campaigns_service import CampaignsService
 from ui.limits import CALLS, PerUser, user_of
 from ui.own_ranges import OwnRanges
 from ui.runs import Run, Snapshot
@@ -40,13 +39,14 @@ class Api:
 
     Args:
         services: What stands behind the page too.
+        own: The team's own calibration.
         most: Calls that one user may have under way.
     """
 
-    def __init__(self, services: Services, most: int = CALLS) -> None:
+    def __init__(self, services: Services, own: OwnRanges, most: int = CALLS) -> None:
         self.services = services
         self.limit = PerUser(most)
-        self.own = OwnRanges(CampaignsService(services))
+        self.own = own
 
     def score(
         self, texts: list[str], metric: str, request: gr.Request, channel: str = "post", audience: str = ""
@@ -150,11 +150,11 @@ class Api:
         return Brief.parse({"name": "api", **data}, where="brief")
 
 
-def mount_api(services: Services, most: int = CALLS) -> Api:
+def mount_api(services: Services, own: OwnRanges, most: int = CALLS) -> Api:
     """Make the endpoints inside the open Blocks: /score, /compare, /search, /optimize."""
     from gradio.events import api
 
-    made = Api(services, most)
+    made = Api(services, own, most)
     for fn, limit in ((made.score, 4), (made.compare, 4), (made.search, 2), (made.optimize, 8)):
         name = fn.__name__
         summary = (fn.__doc__ or "").split("\n\n")[0]

@@ -45,13 +45,18 @@ HEAD = '<meta name="referrer" content="no-referrer">'
 def build(services: Services) -> gr.Blocks:
     """The page, wired to `services`; the models begin to load as soon as the first visitor comes."""
     from ui.api import mount_api
+    from ui.campaigns_service import CampaignsService
     from ui.campaigns_tab import CampaignsTab
     from ui.library_tab import LibraryTab
     from ui.optimize_tab import OptimizeTab
+    from ui.own_ranges import OwnRanges
     from ui.render import status_pill
     from ui.research_tab import ResearchTab
     from ui.score_tab import ScoreTab
 
+    campaigns = CampaignsService(services)
+    services.at_close(campaigns.close)
+    own = OwnRanges(campaigns)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600), fill_width=True) as page:
         with gr.Row(elem_classes="lc-header", equal_height=True):
             gr.HTML(HEADER)
@@ -65,9 +70,9 @@ def build(services: Services) -> gr.Blocks:
             with gr.Tab("Library", id="library"):
                 LibraryTab(services, optimise.library)
             with gr.Tab("Campaigns", id="campaigns"):
-                CampaignsTab(services)
+                CampaignsTab(services, campaigns)
             with gr.Tab("Researchers", id="research"):
-                research = ResearchTab(services)
+                research = ResearchTab(services, own)
         clock = gr.Timer(1.0)
 
         def look() -> list[Any]:
@@ -94,7 +99,7 @@ def build(services: Services) -> gr.Blocks:
         shade.click(None, None, None, js=TOGGLE_THEME, api_visibility="private")
         page.unload(leave)
         optimise.welcome(page)
-        mount_api(services)
+        mount_api(services, own)
     page.queue(max_size=256, api_open=False)
     return page
 

@@ -60,6 +60,13 @@ class CampaignsService:
                 self._store = OutcomeStore(named or self.folder / FILE)
             return self._store
 
+    def close(self) -> None:
+        """Let go of the outcomes; the next question opens them again."""
+        with self._lock:
+            store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
     # Runs ---------------------------------------------------------------------------------------------------------
 
     def campaigns(self, name: str = "") -> tuple[list[Campaign], list[str]]:

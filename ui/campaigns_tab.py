@@ -49,9 +49,9 @@ LIGHT: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "campaig
 class CampaignsTab:
     """Builds the tab inside the open Blocks."""
 
-    def __init__(self, services: Services, campaigns: CampaignsService | None = None) -> None:
+    def __init__(self, services: Services, campaigns: CampaignsService) -> None:
         self.services = services
-        self.campaigns = campaigns or CampaignsService(services)
+        self.campaigns = campaigns
         with gr.Tabs(elem_classes="lc-inner"):
             with gr.Tab("Runs", id="runs") as runs:
                 self._runs()

@@ -10,7 +10,6 @@ import gradio as gr
 from lcbm_model.errors import LcbmError
 from lcbm_model.prediction import Prediction
 from ui import plots, render, words
-from ui.campaigns_service import CampaignsService
 from ui.forms import channel_choices, metric_choices
 from ui.notify import told
 from ui.own_ranges import OwnRanges
@@ -55,10 +54,10 @@ RELIABILITY = (
 class ResearchTab:
     """Builds the tab; `refresh` draws the facts of the model again once it is loaded."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, own: OwnRanges) -> None:
         self.services = services
         self.research = ResearchService(services)
-        self.own = OwnRanges(CampaignsService(services))
+        self.own = own
         with gr.Tabs(elem_classes="lc-inner"):
             with gr.Tab("Simulate behaviour", id="r-simulate"):
                 self._simulate_tab()

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class Services:
         self._library_locks: dict[str, threading.Lock] = {}
         self._book = RunBook(self.limits, self._forget)
         self._closed = False
+        self._closing = ExitStack()
         self._jobs: dict[str, threading.Event] = {}
         # The same threads for all runs: malloc keeps what a thread has freed for that thread's next call, so that a
         # thread for each run would leave hundreds of megabytes behind in one heap after another.
@@ -289,8 +290,12 @@ class Services:
         rounds = len(run.result.rounds)
         return save_all(run.result, self.scratch / run.ticket / f"{run.result.status}-{rounds}", self.floors.report)
 
+    def at_close(self, act: Callable[[], object]) -> None:
+        """Have `act` called when the app ends, behind the last run."""
+        self._closing.callback(act)
+
     def close(self) -> None:
-        """Stop every run and remove the app's own files."""
+        """Stop every run, let go of what was opened and remove the app's own files."""
         with self._lock:
             self._closed = True
         runs = self._book.close()
@@ -300,6 +305,7 @@ class Services:
             run.wait(30.0)
         self._drivers.shutdown(wait=False)
         self._loader.close()
+        self._closing.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
