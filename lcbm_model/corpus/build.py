@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from pydantic import ValidationError
 
 from lcbm_model.corpus.base import Problem, Reader
 from lcbm_model.corpus.leaks import LeakReport, find_leaks
 from lcbm_model.corpus.record import Record
 from lcbm_model.corpus.registry import get_reader, reader_classes
 from lcbm_model.corpus.store import (
+    MANIFEST,
+    PLOTS,
     Manifest,
     SourceEntry,
     copy_without,
@@ -117,11 +119,10 @@ def build(sources: Sequence[Source], out: Path, *, progress: Progress | None = N
     Records of a lower split that give a held-out record away (see `leaks`) are dropped and counted, test first kept.
 
     Raises:
-        TableError: A source cannot be read, or `out` holds something that is no corpus.
+        TableError: A source cannot be read, or `out` holds something that no build has written.
     """
     told = progress or (lambda step, n: None)
-    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").is_file():
-        raise TableError(str(out), "is not empty and holds no corpus", remedy="Give a new folder")
+    _check_place(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
         work = Path(made)
@@ -137,9 +138,28 @@ def build(sources: Sequence[Source], out: Path, *, progress: Progress | None = N
         manifest = Manifest(sources=tuple(entries))
         write_manifest(manifest, finished)
         if out.exists():
-            shutil.rmtree(out)
+            out.rename(work / "before")  # goes with the rest of this folder
         finished.rename(out)
     return Built(manifest, report, tuple(p for r in readers for p in r.problems))
+
+
+def _check_place(out: Path) -> None:
+    """Refuse to replace anything but a corpus."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise TableError(str(out), "is no folder", remedy="Give a new folder")
+    there = {path.name for path in out.iterdir()}
+    if not there:
+        return
+    try:
+        manifest = Manifest.model_validate_json((out / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise TableError(str(out), "is not empty and holds no corpus", remedy="Give a new folder") from error
+    strange = sorted(there - {MANIFEST, PLOTS, *(entry.file for entry in manifest.sources)})
+    if strange:
+        remedy = "Move it away, or give a new folder"
+        raise TableError(str(out), "holds more than a corpus, and would be replaced", value=strange[0], remedy=remedy)
 
 
 def _stem(sources: Sequence[Source], i: int) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFEST = "manifest.json"
+PLOTS = "plots"
+"""Folder beside the manifest where `lcbm corpus stats` draws; it goes when the corpus is built anew."""
 BATCH = 8192
 """Records written or read at a time: what bounds the memory."""
 

@@ -107,6 +107,25 @@ def test_reading_some_of_it(corpus: Path) -> None:
         list(read_corpus(corpus.parent))
 
 
+def test_a_build_replaces_a_corpus_and_nothing_else(tmp_path: Path) -> None:
+    rows.clickbait(10).write_parquet(tmp_path / "a.parquet")
+    sources, out = plan([tmp_path / "a.parquet"]), tmp_path / "out"
+    out.mkdir()
+    (out / "manifest.json").write_text('{"name": "somebody\'s app"}', encoding="utf-8")
+    with pytest.raises(TableError, match="is not empty and holds no corpus"):
+        build(sources, out)
+    (out / "manifest.json").unlink()
+    build(sources, out)
+    plot(out, out / "plots")
+    build(sources, out)
+    assert sorted(path.name for path in out.iterdir()) == ["clickbait.parquet", "manifest.json"]
+    (out / "notes.txt").write_text("of years", encoding="utf-8")
+    with pytest.raises(TableError, match=r"holds more than a corpus.*'notes\.txt'"):
+        build(sources, out)
+    with pytest.raises(TableError, match="is no folder"):
+        build(sources, tmp_path / "a.parquet")
+
+
 def test_two_files_of_one_source_keep_their_records_apart(tmp_path: Path) -> None:
     rows.clickbait(10).write_parquet(tmp_path / "a.parquet")
     late = rows.clickbait(30).tail(20)
