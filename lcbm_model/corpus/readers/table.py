@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -269,7 +270,7 @@ class TableReader:
         problem = None
         if not path.resolve().is_relative_to(folder.resolve()):
             problem = "lies outside the folder of pictures"
-        elif not path.is_file():
+        elif not os.path.isfile(path):  # noqa: PTH113 (unlike Path.is_file, no error where the name is too long)
             problem = "picture not found"
         if problem:
             remedy = "Put it into the folder of pictures; the row is used without it"

@@ -27,3 +27,12 @@ def test_nested_files_that_cannot_serve(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 cut short")
     assert "cannot be read" in refused("blift", tmp_path / "x.parquet")
     assert "no such file" in refused("blift", tmp_path / "none.jsonl")
+
+
+def test_rows_that_no_parser_can_hold_cost_themselves(tmp_path: Path) -> None:
+    path = rows.write_jsonl(tmp_path / "b.jsonl", [rows.post(0), rows.post(1, num_comments=10**400), rows.post(2)])
+    with path.open("a", encoding="utf-8") as file:
+        file.write("[" * 100_000 + "\n")
+    reader, records = read("blift", path)
+    assert len(records) == 2
+    assert [(p.row, p.column) for p in reader.problems] == [(2, "num_comments"), (4, "title")]

@@ -57,6 +57,13 @@ def test_pictures_are_never_looked_for_outside_the_folder(tmp_path: Path) -> Non
     assert {p.problem for p in reader.problems} == {"lies outside the folder of pictures", "is no date"}
 
 
+def test_a_picture_name_too_long_for_any_file_costs_the_picture(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(f"text,likes,image\nHello tram,3,{'x' * 400}.png\nBye,2,\n", encoding="utf-8")
+    reader, records = read("table", tmp_path / "p.csv")
+    assert [r.content.media for r in records] == [(), ()]
+    assert [p.problem for p in reader.problems] == ["picture not found"]
+
+
 def test_metrics_that_a_table_has_not(tmp_path: Path) -> None:
     from lcbm_model.corpus.readers.table import TableReader
 
