@@ -48,8 +48,8 @@ class BliftReader:
         path, self.problems = Path(path), Problems()
         return self._records(path, self._measure(path))
 
-    def _measure(self, path: Path) -> dict[int, float]:
-        """Row number to percentile inside its community."""
+    def _measure(self, path: Path) -> dict[int, float | None]:
+        """Row number to percentile inside its community; None where all its posts have as many comments."""
         counts: dict[str, list[tuple[int, float]]] = {}
         seen: set[str] = set()
         splits: dict[str, str] = {}
@@ -78,13 +78,14 @@ class BliftReader:
         if not counts:
             first = f": first, {self.problems[0]}" if self.problems else ""
             raise TableError(f"{path.name}: rows", f"no usable row{first}", remedy="Mend the rows named")
-        return {
-            n: float(rank)
-            for members in counts.values()
-            for (n, _), rank in zip(members, percentiles(np.array([c for _, c in members])), strict=True)
-        }
+        ranks: dict[int, float | None] = {}
+        for members in counts.values():
+            numbers, values = [n for n, _ in members], np.array([count for _, count in members])
+            apart = np.ptp(values) > 0
+            ranks |= zip(numbers, percentiles(values).tolist() if apart else [None] * len(numbers), strict=True)
+        return ranks
 
-    def _records(self, path: Path, ranks: dict[int, float]) -> Iterator[Record]:
+    def _records(self, path: Path, ranks: dict[int, float | None]) -> Iterator[Record]:
         for n, row in enumerate(rows_of(path), start=1):
             if n not in ranks:
                 continue

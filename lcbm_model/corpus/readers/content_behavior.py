@@ -53,8 +53,8 @@ class ContentBehaviorReader:
         table = self._measure(path)
         return self._records(path, table)
 
-    def _measure(self, path: Path) -> dict[int, tuple[float, float, float, float | None]]:
-        """Row number to (views, likes rank, reliability, views rank); rows that cannot be used are left out."""
+    def _measure(self, path: Path) -> dict[int, tuple[float, float, float, float]]:
+        """Row number to (likes, likes rank, reliability, views rank); rows that cannot be used are left out."""
         rows: list[int] = []
         likes: list[float] = []
         views: list[float] = []
@@ -87,7 +87,7 @@ class ContentBehaviorReader:
         ranks, viewed_ranks = percentiles(rates), percentiles(exposures)
         return {n: (counts[i], ranks[i], reliability[i], viewed_ranks[i]) for i, n in enumerate(rows)}
 
-    def _records(self, path: Path, table: Mapping[int, tuple[float, float, float, float | None]]) -> Iterator[Record]:
+    def _records(self, path: Path, table: Mapping[int, tuple[float, float, float, float]]) -> Iterator[Record]:
         for n, row in enumerate(rows_of(path), start=1):
             if n not in table:
                 continue

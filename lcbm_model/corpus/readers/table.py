@@ -191,7 +191,10 @@ class TableReader:
         return numbers.values
 
     def _rank(self, m: _Measured, contexts: list[str | None], keep: np.ndarray) -> None:
-        """Percentiles inside each context: rates with counts by their shrunken value, the rest as they are."""
+        """Percentiles inside each context: rates with counts by their shrunken value, the rest as they are.
+
+        A context whose values are all equal has no ranks, as in `rank_within`.
+        """
         known = keep & np.isfinite(m.values)
         names = np.array([c or "" for c in contexts], dtype=object)
         for context in dict.fromkeys(names[known].tolist()):
@@ -202,8 +205,9 @@ class TableReader:
                 counts, exposures = m.counts[rows[counted]], m.exposures[rows[counted]]
                 prior = fit_beta_prior(counts, exposures)
                 values[counted], reliability[counted] = shrink_rates(counts, exposures, prior)
-            ranks = percentiles(values)
-            m.ranks[rows] = ranks if m.metric.higher_is_better else 100 - ranks
+            if np.ptp(values) > 0:
+                ranks = percentiles(values)
+                m.ranks[rows] = ranks if m.metric.higher_is_better else 100 - ranks
             m.reliabilities[rows] = reliability
 
     def _check_groups(self, table: Table, columns: dict[str, list[str | None]], keep: np.ndarray) -> None:

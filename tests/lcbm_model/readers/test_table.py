@@ -109,3 +109,11 @@ def test_rates_with_counts_are_shrunk_beside_one_without(tmp_path: Path) -> None
     assert mixed[-1].weight == 0.9
     assert mixed[-1].observations[0].percentile == pytest.approx(100 * 41.5 / 42)
     assert mixed[-1].observations[0].value == 0.5
+
+
+def test_the_middle_of_equals_is_no_rank(tmp_path: Path) -> None:
+    lines = ["text,likes,channel", "Alone in its channel,3,advert", "One of two,5,post", "Two of two,5,post"]
+    (tmp_path / "p.csv").write_text("\n".join([*lines, "Low,1,title", "High,2,title"]), encoding="utf-8")
+    _, records = read("table", tmp_path / "p.csv")
+    assert [r.observations[0].percentile for r in records] == [None, None, None, 25, 75]
+    assert [r.observations[0].value for r in records] == [3, 5, 5, 1, 2]
