@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from lcbm_model.corpus.base import Problem, Reader
 from lcbm_model.corpus.leaks import LeakReport, find_leaks
+from lcbm_model.corpus.nested_rows import is_saved, rows_of
 from lcbm_model.corpus.record import Record
 from lcbm_model.corpus.registry import get_reader, reader_classes
 from lcbm_model.corpus.store import (
@@ -21,6 +22,7 @@ from lcbm_model.corpus.store import (
     SourceEntry,
     copy_without,
     file_sha256,
+    folder_sha256,
     read_manifest,
     write_manifest,
     write_records,
@@ -54,7 +56,8 @@ def plan(data: Sequence[str | Path], images: Mapping[str, Path] | None = None) -
     """Which reader reads what.
 
     Args:
-        data: Files or folders of them, each by itself (the reader is chosen by its columns) or as `reader=file`.
+        data: Files or folders of them, each by itself (the reader is chosen by its columns) or as `reader=file`. A
+            folder that `datasets` saved counts as one file.
         images: Reader name to folder of pictures; without one, the folder that the source comes with is looked for
             beside the file.
 
@@ -77,7 +80,7 @@ def plan(data: Sequence[str | Path], images: Mapping[str, Path] | None = None) -
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if not path.is_dir() or is_saved(path):
         return [path]
     files = sorted(f for f in path.iterdir() if f.is_file() and f.suffix.lower() in ENDINGS)
     if not files:
@@ -87,7 +90,7 @@ def _files(path: Path) -> list[Path]:
 
 def _fitting(path: Path) -> str:
     """The reader whose required columns the file has; of several, the one that asks for most."""
-    columns = read_table(path).frame.columns if path.suffix.lower() != ".parquet" else list(_parquet_columns(path))
+    columns = _columns(path)
     fits = {n: set(k().required) for n, k in reader_classes().items() if set(k().required) <= set(columns)}
     if not fits:
         names = ", ".join(reader_classes())
@@ -96,9 +99,13 @@ def _fitting(path: Path) -> str:
     return max(fits, key=lambda n: len(fits[n]))
 
 
-def _parquet_columns(path: Path) -> Iterable[str]:
+def _columns(path: Path) -> list[str]:
+    if path.is_dir():
+        return list(next(rows_of(path), {}))
+    if path.suffix.lower() != ".parquet":
+        return read_table(path).frame.columns
     try:
-        return pl.read_parquet_schema(path)
+        return list(pl.read_parquet_schema(path))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise TableError(
             str(path), f"is no readable Parquet file: {error}", remedy="Export or copy it again"
@@ -204,7 +211,7 @@ def _finish(source: Source, reader: Reader, raw: Path, final: Path, report: Leak
         source=source.reader,
         licence=reader.licence,
         input=source.path.name,
-        input_sha256=file_sha256(source.path),
+        input_sha256=folder_sha256(source.path) if source.path.is_dir() else file_sha256(source.path),
         file=final.name,
         sha256=file_sha256(final),
         records=sum(splits.values()),

@@ -36,6 +36,11 @@ def rows_of(path: Path) -> Iterator[dict[str, Any]]:
         raise TableError(path.name, f"cannot be read: {error}", remedy="Export or copy it again") from error
 
 
+def is_saved(path: Path) -> bool:
+    """Whether a folder was written by `datasets`' `save_to_disk`."""
+    return any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
+
+
 def _saved(path: Path) -> Iterator[dict[str, Any]]:
     from datasets import DatasetDict, load_from_disk
 

@@ -33,7 +33,7 @@ class SourceEntry(BaseModel):
 
     source: str
     licence: str
-    input: str = Field(description="Name of the file it was read from.")
+    input: str = Field(description="Name of the file, or saved folder, it was read from.")
     input_sha256: str
     file: str = Field(description="Parquet file beside the manifest.")
     sha256: str
@@ -252,3 +252,10 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_sha256(path: Path) -> str:
+    """SHA-256 over the names and hashes of all files of a folder."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    told = [f"{file.relative_to(path).as_posix()} {file_sha256(file)}\n" for file in files]
+    return hashlib.sha256("".join(told).encode()).hexdigest()

@@ -107,6 +107,21 @@ def test_reading_some_of_it(corpus: Path) -> None:
         list(read_corpus(corpus.parent))
 
 
+def test_a_saved_hugging_face_dataset_is_one_source(tmp_path: Path) -> None:
+    from datasets import Dataset, DatasetDict
+
+    posts = Dataset.from_list([rows.post(i, comments=["Lovely"]) for i in range(12)])
+    posts.save_to_disk(str(tmp_path / "posts"))
+    halves = {"train": [rows.video(i) for i in (0, 5)], "test": [rows.video(1, asr_raw=[{"text": "A red chair"}])]}
+    DatasetDict({name: Dataset.from_list(part) for name, part in halves.items()}).save_to_disk(str(tmp_path / "films"))
+    sources = plan([tmp_path / "posts", f"content_behavior={tmp_path / 'films'}"])
+    assert [source.reader for source in sources] == ["blift", "content_behavior"]
+    first, second = build(sources, tmp_path / "out").manifest.sources
+    assert (first.input, first.records, second.splits) == ("posts", 12, {"test": 1, "train": 2})
+    (tmp_path / "films" / "dataset_dict.json").touch()
+    assert build(sources, tmp_path / "again").manifest.sources[1].input_sha256 == second.input_sha256
+
+
 def test_a_build_replaces_a_corpus_and_nothing_else(tmp_path: Path) -> None:
     rows.clickbait(10).write_parquet(tmp_path / "a.parquet")
     sources, out = plan([tmp_path / "a.parquet"]), tmp_path / "out"
