@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lcbm_model.backbone.runtime import cache_dir
 from lcbm_model.embedder import Embedder, load_embedder
 
 _LOOKUP = 500
@@ -20,24 +20,17 @@ _LOOKUP = 500
 _EMBEDDED_AT_ONCE = 4096
 
 
-def cache_folder() -> Path:
-    """Where derived files may lie: `LCBM_CACHE`, else the user's cache folder."""
-    if own := os.environ.get("LCBM_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lcbm"
-
-
 class CachedEmbedder:
     """An embedder with a SQLite file in front, one per embedder's weights. Same vectors with and without it.
 
     Args:
         load: Gives the embedder; called when the first text is to be embedded, so that nothing is loaded for nothing.
-        folder: Of the cache; by default inside `cache_folder()`.
+        folder: Of the cache; by default inside `cache_dir()`.
     """
 
     def __init__(self, load: Callable[[], Embedder] = load_embedder, folder: Path | None = None) -> None:
         self._load = load
-        self._folder = folder or cache_folder() / "embeddings"
+        self._folder = folder or cache_dir() / "embeddings"
 
     @cached_property
     def _inner(self) -> Embedder:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lcbm_model.evaluation.embedding_cache import CachedEmbedder, cache_folder
+from lcbm_model.evaluation.embedding_cache import CachedEmbedder
 from tests.lcbm_model.evaluation_data import BagEmbedder
 
 
@@ -63,8 +63,7 @@ def test_nothing_is_loaded_before_a_text_comes(tmp_path: Path) -> None:
 
 
 def test_the_cache_lies_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("LCBM_CACHE", str(tmp_path / "own"))
-    assert cache_folder() == tmp_path / "own"
-    monkeypatch.delenv("LCBM_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "lcbm"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LCBM_CACHE", "~/own")
+    CachedEmbedder(Counting).embed(["piano"])
+    assert [path.suffix for path in (tmp_path / "own" / "embeddings").iterdir()] == [".sqlite"]
