@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lcbm_model.corpus.pairs import two_proportion_z
 from lcbm_model.evaluation.bootstrap import Floats, Groups
-from lcbm_model.evaluation.metrics import Indices, members, two_proportion_z
+from lcbm_model.evaluation.metrics import Indices, members
 from lcbm_model.evaluation.suites.base import Rows
 
 

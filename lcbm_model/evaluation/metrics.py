@@ -16,13 +16,6 @@ _BLOCK = 512
 """Rows compared with all others at once: bounds the memory of within-group pairs."""
 
 
-def two_proportion_z(count_a: Floats, n_a: Floats, count_b: Floats, n_b: Floats) -> Floats:
-    """z of the difference of two proportions with the pooled variance, (P,); 0 where nobody or everybody acted."""
-    pooled = (count_a + count_b) / (n_a + n_b)
-    spread = np.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b))
-    return np.divide(count_a / n_a - count_b / n_b, spread, out=np.zeros_like(spread), where=spread > 0)
-
-
 def credit(score_a: Floats, score_b: Floats, truth_a: Floats, truth_b: Floats) -> Floats:
     """1 where the scores order a pair as the truth does, 0 where they reverse it, 0.5 where the scores tie, (P,).
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.proportion import proportions_ztest
 
 from lcbm_model.behavior import Observation, PercentileScale
 from lcbm_model.content import Content
@@ -104,14 +105,15 @@ def test_soft_targets_hold_the_truth_as_often_as_they_say() -> None:
         assert told == pytest.approx(found, abs=0.03)
 
 
-def test_z_is_that_of_statsmodels() -> None:
-    from statsmodels.stats.proportion import proportions_ztest
-
-    numbers = np.array([[30, 1000, 50, 1100], [5, 900, 5, 900], [0, 10, 9, 10]], dtype=float)
-    ours = two_proportion_z(*numbers.T)
-    for z, (c1, n1, c2, n2) in zip(ours, numbers, strict=True):
-        assert z == pytest.approx(proportions_ztest([c1, c2], [n1, n2])[0])
-    assert two_proportion_z(*np.array([[0.0], [10], [0], [10]])) == [0.0]
+@given(st.integers(0, 300), st.integers(1, 3000), st.integers(0, 300), st.integers(1, 3000))
+def test_z_is_the_pooled_test_of_statsmodels(clicks_a: int, more_a: int, clicks_b: int, more_b: int) -> None:
+    n_a, n_b = clicks_a + more_a, clicks_b + more_b
+    ours = two_proportion_z(*(np.array([float(v)]) for v in (clicks_a, n_a, clicks_b, n_b)))[0]
+    if clicks_a + clicks_b == 0:
+        assert ours == 0
+        return
+    theirs, _ = proportions_ztest([clicks_a, clicks_b], [n_a, n_b])
+    assert ours == pytest.approx(theirs, abs=1e-9)
 
 
 def arm(i: int, clicks: int, *, shown: int = 2000, arms: str | None = "t/p", text: str | None = None) -> Record:

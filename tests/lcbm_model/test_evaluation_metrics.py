@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.stats.proportion import proportions_ztest
 
 from lcbm_model.evaluation.bootstrap import Count, OfSums, PooledSpearman, divide, mean_of_groups, ratio
 from lcbm_model.evaluation.metrics import (
@@ -19,19 +18,7 @@ from lcbm_model.evaluation.metrics import (
     pair_accuracy,
     reliability,
     spearman_within,
-    two_proportion_z,
 )
-
-
-@given(st.integers(0, 300), st.integers(1, 3000), st.integers(0, 300), st.integers(1, 3000))
-def test_z_is_the_pooled_two_proportion_test(clicks_a: int, more_a: int, clicks_b: int, more_b: int) -> None:
-    n_a, n_b = clicks_a + more_a, clicks_b + more_b
-    ours = two_proportion_z(*(np.array([float(v)]) for v in (clicks_a, n_a, clicks_b, n_b)))[0]
-    if clicks_a + clicks_b == 0:
-        assert ours == 0
-        return
-    theirs, _ = proportions_ztest([clicks_a, clicks_b], [n_a, n_b])
-    assert ours == pytest.approx(theirs, abs=1e-9)
 
 
 def test_credit_gives_half_for_ties_of_the_scores() -> None:
