@@ -1,4 +1,4 @@
-"""Names joined by "+": where a plus parts two of them, and where it belongs to an address or a folder."""
+"""Names of simulators taken apart: joined by "+", and with an address behind "@"; either sign may belong to a part."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def names_of(text: str) -> list[str]:
         found.append("+".join(pieces[:count]).strip())
         pieces = pieces[count:]
     return found
+
+
+def at_address(text: str) -> tuple[str, str]:
+    """NAME and BASE_URL of "NAME@BASE_URL"; the whole and nothing where no http(s) address follows an "@".
+
+    Both may hold an "@" themselves: "model@2026" and "http://user:password@host/v1".
+    """
+    found = re.search("@(?=https?://)", text)
+    return (text[: found.start()], text[found.end() :]) if found else (text, "")
 
 
 def _is_endpoint(piece: str) -> bool:

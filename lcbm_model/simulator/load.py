@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from lcbm_model.simulator.base import Simulator
-from lcbm_model.simulator.joined import ENDPOINT, VLLM, names_of
+from lcbm_model.simulator.joined import ENDPOINT, VLLM, at_address, names_of
 
 
 def load_simulator(
@@ -46,7 +46,9 @@ def load_simulator(
     if text.startswith(ENDPOINT):
         from lcbm_model.simulator.openai_compatible import OpenAICompatibleSimulator
 
-        model, _, base_url = text.removeprefix(ENDPOINT).partition("@")
+        model, base_url = at_address(text.removeprefix(ENDPOINT))
+        if not base_url:  # what is no address is told by the endpoint
+            model, _, base_url = model.partition("@")
         return OpenAICompatibleSimulator(model or None, base_url or None)
     if text.startswith(VLLM):
         from lcbm_model.simulator.vllm_load import load_vllm

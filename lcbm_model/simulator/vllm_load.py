@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from lcbm_model.simulator.base import Simulator
+from lcbm_model.simulator.joined import at_address
 
 
 def load_vllm(name: str, *, dtype: str = "auto", calibrated: bool = True) -> Simulator:
@@ -18,8 +19,8 @@ def load_vllm(name: str, *, dtype: str = "auto", calibrated: bool = True) -> Sim
         CheckpointError: Its weights cannot be loaded, or its digits mean nothing.
         BackendError: No server answers.
     """
-    checkpoint, at, base_url = name.rpartition("@")
-    if at and base_url.startswith(("http://", "https://")):
+    checkpoint, base_url = at_address(name)
+    if base_url:
         from lcbm_model.simulator.vllm_served import VLLMServedSimulator
 
         return VLLMServedSimulator(checkpoint, base_url, calibrated=calibrated)

@@ -1,4 +1,4 @@
-"""Names joined by "+", in either order, beside addresses and folders that hold a plus themselves."""
+"""Names joined by "+", in either order, and with an address behind "@", where parts hold these signs themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from lcbm_model.errors import SettingsError
 from lcbm_model.simulator import EnsembleSimulator, OpenAICompatibleSimulator, load_simulator
-from lcbm_model.simulator.joined import names_of
+from lcbm_model.simulator.joined import at_address, names_of
 from tests.lcbm_model.tiny_model import write_tiny_model
 
 SHIPPED = "lcbm-smol-a"
@@ -42,6 +42,25 @@ def test_a_plus_in_a_folder_parts_nothing(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
     names = [str(tmp_path / "run+more"), SHIPPED, str(tmp_path / "c++"), ADDRESS, str(tmp_path / "run")]
     assert names_of("+".join(names)) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "address"),
+    [
+        ("m@http://h/v1", "m", "http://h/v1"),
+        ("m@2026@https://h/v1", "m@2026", "https://h/v1"),
+        ("m@http://user:password@h/v1", "m", "http://user:password@h/v1"),
+        ("@http://h/v1", "", "http://h/v1"),
+        ("runs/a@b", "runs/a@b", ""),
+    ],
+)
+def test_a_name_and_its_address_may_hold_the_sign_between_them(text: str, name: str, address: str) -> None:
+    assert at_address(text) == (name, address)
+
+
+def test_what_is_no_address_is_told() -> None:
+    with pytest.raises(SettingsError, match=r"is no http\(s\) address .*localhost:8000/v1"):
+        load_simulator("openai:m@localhost:8000/v1")
 
 
 @pytest.mark.parametrize("first", [True, False])
