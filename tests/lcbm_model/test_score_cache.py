@@ -20,6 +20,7 @@ from lcbm_model.simulator.base import Context, Known, Simulator
 from lcbm_model.simulator.partial import PartialAnswer
 from lcbm_model.simulator.score_cache import CachedSimulator, with_score_cache
 from lcbm_model.simulator.score_cache.rows import FLOATS, pack, unpack
+from lcbm_model.simulator.shared import SharedSimulator
 from lcbm_model.simulator.stream import never
 from tests.conformance.simulator import SimulatorConformance
 from tests.fakes import FakeSimulator
@@ -293,6 +294,8 @@ def test_the_users_cache_is_off_in_tests_and_never_holds_hosted_models(
     both = EnsembleSimulator([fake, hosted])
     assert with_score_cache(hosted) is hosted
     assert with_score_cache(both) is both
+    with SharedSimulator(both) as queued:
+        assert with_score_cache(queued) is queued
     kept = with_score_cache(fake)
     assert isinstance(kept, CachedSimulator)
     assert kept.store.path == tmp_path / "scores.sqlite"

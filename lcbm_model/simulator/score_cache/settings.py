@@ -74,8 +74,9 @@ def _shared(path: Path, max_bytes: int) -> ScoreStore:
 
 
 def _hosted(simulator: Simulator) -> bool:
-    members = getattr(simulator, "members", ())
-    return simulator.identity.backend in HOSTED or any(_hosted(member) for member in members)
+    """Whether a hosted model takes part in its scores: itself, inside of it, or as one of its members."""
+    inside = (getattr(simulator, "inner", None), *getattr(simulator, "members", ()))
+    return simulator.identity.backend in HOSTED or any(_hosted(part) for part in inside if part is not None)
 
 
 def _max_bytes() -> int:
