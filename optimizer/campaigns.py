@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lcbm_model.errors import InputError, SettingsError
-from lcbm_model.prediction import win_probabilities
+from lcbm_model.simulator.calibration import LEAST_WORTH, compare_predictions
 from optimizer.loop.folder import RunFolder, RunSettings, store_folder
 from optimizer.result import Candidate, OptimizationResult
 
@@ -105,12 +105,19 @@ def open_run(run_id: str, store: str | Path | None = None) -> OptimizationResult
 
 
 def compare_runs(first: OptimizationResult, second: OptimizationResult) -> Comparison:
-    """Which of two runs found the better text, where one model predicted both in the same terms."""
+    """Which of two runs found the better text, where one model predicted both in the same terms.
+
+    The chance is the one that model would state: from the utilities by its own calibration, else from the bins.
+    """
     why_not = _incomparable(first, second)
     if why_not:
         return Comparison(first, second, None, why_not)
-    bins = [_best(run).prediction.bins for run in (first, second)]  # type: ignore[union-attr]
-    return Comparison(first, second, win_probabilities(bins)[0])
+    pair = [_best(run).prediction for run in (first, second)]
+    worth = first.utility_worth
+    if worth is None:  # begun before results kept it, or there are no utilities
+        pair = [p.model_copy(update={"utility": None}) if p else None for p in pair]
+    chances = compare_predictions([p for p in pair if p], temperature=1 / max(worth or 1.0, LEAST_WORTH))
+    return Comparison(first, second, chances[0])
 
 
 def find_candidate(result: OptimizationResult, candidate_id: str) -> Candidate:

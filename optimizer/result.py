@@ -167,6 +167,9 @@ class OptimizationResult(BaseModel):
     why: tuple[Contribution, ...] = Field(default=(), description="What carries the best draft's score, part by part.")
     writers: tuple[WriterYield, ...] = Field(default=(), description="What each writer brought.")
     decisions: tuple[Decision, ...] = Field(default=(), description="A person's words between rounds, oldest first.")
+    utility_worth: float | None = Field(
+        default=None, description="Log-odds of winning that a lead of one unit of utility is worth; None without any."
+    )
 
     @property
     def best(self) -> Candidate | None:

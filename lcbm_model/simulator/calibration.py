@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from lcbm_model.errors import BackendError
 from lcbm_model.prediction import Prediction, win_probabilities
+
+if TYPE_CHECKING:
+    from lcbm_model.simulator.base import Simulator
 
 
 @runtime_checkable
@@ -27,6 +31,21 @@ class Calibration(Protocol):
     def utility_temperature(self, metric: str, channel: str) -> float:
         """Above 0: divides differences of utility before they become win probabilities."""
         ...
+
+
+LEAST_WORTH = 1e-6
+"""Log-odds a unit of utility is worth at least, so that who tells nothing apart gives even chances."""
+
+
+def utility_worth(simulator: Simulator, like: Prediction, channel: str) -> float:
+    """Log-odds that a simulator states for a lead of one unit of utility: asked of it, for it may lie in a cache.
+
+    Args:
+        like: A scored prediction with a utility: says for which metric.
+    """
+    above, level = (like.model_copy(update={"utility": utility}) for utility in (1.0, 0.0))
+    won, lost = simulator.win_chances([above, level], channel=channel)
+    return math.log(won / lost)
 
 
 def compare_predictions(predictions: Sequence[Prediction], *, temperature: float = 1.0) -> list[float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
@@ -15,13 +14,10 @@ from lcbm_model.errors import SettingsError
 from lcbm_model.metrics import Metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
-from lcbm_model.simulator.calibration import compare_predictions
+from lcbm_model.simulator.calibration import LEAST_WORTH, compare_predictions, utility_worth
 from lcbm_model.simulator.first_look import first_look
 from lcbm_model.simulator.stream import predict_stream
 from lcbm_model.simulator.streamed import StreamedSimulator
-
-LEAST_WORTH = 1e-6
-"""Log-odds a unit of utility is worth at least, so that members who tell nothing apart give even chances."""
 
 
 class EnsembleSimulator(StreamedSimulator):
@@ -75,7 +71,7 @@ class EnsembleSimulator(StreamedSimulator):
         scored = [p for p in predictions if p.ok]
         if not scored or any(p.utility is None for p in scored):
             return compare_predictions(predictions)
-        worth = float(np.mean([_worth(member, scored[0], channel) for member in self.members]))
+        worth = float(np.mean([utility_worth(member, scored[0], channel) for member in self.members]))
         return compare_predictions(predictions, temperature=1 / max(worth, LEAST_WORTH))
 
     def _stream(
@@ -99,13 +95,6 @@ class EnsembleSimulator(StreamedSimulator):
                 if len(found[index]) == len(self.members):
                     row = found.pop(index)
                     yield index, _mean([row[i] for i in range(len(self.members))], metric, identity)
-
-
-def _worth(member: Simulator, like: Prediction, channel: str) -> float:
-    """Log-odds that a member states for a lead of one unit of utility: asked of it, for it may lie in a cache."""
-    above, level = (like.model_copy(update={"utility": utility}) for utility in (1.0, 0.0))
-    won, lost = member.win_chances([above, level], channel=channel)
-    return math.log(won / lost)
 
 
 def _mean(row: Sequence[Prediction], metric: str, identity: SimulatorIdentity) -> Prediction:

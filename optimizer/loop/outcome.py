@@ -116,7 +116,18 @@ def _result(
         why=tuple(parts_of(explained)) if explained.get("id") == best_id else (),
         writers=yields(state["per_writer"], candidates),
         decisions=tuple(decisions_of(state)),
+        utility_worth=_worth(best, context),
     )
+
+
+def _worth(best: Candidate | None, context: LoopContext) -> float | None:
+    """So that this run's best can be compared with another's when no simulator is at hand."""
+    from lcbm_model.simulator.calibration import utility_worth
+
+    prediction = best.prediction if best else None
+    if prediction is None or prediction.utility is None:
+        return None
+    return utility_worth(context.scorer.simulator, prediction, context.brief.channel)
 
 
 def _best_so_far(state: State, candidates: Sequence[Candidate], context: LoopContext) -> str | None:

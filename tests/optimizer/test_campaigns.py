@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from lcbm_model.content import Content
 from lcbm_model.errors import SettingsError
+from lcbm_model.prediction import Prediction, win_probabilities
+from lcbm_model.simulator.calibration import compare_predictions
 from optimizer.campaigns import compare_runs, list_campaigns, open_run
 from optimizer.cli import run
-from tests.fakes import FakeSimulator
+from tests.fakes import FakeSimulator, FakeWriter
 from tests.optimizer.campaign_runs import TEXTS, write_run
+from tests.optimizer.parts import bakery
+from tests.optimizer.parts import run as optimized
 
 
 def test_runs_come_latest_first_and_by_name(tmp_path: Path) -> None:
@@ -69,6 +75,29 @@ def test_two_runs_are_compared_where_they_can_be(tmp_path: Path) -> None:
     assert "goals" in compare_runs(long, goal).why_not
     assert "different models" in compare_runs(long, model).why_not
     assert compare_runs(long, model).chance is None
+
+
+def test_two_runs_are_compared_as_their_simulator_would_compare_them(tmp_path: Path) -> None:
+    class Useful(FakeSimulator):
+        """States utilities, each unit of which is worth three in log-odds: far more than its bins tell."""
+
+        def _one(self, content: Content, metric: str) -> Prediction:
+            return super()._one(content, metric).model_copy(update={"utility": len(content.text) / 100})
+
+        def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
+            return compare_predictions(predictions, temperature=1 / 3)
+
+    simulator, texts = Useful(spread=60.0), ("We bake rye bread " * 3, "We bake rye")
+    long, short = (
+        optimized(tmp_path / f"{i}", bakery(draft=text), simulator=simulator, writers=[FakeWriter(texts=[text])])
+        for i, text in enumerate(texts)
+    )
+    bests = [run.best.prediction for run in (long, short) if run.best]
+    chance = compare_runs(long, short).chance
+    assert chance == pytest.approx(simulator.win_chances([p for p in bests if p])[0])
+    assert long.utility_worth == pytest.approx(3)
+    older = [run.model_copy(update={"utility_worth": None}) for run in (long, short)]
+    assert compare_runs(*older).chance == pytest.approx(win_probabilities([p.bins for p in bests if p])[0])
 
 
 def test_the_command_line_lists_shows_and_compares(
