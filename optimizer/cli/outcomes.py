@@ -66,7 +66,7 @@ def add(
             raise SettingsError("--metric", "is missing", remedy="Say what was measured: click_rate, shares, ...")
         scale = scale_of(metric, channel) if scale_of else None
         noted = note_text(text or "", metric, **figures, channel=channel, scale=scale)
-    kept = OutcomeStore(outcomes)
+    kept = OutcomeStore(outcomes, runs=store)
     new = kept.add(noted)
     if as_json:
         print_json({"new": bool(new), "outcomes": kept.name, **noted.model_dump(mode="json")})
@@ -87,7 +87,7 @@ def import_(
     from optimizer.outcomes import OutcomeStore, import_outcomes
 
     found = import_outcomes(file, metric=metric, store=store, scale_of=_scale_of(library))
-    kept = OutcomeStore(outcomes)
+    kept = OutcomeStore(outcomes, runs=store)
     new = kept.add(*found.outcomes)
     if as_json:
         rejected = [row.model_dump(mode="json") for row in found.rejected]
@@ -110,13 +110,14 @@ def import_(
 def list_(
     metric: OneMetric = None,
     run: Annotated[str | None, typer.Option("--run", help="Only this run.")] = None,
+    store: Runs = None,
     outcomes: Place = None,
     as_json: Json = False,
 ) -> None:
     """Results noted so far, the latest first."""
     from optimizer.outcomes import OutcomeStore
 
-    kept = OutcomeStore(outcomes)
+    kept = OutcomeStore(outcomes, runs=store)
     found = kept.list(metric=metric, run_id=run)
     if as_json:
         print_json([outcome.model_dump(mode="json") for outcome in found])
@@ -147,12 +148,18 @@ def list_(
 
 
 @app.command()
-def report(metric: OneMetric = None, library: LibraryDir = None, outcomes: Place = None, as_json: Json = False) -> None:
+def report(
+    metric: OneMetric = None,
+    library: LibraryDir = None,
+    store: Runs = None,
+    outcomes: Place = None,
+    as_json: Json = False,
+) -> None:
     """Predictions beside what happened: how far off, and how often inside the range."""
     from optimizer.outcomes import OutcomeStore
 
     with progress("Reading"), only_results_on_stdout():
-        found = OutcomeStore(outcomes).report(metric=metric, scale_of=_scale_of(library))
+        found = OutcomeStore(outcomes, runs=store).report(metric=metric, scale_of=_scale_of(library))
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -162,13 +169,14 @@ def report(metric: OneMetric = None, library: LibraryDir = None, outcomes: Place
 @app.command()
 def calibrate(
     remove: Annotated[bool, typer.Option("--remove", help="Go back to the model's own intervals.")] = False,
+    store: Runs = None,
     outcomes: Place = None,
     as_json: Json = False,
 ) -> None:
     """Fit the intervals to the team's own results, once there are enough; kept beside them."""
     from optimizer.outcomes import OutcomeStore, fit_team
 
-    kept = OutcomeStore(outcomes)
+    kept = OutcomeStore(outcomes, runs=store)
     if remove:
         kept.keep_calibration(None)
         print_json({"removed": True}) if as_json else out().print("removed: the model's own intervals are shown again")
@@ -190,13 +198,14 @@ def calibrate(
 @app.command()
 def teach(
     library: Annotated[Path, typer.Argument(metavar="DIR", help="A built library of the team's past posts.")],
+    store: Runs = None,
     outcomes: Place = None,
     as_json: Json = False,
 ) -> None:
     """Add the results to the team's library, so that the next brief learns from them."""
     from optimizer.outcomes import OutcomeStore, teach_library
 
-    kept: OutcomeStore = OutcomeStore(outcomes)
+    kept: OutcomeStore = OutcomeStore(outcomes, runs=store)
     with progress("Embedding posts"), only_results_on_stdout():
         change = teach_library(library, kept.list())
     told = {"added": change.added, "updated": change.updated, "unchanged": change.unchanged}

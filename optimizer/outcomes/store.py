@@ -45,9 +45,9 @@ _CALIBRATION = Table(
 )
 
 
-def store_url(place: str | Path | None = None) -> str:
+def store_url(place: str | Path | None = None, runs: str | Path | None = None) -> str:
     """The store's URL: `place`, else `LCBM_OUTCOMES`, else `outcomes.sqlite` in the folder of runs."""
-    named = str(place or os.environ.get("LCBM_OUTCOMES") or store_folder(None) / FILE)
+    named = str(place or os.environ.get("LCBM_OUTCOMES") or store_folder(runs) / FILE)
     return named if "://" in named else f"sqlite:///{Path(named).expanduser()}"
 
 
@@ -56,14 +56,15 @@ class OutcomeStore:
 
     Args:
         place: A file, or any SQLAlchemy URL; see `store_url` for the default.
+        runs: Folder of runs that the default lies in; None: `LCBM_RUNS`, else ./runs.
 
     Raises:
         SettingsError: The place cannot be used. A password in the URL is never shown.
     """
 
-    def __init__(self, place: str | Path | None = None) -> None:
+    def __init__(self, place: str | Path | None = None, *, runs: str | Path | None = None) -> None:
         try:
-            self._url = make_url(store_url(place))
+            self._url = make_url(store_url(place, runs))
             self._engine = self._connect()
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             remedy = "Give a file, or a URL such as postgresql+psycopg://user@host/database"

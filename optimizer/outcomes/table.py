@@ -9,6 +9,7 @@ from datetime import date as Date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from agents.library.dates import Dates, parse_dates
 from agents.library.fields import channel_key
 from agents.library.records import RejectedRow
 from lcbm_model.behavior import PercentileScale
@@ -117,11 +118,18 @@ class _Rows:
         self._cells = {name: self._column(found) for name, found in heading.items()}
         self.texts = [text or "" for text in self._cells[TEXT]]
         self.channels = self._cells["channel"]
+        self._dates = self._read_dates(heading["date"])
 
     def _column(self, heading: str | None) -> list[str | None]:
         if heading is None:
             return [None] * self._table.frame.height
         return [cell or None for cell in as_strings(self._table.frame[heading]).to_list()]
+
+    def _read_dates(self, heading: str | None) -> Dates:
+        if heading is None:
+            height = self._table.frame.height
+            return Dates(days=[None] * height, hours=[None] * height, problems={})
+        return parse_dates(self._table.frame[heading], datetime.now(UTC).date())
 
     def _number(self, name: str | None, i: int) -> float | None:
         """A cell as a number; None where there is no such column or it is empty."""
@@ -157,7 +165,7 @@ class _Rows:
         metric = get_metric(own or metric_name or "", where="metric")
         figures = self._figures(i, metric)
         run, channel, text = self._cells[RUN][i], self.channels[i], self.texts[i]
-        published = _day(self._cells["date"][i])
+        published = self._day(i)
         if run is not None:
             place = (run, self._cells[CANDIDATE][i] or "")
         if place is not None:
@@ -190,6 +198,12 @@ class _Rows:
             scale=scale_of(metric.name, channel) if scale_of else None,
         )
 
+    def _day(self, i: int) -> Date | None:
+        """When row `i` was published, in whatever way the column as a whole writes days."""
+        if problem := self._dates.problems.get(i):
+            raise InputError("date", problem, value=self._cells["date"][i], remedy="Write it as 2026-03-31")
+        return self._dates.days[i]
+
     def _figures(self, i: int, metric: Metric) -> _Figures:
         value = self._number("value", i)
         if value is None:
@@ -198,12 +212,3 @@ class _Rows:
         if exposure is None:
             exposure = self._number("exposure", i)
         return {"value": value, "count": self._number(metric.count_column, i), "exposure": exposure}
-
-
-def _day(cell: str | None) -> Date | None:
-    if cell is None:
-        return None
-    try:
-        return datetime.fromisoformat(cell.strip()[:10]).replace(tzinfo=UTC).date()
-    except ValueError as error:
-        raise InputError("date", "is no day", value=cell, remedy="Write it as 2026-03-31") from error

@@ -56,7 +56,8 @@ def test_texts_that_a_run_wrote_are_recognised(tmp_path: Path, runs: Path) -> No
     problems = [r.problem for r in found.rejected]
     assert "counts more than were reached" in problems[0]
     assert "missing" in problems[1]
-    assert "no day" in problems[2]
+    assert problems[2]
+    assert found.rejected[2].value == "someday"
 
 
 def test_runs_are_named_by_their_id(tmp_path: Path, runs: Path) -> None:
@@ -164,6 +165,13 @@ def test_hostile_words_stay_words_in_the_file(tmp_path: Path) -> None:
     assert json.loads(line)["text"] == '=HYPERLINK("x")\n"; <script>'
 
 
+@pytest.mark.parametrize("cells", [("31.03.2026", "05.04.2026"), ("March 31, 2026", "April 5, 2026")])
+def test_days_are_read_as_platforms_write_them(tmp_path: Path, runs: Path, cells: tuple[str, str]) -> None:
+    rows = "".join(f'text {i},shares,5,"{cell}"\n' for i, cell in enumerate(cells))
+    found = import_outcomes(lines(tmp_path, f"text,metric,value,date\n{rows}"), store=runs)
+    assert [str(o.published) for o in found.outcomes] == ["2026-03-31", "2026-04-05"]
+
+
 # The command line --------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +195,11 @@ def test_the_whole_way_by_the_command_line(tmp_path: Path, runs: Path, capsys: p
     assert "needs 50 results" in capsys.readouterr().err
     assert run(["outcomes", "calibrate", "--remove"]) == 0
     assert (runs / "outcomes.sqlite").exists()
+    other = tmp_path / "others"
+    assert run(["outcomes", "add", "--text", "a", "--metric", "shares", "--value", "3", "--store", str(other)]) == 0
+    capsys.readouterr()
+    assert run(["outcomes", "list", "--store", str(other), "--json"]) == 0
+    assert [o["text"] for o in json.loads(capsys.readouterr().out)] == ["a"]
 
 
 def test_the_command_line_refuses_what_cannot_be(
