@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lcbm_model.content import Communicator, Content
-from lcbm_model.errors import BriefError
+from lcbm_model.errors import BriefError, MetricError
 from lcbm_model.metrics import get_metric
 from lcbm_model.vision.video import seen_media
 
@@ -39,6 +39,15 @@ class Budget(BaseModel):
     )
 
 
+def _known_metric(metric: str) -> str:
+    """As pydantic wants it: only a ValueError is put beside its field."""
+    try:
+        get_metric(metric)
+    except MetricError as error:
+        raise ValueError(f"{error.problem}{f'. {error.remedy}' if error.remedy else ''}") from error
+    return metric
+
+
 class Objective(BaseModel):
     """A further aim beside the brief's own metric: another metric, or the same one elsewhere or for other people."""
 
@@ -49,11 +58,7 @@ class Objective(BaseModel):
     audience: str | None = Field(default=None, min_length=1, max_length=400, description="None: the brief's own.")
     weight: float = Field(default=1.0, ge=0, le=100, description="Beside 1 for the brief's own metric; 0: only shown.")
 
-    @field_validator("metric")
-    @classmethod
-    def _known_metric(cls, metric: str) -> str:
-        get_metric(metric)
-        return metric
+    _known_metric = field_validator("metric")(_known_metric)
 
     @property
     def label(self) -> str:
@@ -106,11 +111,7 @@ class Brief(BaseModel):
         default=True, description="Rank without what scores owe to length and format alone (from 8 scored drafts on)."
     )
 
-    @field_validator("metric")
-    @classmethod
-    def _known_metric(cls, metric: str) -> str:
-        get_metric(metric)
-        return metric
+    _known_metric = field_validator("metric")(_known_metric)
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Brief:
@@ -188,7 +189,8 @@ class Brief(BaseModel):
             field = ".".join(str(part) for part in first["loc"]) or "brief"
             known = ", ".join(cls.model_fields)
             remedy = f"Known fields: {known}" if first["type"] == "extra_forbidden" else "Mend the field"
-            raise BriefError(f"{where}: {field}", first["msg"], value=first["input"], remedy=remedy) from error
+            problem = first["msg"].removeprefix("Value error, ")
+            raise BriefError(f"{where}: {field}", problem, value=first["input"], remedy=remedy) from error
         except BriefError as error:
             raise BriefError(f"{where}: {error.where}", error.problem, value=error.value, remedy="Mend it") from error
 

@@ -13,7 +13,11 @@ MADE_BRIEFS = {
     "unreadable": (b"\xff\xfe\x00bad", "cannot be read"),
     "no-mapping": (b"- a\n- b\n", "must hold `field: value` lines"),
     "bad-yaml": (b"message: [", "is not valid YAML"),
-    "unknown-metric": (b"message: a\nmetric: clik_rate\n", "Did you mean 'click_rate'?"),
+    "unknown-metric": (
+        b"message: a\nmetric: clik_rate\n",
+        "metric: unknown metric. Did you mean 'click_rate'?",
+    ),
+    "unknown-aim": (b"message: a\nobjectives: [{metric: nope}]\n", "brief.yaml: objectives.0.metric: unknown metric"),
     "unknown-field": (b"message: a\nmesage: b\n", "mesage"),
     "wrong-type": (b"message: a\nbudget: {rounds: many}\n", "budget.rounds"),
     "contradiction": (b"message: a\nbanned_words: [sale]\nrequired_words: [Sale today]\n", "banned_words"),
