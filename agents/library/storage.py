@@ -209,7 +209,7 @@ def only_writer(folder: Path) -> Iterator[None]:
     """Hold the folder against other writers. Whoever holds it may take it again, to write what was read under it.
 
     Raises:
-        LibraryError: Somebody else is writing there, and is not done within half a minute.
+        LibraryError: Somebody else is writing there, and is not done within half a minute; or nobody may write there.
     """
     from filelock import FileLock, Timeout
 
@@ -221,6 +221,11 @@ def only_writer(folder: Path) -> Iterator[None]:
     except Timeout as error:
         remedy = "Wait until it is done, or choose another folder"
         raise LibraryError(str(folder), "somebody else is writing this library", remedy=remedy) from error
+    except OSError as error:
+        if error.filename != lock.lock_file:  # a write of the caller's own
+            raise
+        remedy = "Choose a folder you may write to"
+        raise LibraryError(str(folder), f"cannot be written to: {error.strerror}", remedy=remedy) from error
 
 
 def _store(folder: Path, role: str, ending: str, write: Callable[[Path], object]) -> StoredFile:

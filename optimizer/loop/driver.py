@@ -16,7 +16,7 @@ def only_driver(folder: RunFolder) -> Iterator[None]:
     """Hold a run against other drivers, in this process or another. A process that dies lets go of it.
 
     Raises:
-        SettingsError: Somebody else is driving it.
+        SettingsError: Somebody else is driving it, or its folder cannot be written to.
     """
     from filelock import FileLock, Timeout
 
@@ -29,6 +29,10 @@ def only_driver(folder: RunFolder) -> Iterator[None]:
         raise SettingsError(
             "run_id", "somebody else is driving this run", value=folder.run_id, remedy=remedy
         ) from error
+    except OSError as error:
+        remedy = "Resume it as somebody who may write there"
+        problem = f"the run's folder cannot be written to: {error.strerror}"
+        raise SettingsError("store", problem, value=str(folder.path), remedy=remedy) from error
     try:
         yield
     finally:

@@ -153,10 +153,21 @@ def writable_folder(path: Path, where: str) -> Path:
 
 
 def open_database(path: Path) -> Any:
-    """An SQLite connection whose work is on disk after every commit."""
+    """An SQLite connection whose work is on disk after every commit.
+
+    Raises:
+        SettingsError: It cannot be opened or written to, or is no database.
+    """
     import sqlite3
 
-    connection = sqlite3.connect(path, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+    connection = None
+    try:
+        connection = sqlite3.connect(path, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        remedy = "Check that the file is whole and that you may write there"
+        raise SettingsError("store", f"cannot be opened: {error}", value=str(path), remedy=remedy) from error
     return connection

@@ -71,3 +71,17 @@ def test_a_killed_driver_lets_go_of_the_run(tmp_path: Path) -> None:
     run(tmp_path, run_id="a", should_stop=lambda: True)
     assert exit_code(_dies_driving, str(tmp_path), "a") == -signal.SIGKILL
     assert resume("a", **_parts(tmp_path)).status == "finished"
+
+
+def test_a_run_that_cannot_be_written_to_says_so(tmp_path: Path) -> None:
+    run(tmp_path, bakery(approval=True), run_id="a")
+    lock = tmp_path / "a" / ".lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()  # nobody, not even root, can open that for writing
+    with pytest.raises(SettingsError, match="store: the run's folder cannot be written to"):
+        resume("a", **_parts(tmp_path))
+    lock.rmdir()
+    database = tmp_path / "a" / "checkpoints.sqlite"
+    database.write_bytes(b"no database at all, but long enough to look at" * 40)
+    with pytest.raises(SettingsError, match="store: cannot be opened"):
+        resume("a", **_parts(tmp_path))
