@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from lcbm_model.corpus.record import Record
+from lcbm_model.corpus.tables import RowProblem
 
 KEPT_PER_KIND = 50
 """Problems of one kind that are kept in full; beyond that they are only counted, so that memory stays bounded."""
@@ -45,6 +46,11 @@ class Problems(list[Problem]):
         self.counts[kind] += 1
         if self.counts[kind] <= KEPT_PER_KIND:
             self.append(problem)
+
+    def add_lost(self, file: str, lost: Iterable[RowProblem]) -> None:
+        """Add the rows that a table lost while it was read."""
+        for bad in lost:
+            self.add(Problem(file, bad.column, bad.row, bad.value, bad.problem, "Mend or drop the row"))
 
     def count_more(self, column: str, problem: str, n: int) -> None:
         """Count `n` further problems of a kind whose first ones were added in full."""

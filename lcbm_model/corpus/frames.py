@@ -46,8 +46,7 @@ def open_frame(
     """
     path = Path(path)
     table = read_table(path, required=[c for c in columns if c not in optional], where=path.name)
-    for bad in table.problems:
-        problems.add(Problem(path.name, bad.column, bad.row, bad.value, bad.problem, "Mend or drop the row"))
+    problems.add_lost(path.name, table.problems)
     headings = {name: table.find(name) for name in columns}
     frame = table.frame.select(
         pl.Series(ROW, table.rows, dtype=pl.Int64),

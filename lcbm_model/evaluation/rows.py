@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -46,7 +46,8 @@ def load_rows(suite: Suite, file: Path, split: str, *, images: Path | None = Non
     known = get_args(Split)
     with tempfile.TemporaryDirectory() as folder:
         # A file may name its splits as it likes; readers know three.
-        path = file if split in known else _renamed(file, split, Path(folder))
+        part = None if split in known else _renamed(file, split, Path(folder))
+        path = file if part is None else part.copy
         wanted = split if split in known else "test"
         rows: list[Record] = []
         train: list[Record] = []
@@ -57,7 +58,8 @@ def load_rows(suite: Suite, file: Path, split: str, *, images: Path | None = Non
         raise TableError(
             file.name, "the split has no usable row", value=split, remedy=f"Use a split the file has: {_splits(file)}"
         )
-    return Loaded(limit_rows(rows, limit, suite) if limit else rows, train, reader.problems)
+    problems = reader.problems if part is None else part.told(reader.problems)
+    return Loaded(limit_rows(rows, limit, suite) if limit else rows, train, problems)
 
 
 def limit_rows(rows: Sequence[Record], limit: int, suite: Suite) -> list[Record]:
@@ -106,8 +108,26 @@ def _splits(file: Path) -> str:
     return ", ".join(_names(read_table(file))) or "train, validation, test"
 
 
-def _renamed(file: Path, split: str, folder: Path) -> Path:
-    """A copy of the file in which `split` is called test, `train` stays and all other rows are left out."""
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a file in a copy of their own."""
+
+    table: Table
+    rows: Sequence[int]
+    """Row of the file of each row of the copy."""
+    copy: Path
+
+    def told(self, problems: Problems) -> Problems:
+        """The problems of the copy as those of the file, behind the rows that the file itself lost."""
+        name, found = self.table.path.name, Problems()
+        found.add_lost(name, self.table.problems)
+        found += [replace(problem, file=name, row=self.rows[problem.row - 1]) for problem in problems]
+        found.counts.update(problems.counts)
+        return found
+
+
+def _renamed(file: Path, split: str, folder: Path) -> _Part:
+    """The rows in which `split` is called test, and those of `train`; all others are left out."""
     import polars as pl
 
     table = read_table(file)
@@ -123,6 +143,6 @@ def _renamed(file: Path, split: str, folder: Path) -> Path:
     assert heading is not None
     named = table.frame.with_columns(pl.col(heading).cast(pl.String))
     copy = folder / f"{file.stem}.parquet"
-    kept = named.filter(pl.col(heading).is_in([split, "train"]))
-    kept.with_columns(pl.col(heading).replace({split: "test"})).write_parquet(copy)
-    return copy
+    chosen = named[heading].is_in([split, "train"]).fill_null(False)
+    named.filter(chosen).with_columns(pl.col(heading).replace({split: "test"})).write_parquet(copy)
+    return _Part(table, [table.rows[i] for i in chosen.arg_true()], copy)

@@ -72,8 +72,7 @@ class TableReader:
         """
         path, self.problems = Path(path), Problems()
         table = read_table(path, required=["text"], where=path.name)
-        for bad in table.problems:
-            self.problems.add(Problem(path.name, bad.column, bad.row, bad.value, bad.problem, "Mend or drop the row"))
+        self.problems.add_lost(path.name, table.problems)
         columns = self._columns(table)
         keep = self._usable(table, columns)
         measured = self._metrics(table, keep)
