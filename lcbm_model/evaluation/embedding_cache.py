@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from lcbm_model.backbone.runtime import cache_dir
 from lcbm_model.embedder import Embedder, load_embedder
 
+log = logging.getLogger(__name__)
+
 _LOOKUP = 500
 """Keys asked for at once: below SQLite's limit on host parameters."""
 _EMBEDDED_AT_ONCE = 4096
@@ -22,6 +25,8 @@ _EMBEDDED_AT_ONCE = 4096
 
 class CachedEmbedder:
     """An embedder with a SQLite file in front, one per embedder's weights. Same vectors with and without it.
+
+    A file that is damaged, or a folder that cannot be written, costs time and no vectors; the log says so.
 
     Args:
         load: Gives the embedder; called when the first text is to be embedded, so that nothing is loaded for nothing.
@@ -49,14 +54,18 @@ class CachedEmbedder:
         return self._inner.dimension
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N,) texts -> (N, D) float32 of unit length; equal texts are embedded once.
+        """(N,) texts -> (N, D) float32 of unit length; equal texts are embedded once."""
+        file = self._folder / f"{self.hash[:16]}.sqlite"
+        try:
+            return self._kept(texts, file)
+        except (sqlite3.DatabaseError, OSError) as error:
+            log.warning("embeddings in %s cannot be used (%s): made anew", file, error)
+            return self._inner.embed(texts)
 
-        Raises:
-            OSError: The cache folder cannot be made.
-        """
+    def _kept(self, texts: Sequence[str], file: Path) -> NDArray[np.float32]:
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         self._folder.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._folder / f"{self.hash[:16]}.sqlite", timeout=60)) as store:
+        with closing(sqlite3.connect(file, timeout=60)) as store:
             _prepare(store)
             known = dict(self._find(store, list(dict.fromkeys(keys))))
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
