@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.screener.folding import text_key
+
 By = Literal["expected", "low"]
 
 
@@ -91,7 +93,7 @@ def select(scored: Sequence[Scored], k: int, *, by: By = "expected", max_similar
     seen: set[str] = set()
     unique = []
     for candidate in rank(scored, by=by):
-        key = " ".join(candidate.text.split()).casefold()
+        key = text_key(candidate.text)
         if key not in seen:
             seen.add(key)
             unique.append(candidate)

@@ -8,7 +8,6 @@ _MONTH_NAMES = "january february march april may june july august september octo
 MONTHS = _MONTH_NAMES.split()
 _MONTH = "|".join([*MONTHS, *(m[:3] for m in MONTHS), "sept"])
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
-_DAY = "|".join([*_DAYS, "mon", "tues?", "wed", "thu(?:rs)?", "fri", "sat", "sun"])
 _FEASTS = "christmas|easter|halloween|thanksgiving|hanukkah|ramadan|diwali|new year(?:['’]s)?|black friday|cyber monday"
 
 DATE_PATTERNS: tuple[re.Pattern[str], ...] = (

@@ -20,6 +20,11 @@ def collapse(text: str) -> str:
     return " ".join(text.split())
 
 
+def text_key(text: str) -> str:
+    """What texts share that are the same but for case and white space."""
+    return collapse(text).casefold()
+
+
 def fold(text: str) -> str:
     """Compatibility form, case folded, without accents and invisible characters; look-alike letters become Latin."""
     plain = unicodedata.normalize("NFKD", text).casefold()

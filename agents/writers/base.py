@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.screener.folding import text_key
 from lcbm_model.content import Content
 from lcbm_model.errors import BackendError
 
@@ -113,7 +114,7 @@ def distinct(texts: Sequence[str]) -> list[str]:
     """Texts without repeats (case and white space ignored), order kept, empties dropped."""
     seen: dict[str, str] = {}
     for text in texts:
-        key = " ".join(text.split()).casefold()
+        key = text_key(text)
         if key and key not in seen:
             seen[key] = text
     return list(seen.values())

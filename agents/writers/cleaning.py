@@ -21,7 +21,6 @@ _LITTLE_WORDS = (
     "how one not but can will more than into out all any each per"
 )
 _LITTLE = frozenset(_LITTLE_WORDS.split())
-_ENDS = ".!?…\"”'’»)"
 
 
 def clean(raw: str, *, channel: str = "post") -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from agents.screener import Screener
+from agents.screener.folding import text_key
 from agents.screener.survival import all_survive
 from agents.traits import TRAITS
 from agents.writers.attachment import attached
@@ -95,4 +96,4 @@ def _likeness(text: str, task: WritingTask) -> float:
 
 
 def _key(text: str) -> str:
-    return " ".join(text.split()).casefold().rstrip(".")
+    return text_key(text).rstrip(".")

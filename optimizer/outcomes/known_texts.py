@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agents.library.fields import channel_key
+from agents.screener.folding import text_key
 from optimizer.campaigns import list_campaigns, read_run
 
 
@@ -21,13 +22,9 @@ class KnownTexts:
             settings, result = read_run(campaign.run_id, store)
             for candidate in result.ranked if result else ():
                 for channel in (None, channel_key(settings.brief.channel)):
-                    self._where[_folded(candidate.text), channel] = (campaign.run_id, candidate.id)
+                    self._where[text_key(candidate.text), channel] = (campaign.run_id, candidate.id)
 
     def find(self, texts: Iterable[str], channels: Iterable[str | None]) -> list[tuple[str, str] | None]:
         """Run and candidate of each text; None where nobody here wrote it, or not for its channel (None: for any)."""
         wanted = zip(texts, channels, strict=True)
-        return [self._where.get((_folded(text), channel and channel_key(channel))) for text, channel in wanted]
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()
+        return [self._where.get((text_key(text), channel and channel_key(channel))) for text, channel in wanted]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.screener.folding import text_key
 from lcbm_model.embedder import Embedder
 from lcbm_model.evaluation.bootstrap import Statistic, ratio
 from optimizer.writing.drafts import Drafted
@@ -37,7 +38,7 @@ def distinctness(stories: Sequence[Drafted], texts: Texts, embedder: Embedder) -
     pairs = [(story, text) for story, own in zip(stories, texts, strict=True) for text in own]
     everything = [text for _, text in pairs]
     of, one = np.asarray([story.group for story, _ in pairs], dtype=str), np.ones(len(pairs))
-    same = [float(plain(text) == plain(story.draft.text)) for story, text in pairs]
+    same = [float(text_key(text) == text_key(story.draft.text)) for story, text in pairs]
     return {
         "distinct_1": Described(distinct(everything, 1)),
         "distinct_2": Described(distinct(everything, 2)),
@@ -55,12 +56,7 @@ def distinct(texts: Sequence[str], n: int) -> float | None:
 
 def duplicates(texts: Sequence[str]) -> float | None:
     """Share of texts that repeat an earlier one, 0..1; None where there are none."""
-    return 1 - len({plain(text) for text in texts}) / len(texts) if texts else None
-
-
-def plain(text: str) -> str:
-    """A text with case and white space made one."""
-    return " ".join(text.split()).casefold()
+    return 1 - len({text_key(text) for text in texts}) / len(texts) if texts else None
 
 
 def _runs(text: str, n: int) -> list[tuple[str, ...]]:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agents.screener.folding import text_key
 from lcbm_model.content import Content
-from optimizer.writing.distinctness import distinct, distinctness, duplicates, plain
+from optimizer.writing.distinctness import distinct, distinctness, duplicates
 from optimizer.writing.drafts import Drafted
 from optimizer.writing.facts import guarded
 from tests.lcbm_model.evaluation_data import BagEmbedder
@@ -39,7 +40,7 @@ def test_duplicates_count_what_repeats(texts: list[str]) -> None:
     share = duplicates(texts)
     assert share is not None
     assert 0 <= share < 1
-    assert (share == 0) == (len({plain(text) for text in texts}) == len(texts))
+    assert (share == 0) == (len({text_key(text) for text in texts}) == len(texts))
     doubled = duplicates([*texts, *(f"  {text.upper()} " for text in texts)])
     assert doubled == pytest.approx((1 + share) / 2)
 

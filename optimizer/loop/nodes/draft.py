@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from langgraph.runtime import Runtime
 
 from agents.bandit import shares
+from agents.screener.folding import text_key
 from agents.writers.base import Draft, NothingUsable, Writer, WriterUsage, WritingExample, WritingTask
 from lcbm_model.errors import BackendError
 from optimizer.decision import HUMAN
@@ -176,11 +177,11 @@ def _new_candidates(drafts: list[Draft], known: list[Candidate], number: int) ->
 
     Case and white space make no new draft of a writer's; of a person's wording they may be all that was to be changed.
     """
-    texts, ids = {_key(c.text): c.id for c in known}, {c.id for c in known}
+    texts, ids = {text_key(c.text): c.id for c in known}, {c.id for c in known}
     exact = {c.text for c in known}
     fresh: list[Candidate] = []
     for written in drafts:
-        key, text = _key(written.text), written.text.strip()
+        key, text = text_key(written.text), written.text.strip()
         if not key or (text in exact if written.writer == HUMAN else key in texts):
             continue
         id_ = f"r{number}-{len(fresh) + 1:02d}"
@@ -194,11 +195,7 @@ def _new_candidates(drafts: list[Draft], known: list[Candidate], number: int) ->
                 round=number,
                 writer=written.writer,
                 strategy=written.strategy,
-                parent=parent if parent in ids or not parent else texts.get(_key(parent), parent),
+                parent=parent if parent in ids or not parent else texts.get(text_key(parent), parent),
             )
         )
     return fresh, len(drafts) - len(fresh)
-
-
-def _key(text: str) -> str:
-    return " ".join(text.split()).casefold()

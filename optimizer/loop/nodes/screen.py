@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
+from agents.screener.folding import text_key
 from optimizer.decision import HUMAN
 from optimizer.loop.context import LoopContext
 from optimizer.loop.human import like_a_vetoed
@@ -15,7 +16,7 @@ def screen(state: State, runtime: Runtime[LoopContext]) -> State:
     """Check this round's candidates against the brief, past posts and vetoes; the guard sees what passed."""
     context = runtime.context
     candidates = candidates_of(state)
-    past = {_words(hit.post.text): hit.post.id for hit in hits_of(state)}
+    past = {text_key(hit.post.text): hit.post.id for hit in hits_of(state)}
     vetoed = [c for c in candidates if c.vetoed]
     pending = set(state["pending"])
     checked = {c.id: _checked(c, context, past, vetoed) for c in candidates if c.id in pending}
@@ -33,12 +34,8 @@ def screen(state: State, runtime: Runtime[LoopContext]) -> State:
 
 def _checked(candidate: Candidate, context: LoopContext, past: dict[str, str], vetoed: list[Candidate]) -> Candidate:
     reasons = context.screen(candidate.text)
-    if candidate.round > 0 and (copied := past.get(_words(candidate.text))):
+    if candidate.round > 0 and (copied := past.get(text_key(candidate.text))):
         reasons = (*reasons, f"repeats past post {copied!r} word for word")
     if candidate.writer != HUMAN and (like := like_a_vetoed(candidate.text, vetoed)):
         reasons = (*reasons, f"is nearly the same as {like.id}, which was vetoed")
     return candidate.model_copy(update={"rejected": reasons})
-
-
-def _words(text: str) -> str:
-    return " ".join(text.split()).casefold()
