@@ -91,7 +91,8 @@ class CampaignsTab:
                 self.compare = gr.Button("Compare", variant="primary", elem_id="c-compare")
             with gr.Column(scale=9, min_width=320, elem_classes="lc-results"):
                 text = "Choose two runs of one goal and channel: you see which found the better text, and how surely."
-                self.versus = gr.HTML(render.empty("Which idea was better?", text), elem_id="c-versus")
+                steps = (("Have two runs", "from the tab Optimise."), ("Choose both", "and press “Compare”."))
+                self.versus = gr.HTML(render.empty("Which idea was better?", text, steps), elem_id="c-versus")
 
     def _wire(self, runs: gr.Tab, versus: gr.Tab, happened: gr.Tab) -> None:
         listed = [self.pick, self.left, self.right, self.results.run, self.list, self.finish]
@@ -116,7 +117,7 @@ class CampaignsTab:
                 concurrency_limit=16,
                 show_progress="hidden",
                 trigger_mode="once",
-            )
+            ).then(self._cards, [self.name], [self.list], show_progress="hidden", **LIGHT)
         self.pick.change(self._chosen, [self.pick], [self.finish], show_progress="hidden", **LIGHT)
         self.stop.click(self._stop, [self.ticket], [self.stop], show_progress="hidden", **LIGHT)
         self.compare.click(self._compare, [self.left, self.right], [self.versus], **LIGHT)
@@ -150,6 +151,10 @@ class CampaignsTab:
     def _list(self, name: str) -> list[Any]:
         with told():
             return self.listed(name or "")
+
+    def _cards(self, name: str) -> str:
+        """The runs as cards, whatever is chosen."""
+        return str(self._list(name)[4])
 
     def _open(self, run_id: str | None) -> list[Any]:
         with told():

@@ -34,13 +34,15 @@ EMPTY = render.empty(
 )
 SEARCH_EMPTY = render.empty(
     "Find what you have said before",
-    "Open a library first. Then look by a theme, a phrase, a draft, or a picture: nearest in meaning comes first, each "
-    "post with what it really reached.",
+    "Look by a theme, a phrase, a draft, or a picture: nearest in meaning comes first, each post with what it really "
+    "reached.",
+    (("Open a library", "under “Your posts”."), ("Say what you look for", "and press “Search”.")),
 )
 INSIGHTS_EMPTY = render.empty(
     "What do your winners share?",
     "Subjects, openings, length, day and hour of your best quarter, set beside the rest. Only what chance would seldom "
     "do is called supported.",
+    (("Open a library", "under “Your posts”."), ("Press “Show what winners share”", "for one channel or for all.")),
 )
 
 

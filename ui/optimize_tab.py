@@ -113,7 +113,7 @@ class OptimizeTab:
                 elem_id="f-picture",
             )
             self.video = gr.File(
-                label=f"Or the video it goes with ({', '.join(e[1:].upper() for e in VIDEOS)})",
+                label=f"Or a video ({', '.join(e[1:].upper() for e in VIDEOS)})",
                 file_types=list(VIDEOS),
                 type="filepath",
                 height=110,

@@ -229,7 +229,7 @@ def insights_plot(findings: Sequence[Finding]) -> Figure:
             name=name,
         )
     names = [label(f.label, 34) for f in rows]
-    figure.update_xaxes(title="share of winners: difference, points")
+    figure.update_xaxes(title="difference, points")
     figure.update_yaxes(automargin=True, categoryorder="array", categoryarray=names)
     return styled(figure, height=130 + 30 * max(len(rows), 2))
 

@@ -29,16 +29,22 @@ SIMULATE_EMPTY = render.empty(
     "How would an audience respond?",
     "One content, one kind of behaviour, and everything the model says about it: the chance of each tenth, not one "
     "number.",
+    (("Write or paste a text", "and say where it appears."), ("Press “Simulate”", "and read the whole distribution.")),
 )
 WRITE_EMPTY = render.empty(
     "Write for a percentile",
     "Behaviour first, content second: choose where a text should land among comparable ones, and see which of many "
     "drafts come nearest in the model's eyes.",
+    (("Say what has to be said", "and which percentile it should reach."), ("Press “Write”", "and wait a little.")),
 )
 OCCLUDE_EMPTY = render.empty(
     "What carries the score?",
     "The opening, each phrase and the picture are taken out in turn and the rest is scored again. The difference is "
     "what that part is worth to the model.",
+    (
+        ("Write or paste a text", "of a sentence or more."),
+        ("Press “Take it apart”", "and see what each part is worth."),
+    ),
 )
 EVIDENCE = (
     "<h2>Do the ranges keep their promise?</h2><p class='lc-quiet'>Share of held-out results inside the 80 % range for "

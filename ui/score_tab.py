@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -153,8 +152,6 @@ class ScoreTab:
         try:
             yield {self.table: render.render("opening", line="Reading your lines."), **busy}
             texts, notes = texts_from(lines, checked_table(file, also=LINES) if file else None)
-            for note in notes:
-                gr.Info(html.escape(note), title="How your file was read", duration=12)
             if self.services.loading.phase != "ready":
                 yield {self.table: render.render("opening", line="Waiting for the audience model to load.")}
             settings = _settings(channel, audience, other_channel, other_audience)
@@ -168,7 +165,8 @@ class ScoreTab:
                         yield {self.table: ranking.meanwhile(texts, metric, done, wanted, scored[0])}
             texts, scored = _finished(texts, scored)
             chances = [replace(s, shares=self._shares(s)) for s in scored]
-            yield {self.table: ranking.ranking(texts, metric, *chances), **idle, **self._file(texts, chances)}
+            read = render.notice(notes, "info", "How your file was read")
+            yield {self.table: ranking.ranking(texts, metric, *chances) + read, **idle, **self._file(texts, chances)}
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
             yield {self.table: render.notice([str(error)], "error", "These lines could not be scored"), **idle}

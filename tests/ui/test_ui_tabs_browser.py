@@ -193,6 +193,7 @@ def test_a_run_that_waits_is_finished_after_a_restart(browser: Any, tmp_path: Pa
         finish.wait_for(state="hidden")
         assert page.locator("#c-plot .lc-chart-mark").count() > 0
         page.get_by_role("button", name="Go on with it").wait_for()
+        assert page.locator("#c-run input").input_value().startswith("Kupferhain spring")
 
 
 def test_a_content_is_taken_apart_and_its_whole_distribution_shown(browser: Any, url: str) -> None:
