@@ -25,6 +25,19 @@ class TrainState:
     stopped: bool = False
     best: dict[str, Tensor] = field(default_factory=dict)
 
+    def judge(self, score: float | None, weights: dict[str, Tensor], *, patience: int) -> None:
+        """Keep the weights of this step where they are the best so far; stop after `patience` steps that were not.
+
+        Args:
+            score: On validation, higher is better; None: nothing could be measured, and the latest weights are kept.
+        """
+        if not self.best or score is None or score > self.best_score:
+            self.best_score, self.best_step, self.waited = score or 0.0, self.step, 0
+            self.best = weights
+        else:
+            self.waited += 1
+            self.stopped = self.waited >= patience
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the tensors."""
         return {k: getattr(self, k) for k in ("step", "best_score", "best_step", "waited", "stopped")}

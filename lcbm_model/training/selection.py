@@ -67,6 +67,19 @@ def check_selection(weights: Mapping[str, float], sources: Collection[str], meas
         raise SettingsError("run.select_on", "weighs nothing that is measured here", value=dict(weights), remedy=remedy)
 
 
+def check_held(data: Prepared) -> None:
+    """Refuse a metric whose read-out nothing would join and calibrate.
+
+    Raises:
+        SettingsError: It has no row in validation.
+    """
+    held = set(data.rows.metric[data.select(split="validation")].tolist())
+    for number, metric in enumerate(data.metrics):
+        if number not in held:
+            remedy = "Add rows to that split, or leave the metric out (data.metrics)"
+            raise SettingsError("data", "a metric has no row in the validation split", value=metric, remedy=remedy)
+
+
 def selection_score(figures: dict[str, dict[str, float]], weights: dict[str, float]) -> float:
     """Weighted mean over sources of the better read-out's headline figure."""
     best: dict[str, float] = {}

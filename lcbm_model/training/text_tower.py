@@ -230,12 +230,8 @@ class _Run:
                 self.data.rows, rows, (states @ self.tower.head[metric].detach().cpu()).double().numpy()
             )
         score = selection_score(figures, self.recipe.run.select_on)
-        if not self.state.best or score > self.state.best_score:
-            self.state.best_score, self.state.best_step, self.state.waited = score, self.state.step, 0
-            self.state.best = copy_of(self.tower.trainable())
-        else:
-            self.state.waited += 1
-            self.state.stopped = self.state.waited >= self.recipe.run.patience
+        weights = copy_of(self.tower.trainable())
+        self.state.judge(score if figures else None, weights, patience=self.recipe.run.patience)
         restore(self.tower.trainable(), kept)
         self._tell({"validation": figures, "selection": round(score, 5)})
 

@@ -26,7 +26,7 @@ from lcbm_model.training.learned import averaged, copy_of, rate_at, restore
 from lcbm_model.training.likelihood import held_texts, text_figures
 from lcbm_model.training.model import BehaviorModel, Readout, half_precision
 from lcbm_model.training.scoring import score_rows
-from lcbm_model.training.selection import ANSWERS, check_selection, pick_rows, selection_score, sources_of
+from lcbm_model.training.selection import ANSWERS, check_held, check_selection, pick_rows, selection_score, sources_of
 from lcbm_model.training.settings import WORDS, Recipe
 
 Report = Callable[[dict[str, Any]], None]
@@ -49,10 +49,12 @@ class Trainer:
         """Refuse what a run would spend its time on in vain.
 
         Raises:
-            SettingsError: Nothing to learn from, or a mix or weights that name nothing of the data.
+            SettingsError: Nothing to learn from or to judge by, or a mix or weights that name nothing of the data.
         """
         data.check()
         check_selection(recipe.run.select_on, data.sources, sources_of(validation_rows(data, recipe)))
+        if not recipe.reads_frozen or recipe.digits:
+            check_held(data)
         self.model, self.data, self.recipe = model, data, recipe
         self._collator, self._accelerator, self._folder = collator, accelerator, folder
         self._report = report or (lambda event: None)
@@ -115,13 +117,8 @@ class Trainer:
             restore(self.model.trainable(), self._average)
         figures = validation_figures(self.model, self.data, self._collator, self.recipe)
         score = selection_score(figures, self.recipe.run.select_on)
-        if not self.state.best or score > self.state.best_score:
-            self.state.best_score, self.state.best_step = score, self.state.step
-            self.state.best = copy_of(self.model.trainable())
-            self.state.waited = 0
-        else:
-            self.state.waited += 1
-            self.state.stopped = self.state.waited >= self.recipe.run.patience
+        weights = copy_of(self.model.trainable())
+        self.state.judge(score if figures else None, weights, patience=self.recipe.run.patience)
         restore(self.model.trainable(), kept)
         self._report({"step": self.state.step, "validation": figures, "selection": round(score, 5)})
         return score

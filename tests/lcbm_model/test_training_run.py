@@ -123,6 +123,23 @@ def test_adapters_above_the_heads_teach_to_write_and_change_no_score(base: Path,
     assert perplexity(tuned, prompt, "kilume dosori bright") < perplexity(plain, prompt, "kilume dosori bright")
 
 
+def test_where_nothing_can_be_measured_the_last_step_is_kept(base: Path, rows: Path, tmp_path: Path) -> None:
+    few = {**WRITES, "data": {"text_tasks": ["content_write"], "text_examples": 9}}
+    assert train_recipe(tiny_recipe(base, rows, **few), tmp_path)["best_step"] == 4
+    events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert {str(event["validation"]) for event in events if "validation" in event} == {"{}"}
+
+
+def test_a_metric_without_validation_rows_stops_the_run_before_it_begins(
+    prepared: Prepared, base: Path, tmp_path: Path
+) -> None:
+    rows = fields_of(prepared.rows)
+    rows["split"] = np.where(rows["split"] == 1, 0, rows["split"])
+    bad = Prepared(**{**vars(prepared), "rows": type(prepared.rows)(**rows)})
+    with pytest.raises(SettingsError, match=r"no row in the validation split .*'click_rate'"):
+        run_fit(bad, load_base(base), tiny_recipe(base, tmp_path), tmp_path / "run")
+
+
 def test_a_head_without_trained_digits_states_bins_of_its_own(base: Path, rows: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(base, rows, lora={"rank": 0}, data={"max_held": 40, "text_examples": 0})
     train_recipe(recipe, tmp_path)
