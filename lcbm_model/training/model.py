@@ -271,11 +271,20 @@ def _block(
 
 
 def add_lora(tower: Any, settings: LoraSettings) -> None:
-    """Low-rank adapters in the decoder's blocks and nowhere else, in place."""
+    """Low-rank adapters in the decoder's blocks and nowhere else, in place.
+
+    Raises:
+        SettingsError: No layer is left to carry one, or a target that the blocks do not have.
+    """
     from peft import LoraConfig, inject_adapter_in_model
 
     if settings.rank <= 0:
         return
+    linear = {name.split(".")[-1] for name, part in tower.layers.named_modules() if isinstance(part, nn.Linear)}
+    strange = [name for name in settings.targets if name not in linear]
+    if strange or not settings.targets:
+        remedy = f"The base's blocks have {', '.join(sorted(linear))}"
+        raise SettingsError("lora.targets", "names no layer to tune", value=strange or settings.targets, remedy=remedy)
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,  # type: ignore[arg-type]

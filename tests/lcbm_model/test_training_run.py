@@ -360,6 +360,8 @@ def test_leaks_are_dropped_from_files_and_refused_in_a_corpus(base: Path, tmp_pa
         ({"data": {"sources": ["table"]}}, "needs a file"),
         ({"data": {"max_length": 20}}, "no record gave an example"),
         ({"readout": {"layers": [9]}}, "names no layer of the base"),
+        ({"lora": {"targets": ["q_proj", "v_pro"]}}, r"lora\.targets: names no layer to tune .*'v_pro'.*v_proj"),
+        ({"lora": {"targets": []}}, r"lora\.targets: names no layer to tune"),
         ({"lora": {"first_layer": 3}, "optim": {"cache_states": True}}, "below the cached ones"),
         ({"run": {"mix": {"reddit": 1.0}}}, "source that was not prepared"),
         ({"run": {"select_on": {"reddit": 1.0}}}, r"select_on: names a source that was not prepared.*Known: text, up"),
