@@ -21,6 +21,8 @@ from lcbm_model.errors import TableError
 
 SHORTEST = 1.0
 """Seconds: adjacent replay slices are merged until a scene is longer, keeping the most replayed slice's value."""
+MOST_SUBSCRIBERS = 1e12
+"""No channel has as many."""
 
 
 class ContentBehaviorReader:
@@ -130,8 +132,9 @@ def _channel(row: Mapping[str, Any]) -> str:
 
 def _content(row: Mapping[str, Any], scenes: tuple[Scene, ...]) -> Content:
     followers = number(dig(row, "channel_data", "subscribers"))
+    known = followers is not None and 0 < followers < MOST_SUBSCRIBERS
     company = words(dig(row, "channel_data", "company_name"))
-    speaker = Communicator(name=company, followers=int(followers) if followers and followers >= 0 else None)
+    speaker = Communicator(name=company, followers=int(followers or 0) if known else None)
     spoken = " ".join(
         filter(None, (words(dig(p, "text")) for p in listed(row.get("asr_raw")) if isinstance(p, Mapping)))
     )
@@ -140,7 +143,7 @@ def _content(row: Mapping[str, Any], scenes: tuple[Scene, ...]) -> Content:
         channel="video",
         title=words(dig(row, "metadata", "title")),
         topic=words(dig(row, "metadata", "description")),
-        communicator=speaker if company or followers else None,
+        communicator=speaker if company or known else None,
         date=_date(words(dig(row, "metadata", "date"))),
         scenes=scenes,
     )

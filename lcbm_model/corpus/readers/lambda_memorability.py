@@ -70,7 +70,7 @@ def parse_advert(question: str) -> Content | None:
     try:
         told = json.loads(question)
         text = told["question"] if isinstance(told, dict) else str(told)
-    except (json.JSONDecodeError, KeyError):
+    except (ValueError, RecursionError, KeyError):
         text = question
     if not isinstance(text, str):
         return None

@@ -172,7 +172,8 @@ class TableReader:
             remedy = f"{metric.title} lies in 0..1: check {column!r} and {metric.exposure_column!r}"
             problem = "is above one" if column == metric.name else f"is above {metric.exposure_column}"
             shown = values if column == metric.name else counts
-            for i in np.flatnonzero((values > 1) & keep).tolist():
+            # Five clicks of no impressions are no rate above one, and as impossible.
+            for i in np.flatnonzero(((values > 1) | (counts > exposures)) & keep).tolist():
                 self._leave_out(table, keep, i, str(column), float(shown[i]), problem, remedy)
         values = np.where(keep, values, np.nan)
         return _Measured(metric, values, counts, exposures, np.full(n, np.nan), np.full(n, np.nan))

@@ -54,3 +54,10 @@ def test_bad_videos_are_named_and_left_out(tmp_path: Path, change: dict[str, obj
     reader, records = read("content_behavior", path)
     assert [r.id for r in records] == ["content_behavior-vid0", "content_behavior-vid2"]
     assert f"v.jsonl: row 2, {told}" in str(reader.problems[0])
+
+
+def test_more_subscribers_than_people_are_not_known(tmp_path: Path) -> None:
+    told = {"channel_id": "c", "company_name": "Northfold", "subscribers": 1e30}
+    path = rows.write_jsonl(tmp_path / "v.jsonl", [rows.video(channel_data=told)])
+    _, (record,) = read("content_behavior", path)
+    assert record.content.communicator.followers is None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 
+from lcbm_model.corpus.readers.lambda_memorability import parse_advert
 from tests.lcbm_model import corpus_rows as rows
 from tests.lcbm_model.readers.reading import read, save
 
@@ -28,3 +30,8 @@ def test_lambda_scenes_are_parsed(tmp_path: Path) -> None:
     assert first.tones == ("cool", "calm")
     assert second.on_screen_text is None
     assert second.start is None
+
+
+@pytest.mark.parametrize("question", ["[" * 100_000, "1" * 5000, "{", "[]", '{"question": 7}'])
+def test_what_tells_no_advert_is_none(question: str) -> None:
+    assert parse_advert(question) is None

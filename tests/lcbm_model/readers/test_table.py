@@ -117,3 +117,10 @@ def test_the_middle_of_equals_is_no_rank(tmp_path: Path) -> None:
     _, records = read("table", tmp_path / "p.csv")
     assert [r.observations[0].percentile for r in records] == [None, None, None, 25, 75]
     assert [r.observations[0].value for r in records] == [3, 5, 5, 1, 2]
+
+
+def test_clicks_that_nobody_could_make_cost_the_row(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("text,clicks,impressions\nA,5,0\nB,0,0\nC,3,100\n", encoding="utf-8")
+    reader, records = read("table", tmp_path / "p.csv")
+    assert [(r.content.text, len(r.observations)) for r in records] == [("B", 0), ("C", 1)]
+    assert [(p.row, p.column, p.problem) for p in reader.problems] == [(1, "clicks", "is above impressions")]
