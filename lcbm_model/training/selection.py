@@ -60,10 +60,10 @@ def check_selection(weights: Mapping[str, float], sources: Collection[str], meas
     known = (set(sources) - set(WORDS)) | {ANSWERS}
     for name in weights:
         if name not in known:
-            remedy = f"Known: {', '.join(sorted(known))}"
+            remedy = f"Known: {', '.join(sorted(known))}. {{}}: all alike"
             raise SettingsError("run.select_on", "names a source that was not prepared", value=name, remedy=remedy)
     if weights and measured and not any(weights.get(name, 0) > 0 for name in measured):
-        remedy = f"Weigh one of: {', '.join(sorted(measured))}"
+        remedy = f"Weigh one of: {', '.join(sorted(measured))}. {{}}: all alike"
         raise SettingsError("run.select_on", "weighs nothing that is measured here", value=dict(weights), remedy=remedy)
 
 
