@@ -266,6 +266,13 @@ class Recipe:
         return all(source in WORDS for source, share in self.run.mix.items() if share > 0)
 
     @property
+    def learns_nothing(self) -> bool:
+        """Whether the steps see rows that no term of the loss learns from."""
+        loss = self.loss
+        behavior = max(loss.bins, loss.pairs, loss.pairs_bins, loss.value)
+        return behavior == 0 and (not self.texts_only or loss.text == 0)
+
+    @property
     def scores_stay(self) -> bool:
         """Whether no step touches heads or what they read."""
         return self.reads_frozen and self.texts_only

@@ -52,6 +52,9 @@ class Trainer:
             SettingsError: Nothing to learn from or to judge by, or a mix or weights that name nothing of the data.
         """
         data.check()
+        if recipe.learns_nothing:
+            remedy = "Raise loss.pairs, or leave nothing but text in run.mix and raise loss.text"
+            raise SettingsError("loss", "no term learns from what run.mix shows", value=recipe.run.mix, remedy=remedy)
         check_selection(recipe.run.select_on, data.sources, sources_of(validation_rows(data, recipe)))
         if not recipe.reads_frozen or recipe.digits:
             check_held(data)

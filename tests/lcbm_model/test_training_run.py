@@ -95,6 +95,7 @@ def test_reloaded_scores_equal_the_saved_ones(kind: str, base: Path, rows: Path,
     assert (tmp_path / "loss.svg").exists() == (kind != "heads")
 
 
+SILENT = {"bins": 0, "value": 0, "pairs": 0, "pairs_bins": 0}
 WRITES: dict[str, dict[str, Any]] = {
     "data": {"text_tasks": ["content_write"], "text_examples": 60},
     "lora": {"first_layer": 3},
@@ -361,6 +362,8 @@ def test_leaks_are_dropped_from_files_and_refused_in_a_corpus(base: Path, tmp_pa
         ({"data": {"max_length": 20}}, "no record gave an example"),
         ({"readout": {"layers": [9]}}, "names no layer of the base"),
         ({"lora": {"targets": ["q_proj", "v_pro"]}}, r"lora\.targets: names no layer to tune .*'v_pro'.*v_proj"),
+        ({**WRITES, "run": {"mix": {"upworthy": 1.0}}, "loss": SILENT}, "no term learns from what run.mix shows"),
+        ({**WRITES, "loss": {**SILENT, "text": 0.0}}, "no term learns from what run.mix shows"),
         ({"lora": {"targets": []}}, r"lora\.targets: names no layer to tune"),
         ({"lora": {"first_layer": 3}, "optim": {"cache_states": True}}, "below the cached ones"),
         ({"run": {"mix": {"reddit": 1.0}}}, "source that was not prepared"),
