@@ -7,6 +7,8 @@
                                 absent: the checkpoint was not taught to see, its picture slots are masked
     heads.safetensors           weight (M, F), bias (M,), bins (M,), and perhaps slope (M,) and cuts (M, 9), float32,
                                 rows in the order of `metrics`: the value heads, see `ValueHead` for what they hold
+    kernels.safetensors         METRIC.project (F, K), METRIC.offset (K,), METRIC.landmarks (M, K), METRIC.weight (M,):
+                                a kernel beside the head, for the metrics that have one, see `KernelPart`
     text_encoder.safetensors    low-rank updates of the packaged sentence encoder, described by `text_encoder`:
                                 encoder.layer.0.attention.self.query.lora_A.weight ..., behind TOWER. where there
                                 are several
@@ -21,13 +23,14 @@ import copy
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lcbm_model.backbone.kernel import KernelPart
 from lcbm_model.backbone.low_rank import add_low_rank
 from lcbm_model.behavior import N_BINS
 from lcbm_model.errors import CheckpointError
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 SPEC_FILE = "lcbm.json"
 LORA_FILE, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 CONNECTOR_FILE, HEADS_FILE = "connector.safetensors", "heads.safetensors"
-TEXT_ENCODER_FILE = "text_encoder.safetensors"
+TEXT_ENCODER_FILE, KERNELS_FILE = "text_encoder.safetensors", "kernels.safetensors"
 
 TowerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -96,7 +99,7 @@ class AdapterSpec(BaseModel):
 
 @dataclass(frozen=True)
 class ValueHead:
-    """`utility = weight . features + bias + bins * expected bin`, the last of 0.5 .. 9.5.
+    """`utility = weight . features + bias + bins * expected bin` (of 0.5 .. 9.5), plus the kernel's where there is one.
 
     Features: for each of `value_layers`, lowest first, the mean hidden state (D,), then for each of `value_last` the
     state of the last pooled token (D,), then, with `value_picture`, the mean of the vision tower's features (C,),
@@ -112,6 +115,8 @@ class ValueHead:
     cuts: tuple[float, ...] = ()
     tower: str = ""
     """Which of the checkpoint's text encoders it reads, where there are several."""
+    kernel: KernelPart | None = None
+    """Reads the same features, but for the text encoder's."""
 
     def bin_probabilities(self, utility: float) -> tuple[float, ...]:
         """Probabilities of the ten bins from the cuts."""
@@ -183,6 +188,7 @@ def read_adapter(folder: Path) -> Adapter:
                 str(folder / LORA_CONFIG), "cannot be read", remedy="Copy the whole folder"
             ) from error
     heads = _heads(_tensors(folder / HEADS_FILE), folder / HEADS_FILE, spec)
+    heads = _with_kernels(heads, _tensors(folder / KERNELS_FILE) or {}, folder / KERNELS_FILE, spec)
     if spec.readout == "bins+value" and not (heads and (spec.value_layers or spec.value_last)):
         raise CheckpointError(str(folder), "the read-out uses a value head, but heads or value_layers are missing")
     text_encoder = _tensors(folder / TEXT_ENCODER_FILE) or {}
@@ -236,6 +242,25 @@ def _heads(tensors: dict[str, torch.Tensor] | None, path: Path, spec: AdapterSpe
     }
 
 
+def _with_kernels(
+    heads: dict[str, ValueHead], tensors: dict[str, torch.Tensor], path: Path, spec: AdapterSpec
+) -> dict[str, ValueHead]:
+    """The heads, each with its kernel."""
+    if strangers := {name.rpartition(".")[0] for name in tensors} - set(heads):
+        raise CheckpointError(str(path), "holds kernels of metrics that have no head", value=sorted(strangers))
+    if not tensors:
+        return heads
+    try:
+        kernels = {metric: KernelPart.of(tensors, metric) for metric in heads}
+    except ValueError as error:
+        raise CheckpointError(str(path), f"damaged: {error}", remedy="Copy or train it again") from error
+    read = -spec.text_encoder.width if spec.text_encoder else None
+    for metric, kernel in kernels.items():
+        if kernel is not None and len(kernel.project) != len(heads[metric].weight[:read]):
+            raise CheckpointError(str(path), f"{metric}: reads other features than its head", value=len(kernel.project))
+    return {metric: replace(head, kernel=kernels[metric]) for metric, head in heads.items()}
+
+
 def _cuts(cuts: torch.Tensor | None, path: Path, rows: int) -> list[tuple[float, ...]]:
     if cuts is None:
         return [()] * rows
@@ -246,7 +271,7 @@ def _cuts(cuts: torch.Tensor | None, path: Path, rows: int) -> list[tuple[float,
 
 def _digest(folder: Path, spec: AdapterSpec) -> str:
     total = hashlib.sha256()
-    files = {SPEC_FILE, LORA_FILE, LORA_CONFIG, CONNECTOR_FILE, HEADS_FILE, TEXT_ENCODER_FILE}
+    files = {SPEC_FILE, LORA_FILE, LORA_CONFIG, CONNECTOR_FILE, HEADS_FILE, TEXT_ENCODER_FILE, KERNELS_FILE}
     for name in sorted(files | {spec.calibration or SPEC_FILE}):
         if (folder / name).is_file():
             total.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())

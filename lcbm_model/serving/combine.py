@@ -16,6 +16,7 @@ from typing import Any
 from lcbm_model.backbone.adapter import (
     CONNECTOR_FILE,
     HEADS_FILE,
+    KERNELS_FILE,
     LORA_CONFIG,
     LORA_FILE,
     SPEC_FILE,
@@ -80,6 +81,9 @@ def combine_adapters(folders: Sequence[Path], out: Path, *, name: str) -> Adapte
     except OSError as error:
         raise SettingsError("--out", f"cannot be written: {error}", value=str(out), remedy="Name another") from error
     save_file(tensors, out / HEADS_FILE, metadata={"format": "pt"})
+    kernels = {k: v for m in metrics if (part := of[m].heads[m].kernel) for k, v in part.tensors(m).items()}
+    if kernels:
+        save_file(kernels, out / KERNELS_FILE, metadata={"format": "pt"})
     if updates:
         save_file(updates, out / TEXT_ENCODER_FILE, metadata={"format": "pt"})
     for file, holder in ((CONNECTOR_FILE, lambda p: p.connector), (LORA_FILE, lambda p: p.lora)):

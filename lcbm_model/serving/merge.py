@@ -3,7 +3,7 @@
     config.json, model.safetensors, tokenizer files   the merged weights; a LLaVA base keeps its eyes
     lcbm_merged.json                                  `MergedStamp`: what it is and what it may be used for
     behavior/                                         what a server cannot run and the local backend can: lcbm.json,
-                                                      heads.safetensors (value heads), text encoder, calibration
+                                                      value heads, kernels, text encoder, calibration
 
 The read-out that every backend shares, the probabilities of the ten digits, is in the merged weights. Value heads and
 our EfficientNet eyes are not: no server knows them.
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lcbm_model.backbone.adapter import HEADS_FILE, SPEC_FILE, TEXT_ENCODER_FILE
+from lcbm_model.backbone.adapter import HEADS_FILE, KERNELS_FILE, SPEC_FILE, TEXT_ENCODER_FILE
 from lcbm_model.errors import CheckpointError, SettingsError
 from lcbm_model.serving.stamp import STAMP_FILE, MergedStamp
 
@@ -137,7 +137,7 @@ def _write(backbone: Backbone, stamp: MergedStamp, folder: Path) -> None:
 
     behavior = folder / BEHAVIOR
     behavior.mkdir()
-    kept = (SPEC_FILE, HEADS_FILE, TEXT_ENCODER_FILE, backbone.adapter.spec.calibration)
+    kept = (SPEC_FILE, HEADS_FILE, KERNELS_FILE, TEXT_ENCODER_FILE, backbone.adapter.spec.calibration)
     for name in kept:
         if name and (backbone.adapter.folder / name).is_file():
             shutil.copyfile(backbone.adapter.folder / name, behavior / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -45,7 +46,7 @@ def utility_worth(simulator: Simulator, like: Prediction, channel: str) -> float
     """
     above, level = (like.model_copy(update={"utility": utility}) for utility in (1.0, 0.0))
     won, lost = simulator.win_chances([above, level], channel=channel)
-    return math.log(won / lost)
+    return math.log(won) - math.log(max(lost, sys.float_info.min))  # a worth beyond all measure leaves nothing
 
 
 def compare_predictions(predictions: Sequence[Prediction], *, temperature: float = 1.0) -> list[float]:

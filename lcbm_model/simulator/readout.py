@@ -59,13 +59,13 @@ class ReadOut:
         features = torch.stack(
             [self._features(found, item, pictures) for found, item in zip(states.own, items, strict=True)]
         )
-        weight = head.weight
+        weight, bent = head.weight, 0.0 if head.kernel is None else head.kernel.utility(features)  # (B,)
         if (encoder := self.backbone.text_encoder(head)) is not None:
             texts = [self.backbone.encoder.text(item.own[slice(*item.words)]) for item in items]
             features = torch.cat([features, encoder.embed(encoder.tokens(texts))], dim=1)  # (B, F)
         else:
             weight = weight[: features.shape[1]]
-        utilities = features.double() @ weight.double() + head.bias  # (B,)
+        utilities = features.double() @ weight.double() + head.bias + bent  # (B,)
         if logits is not None:
             utilities = utilities + head.bins * (logits.softmax(dim=-1).double().cpu() @ _CENTRES)
         if head.cuts:

@@ -14,8 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lcbm_model.backbone.kernel import KernelPart
 from lcbm_model.training.cross_fit import folds_of, out_of_fold
 from lcbm_model.training.evaluate import group_figures, headline_figure
+from lcbm_model.training.kernel_probe import fit_kernel, kernel_view
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
 from lcbm_model.training.scoring import Scores, score_rows
 
@@ -34,11 +36,14 @@ class Unseen(NamedTuple):
 
 
 class ClosingProbe(NamedTuple):
-    """Weights (F,) on raw states, what each penalty gave, and the training rows as probes without them score them."""
+    """Weights (F,) on raw states, what each penalty gave, and the training rows as probes without them score them; the
+    same of a kernel beside it, where there is one."""
 
     weights: Tensor
     notes: dict[str, Any]
     unseen: Unseen
+    kernel: KernelPart | None = None
+    unseen_kernel: npt.NDArray[np.float64] = np.zeros(0)
 
 
 def fit_closing_probe(
@@ -74,7 +79,7 @@ def fit_closing_probe(
     # States that were tuned on these rows know their outcomes, whatever the probe was fitted on.
     apart = rows if recipe.reads_frozen and folds.any() else rows[:0]
     judged = np.concatenate([held, apart])
-    best: tuple[float, ClosingProbe] | None = None
+    best: tuple[float, ClosingProbe, slice] | None = None
     notes: dict[str, Any] = {}
     for view, part in _views(standard, model.picture_width).items():
         for l2 in recipe.readout.probe_l2:
@@ -89,8 +94,30 @@ def fit_closing_probe(
             figure = headline_figure(group_figures(data.rows, judged, scored)) or 0.0 if np.ptp(scored) > 0 else 0.0
             notes[f"{view}l2={l2}"] = round(figure, 4)
             if best is None or figure > best[0]:
-                best = figure, ClosingProbe(weights, notes, Unseen(apart, unseen))
-    return best[1] if best else None
+                best = figure, ClosingProbe(weights, notes, Unseen(apart, unseen)), part
+    if best is None:
+        return None
+    _, probe, part = best
+    if not (recipe.readout.kernel and len(apart)):
+        return probe
+    readout = recipe.readout
+    view_ = kernel_view(
+        states, mean, scale, part,
+        landmarks=readout.kernel, rank=readout.kernel_rank, width=readout.kernel_width, seed=recipe.run.seed,
+    )  # fmt: skip
+    linear = np.concatenate([(seen.pooled @ probe.weights).double().numpy(), probe.unseen.utility])
+    bent: tuple[float, ClosingProbe] | None = None
+    for l2 in readout.probe_l2:
+        kernel, unseen = fit_kernel(view_, pairs, folds, l2=l2, least_z=least_z)
+        scored = np.concatenate([kernel.utility(seen.pooled).numpy(), unseen])
+        if np.ptp(scored) == 0 or np.ptp(linear) == 0:
+            continue
+        # Both stand beside each other in the end: what counts is what they say together.
+        figure = headline_figure(group_figures(data.rows, judged, linear / linear.std() + scored / scored.std())) or 0.0
+        notes[f"kernel, l2={l2}"] = round(figure, 4)
+        if bent is None or figure > bent[0]:
+            bent = figure, probe._replace(kernel=kernel, unseen_kernel=unseen)
+    return bent[1] if bent else probe
 
 
 def _views(states: Tensor, picture_width: int) -> dict[str, slice]:

@@ -68,6 +68,9 @@ def export_adapter(
     if joint.cuts is not None:
         heads |= {"slope": joint.slope.float().contiguous(), "cuts": joint.cuts.float().contiguous()}
     save_file(heads, folder / "heads.safetensors", metadata={"format": "pt"})
+    if joint.kernels:
+        kernels = {k: v for n, part in joint.kernels.items() for k, v in part.tensors(data.metrics[n]).items()}
+        save_file(kernels, folder / "kernels.safetensors", metadata={"format": "pt"})
     base = data.manifest.get("base", {})
     spec = {
         "format": 1,

@@ -1,16 +1,16 @@
-"""The closing read-out: trained head, a probe on the closing states, the digits' expectation and the text encoder's
-head, joined on validation.
+"""The closing read-out: trained head, a probe on the closing states, a kernel beside it, the digits' expectation and
+the text encoder's head, joined on validation.
 
-All are linear in the pooled states, in the text encoder's vector or in the expected bin, so the joint utility is again
-one linear map per metric plus a weight for the expected bin; its differences are log-odds of winning. Where the digits
-were not trained they take no part, and the bins are cut from the utility instead. On frozen states the
-probe's penalty is chosen, and where it stands alone its bins are cut, on training rows out of fold beside validation
-(`cross_fit`).
+But for the kernel all are linear in the pooled states, in the text encoder's vector or in the expected bin, so the
+joint utility is one linear map per metric, plus a weight for the expected bin, plus the kernel where there is one; its
+differences are log-odds of winning. Where the digits were not trained they take no part, and the bins are cut from the
+utility instead. On frozen states the probe's penalty is chosen, and where all parts are known out of fold they are
+joined and their bins cut, on training rows out of fold beside validation (`cross_fit`, `cross_text`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lcbm_model.backbone.kernel import KernelPart
 from lcbm_model.training.closing_probe import ClosingProbe, Unseen, fit_closing_probe
 from lcbm_model.training.data import N_BINS
 from lcbm_model.training.probe import fit_probe, probe_pairs
@@ -40,7 +41,7 @@ LEAST_HELD = 20
 
 @dataclass
 class JointHead:
-    """utility = weight . pooled + bias + bins * expected bin (0.5 .. 9.5) + text . vector, one row a metric.
+    """utility = weight . pooled + bias + bins * expected bin (0.5 .. 9.5) + text . vector + kernel, one row a metric.
 
     weight (M, F); bias, bins, slope (M,); text (M, E) or None: no text encoder takes part; cuts (M, 9) or None:
     P(bin <= k) = sigmoid(cuts[k] - slope * utility).
@@ -52,6 +53,8 @@ class JointHead:
     slope: Tensor
     cuts: Tensor | None = None
     text: Tensor | None = None
+    kernels: dict[int, KernelPart] = field(default_factory=dict)
+    """By metric, where a kernel joins the probe."""
     notes: dict[str, Any] = field(default_factory=dict)
     unseen: dict[int, Unseen] = field(default_factory=dict)
     """By metric, where the closing probe stands alone: training rows and their utilities out of fold."""
@@ -64,6 +67,9 @@ class JointHead:
         index = torch.from_numpy(np.maximum(metric, 0).astype(np.int64))
         pooled = scores.pooled.double().cpu()
         linear = (pooled * self.weight.double().cpu()[index]).sum(-1) + self.bias.double().cpu()[index]
+        for number, kernel in self.kernels.items():
+            own = torch.from_numpy(np.flatnonzero(metric == number))
+            linear[own] += kernel.utility(scores.pooled.cpu()[own])
         if self.text is not None and vectors is not None:
             linear = linear + (vectors.double() * self.text.double().cpu()[index]).sum(-1)
         if not len(scores.bins):
@@ -137,7 +143,9 @@ def _fit_metric(
     if tower is not None and head.text is not None:
         parts["text"] = tower.states(held) @ head.text[metric]
     if probe is not None:
-        parts["probe"] = seen.pooled @ probe.weights
+        if probe.kernel is not None:
+            parts["kernel"] = probe.kernel.utility(seen.pooled).float()
+        parts["probe"] = seen.pooled @ probe.weights  # the last: where nothing can be chosen it stands alone
     apart = _apart(parts, metric, probe, crossed, held, digits=digits)
     if apart:
         assert probe is not None
@@ -152,12 +160,15 @@ def _fit_metric(
         head.text[metric] *= weights.get("text", 0.0)
     if probe is not None:
         head.weight[metric] += weights.get("probe", 0.0) * probe.weights
+        if probe.kernel is not None and weights.get("kernel"):
+            head.kernels[metric] = replace(probe.kernel, weight=probe.kernel.weight * weights["kernel"])
     head.notes[name] = (probe.notes if probe else {}) | {"weights": {k: round(w, 4) for k, w in weights.items()}}
     if head.cuts is None:
         return
     utility = seen.pooled @ head.weight[metric] + head.bias[metric]
-    if "text" in parts:
-        utility = utility + weights.get("text", 0.0) * parts["text"]
+    for part in ("text", "kernel"):
+        if part in parts:
+            utility = utility + weights.get(part, 0.0) * parts[part]
     alone = {part for part, weight in weights.items() if weight} == {"probe"}
     if probe is not None and (alone or apart) and len(probe.unseen.rows):
         # Of parts that are not out of fold the training rows would only show how well they were learned by heart.
@@ -180,11 +191,18 @@ def _apart(
     *,
     digits: bool,
 ) -> dict[str, Tensor]:
-    """What every part says of training rows that it did not see; empty where that is not known of each."""
-    if crossed is None or probe is None or digits or not len(probe.unseen.rows) or "text" not in parts:
+    """What every part says of training rows that it did not see; empty where that is not known of each, or there is
+    the probe alone."""
+    if probe is None or digits or not len(probe.unseen.rows):
         return {}
-    text = crossed.utility(probe.unseen.rows, metric, held=held, like=parts["text"])
-    return {"text": text, "probe": torch.from_numpy(probe.unseen.utility)}
+    found: dict[str, Tensor] = {}
+    if "text" in parts:
+        if crossed is None:
+            return {}
+        found["text"] = crossed.utility(probe.unseen.rows, metric, held=held, like=parts["text"])
+    if "kernel" in parts:
+        found["kernel"] = torch.from_numpy(probe.unseen_kernel)
+    return found | {"probe": torch.from_numpy(probe.unseen.utility)} if found else {}
 
 
 def _join(parts: dict[str, Tensor], data: Prepared, held: Ints, recipe: Recipe) -> dict[str, float]:

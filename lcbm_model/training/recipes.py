@@ -100,11 +100,12 @@ _LEAST: dict[str, float] = {
     "run.eval_rows": 1, "run.final_rows": 1, "run.patience": 1, "run.save_every": 0, "loss.bins": 0, "loss.pairs": 0,
     "loss.pairs_bins": 0, "loss.value": 0, "loss.text": 0, "text_encoder.rank": 0, "text_encoder.max_tokens": 3,
     "text_encoder.steps": 1, "text_encoder.tokens_per_step": 1, "text_encoder.eval_every": 1,
+    "readout.kernel": 0, "readout.kernel_rank": 1,
 }  # fmt: skip
 _SHARES = ("data.picture_share", "lora.dropout", "optim.warmup", "optim.ema", "loss.most_reliable")
 _POSITIVE = (
     "lora.alpha", "optim.lr", "optim.head_lr", "optim.connector_lr", "run.fraction", "text_encoder.alpha",
-    "text_encoder.lr", "text_encoder.head_lr",
+    "text_encoder.lr", "text_encoder.head_lr", "readout.kernel_width",
 )  # fmt: skip
 
 

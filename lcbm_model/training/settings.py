@@ -82,7 +82,7 @@ class LoraSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadoutSettings:
-    """The value head: one linear map per metric over mean-pooled hidden states of the candidate's own tokens."""
+    """The value head: one linear map per metric over pooled states of the candidate's own tokens, perhaps a kernel."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -107,6 +107,12 @@ class ReadoutSettings:
     """Rows of one comparison that are paired with each other, in larger ones by turns."""
     probe_least_z: float = 1.0
     """Pairs that differ by fewer standard errors teach a probe nothing and are left out."""
+    kernel: int = 0
+    """Landmarks of a Gaussian kernel that joins the closing probe on frozen states; 0: the probe is linear alone."""
+    kernel_rank: int = 128
+    """Principal directions of the states that the kernel sees."""
+    kernel_width: float = 0.7
+    """Of the kernel, beside rows of mean squared length 1."""
 
     @property
     def highest(self) -> int:

@@ -19,7 +19,10 @@ from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
 
 torch = pytest.importorskip("torch")
 
+from safetensors.torch import save_file  # noqa: E402
+
 from lcbm_model.backbone.adapter import read_adapter  # noqa: E402
+from lcbm_model.backbone.kernel import KernelPart  # noqa: E402
 from lcbm_model.serving.combine import combine_adapters  # noqa: E402
 from lcbm_model.training.run import train_recipe  # noqa: E402
 
@@ -59,7 +62,17 @@ def adapters(tmp_path_factory: pytest.TempPathFactory, base: Path) -> dict[str, 
             data={"text_examples": 0, "sources": [source]}, run={"name": f"Tiny {name}", "mix": {source: 1.0}},
         )  # fmt: skip
         train_recipe(recipe, folder / name)
+    bend(folder / "posts" / "adapter", "shares")
     return {name: folder / name / "adapter" for name in encoders}
+
+
+def bend(adapter: Path, metric: str) -> None:
+    """Give a head a kernel, as some have."""
+    features = len(read_adapter(adapter).heads[metric].weight) - 384
+    draw = torch.Generator().manual_seed(0)
+    shapes = {"project": (features, 3), "offset": (3,), "landmarks": (4, 3), "weight": (4,)}
+    kernel = KernelPart(**{name: torch.randn(shape, generator=draw) for name, shape in shapes.items()})
+    save_file(kernel.tensors(metric), adapter / "kernels.safetensors")
 
 
 def scores(folder: Path, metric: str) -> list[list[float | None]]:
@@ -77,6 +90,8 @@ def test_every_score_stays_what_it_was(adapters: dict[str, Path], first: str, se
             for one, other in zip(scores(adapters[name], metric), scores(tmp_path / "both", metric), strict=True):
                 assert one == pytest.approx(other, abs=1e-5)
     assert [part["name"] for part in spec.training["parts"]] == [f"Tiny {first}", f"Tiny {second}"]
+    bent = {metric for metric, head in read_adapter(tmp_path / "both").heads.items() if head.kernel is not None}
+    assert bent == ({"shares"} if "posts" in (first, second) else set())
 
 
 def test_the_first_ones_head_counts(adapters: dict[str, Path], tmp_path: Path) -> None:

@@ -66,12 +66,17 @@ def reloaded_utilities(run: Path, rows: Path, names: set[str]) -> dict[str, floa
 TEXT_ENCODER = {"rank": 2, "steps": 3, "tokens_per_step": 300, "eval_every": 2, "head_lr": 0.1, "max_tokens": 24}
 
 
-@pytest.mark.parametrize("kind", ["tuned", "heads", "upper layers", "text only", "no digits", "text encoder"])
+@pytest.mark.parametrize("kind", ["tuned", "heads", "upper layers", "text only", "no digits", "text encoder", "kernel"])
 def test_reloaded_scores_equal_the_saved_ones(kind: str, base: Path, rows: Path, tmp_path: Path) -> None:
     changes: dict[str, dict[str, Any]] = {
         "tuned": {},
         "heads": {"lora": {"rank": 0}, "optim": {"steps": 0, "share_prefix": True}, "readout": {"last_layers": [1]}},
         "text encoder": {"text_encoder": TEXT_ENCODER},
+        "kernel": {
+            "lora": {"rank": 0},
+            "optim": {"steps": 0},
+            "readout": {"kernel": 16, "kernel_rank": 6, "probe_least_z": 0.0, "probe_l2": [100.0]},
+        },
         "no digits": {"loss": {"bins": 0, "value": 0, "pairs_bins": 0}, "run": {"precision": "bf16"}},
         "text only": {"base": {"architecture": "causal"}, "optim": {"share_prefix": True}},
         "upper layers": {"lora": {"first_layer": 2}, "optim": {"cache_states": True, "share_prefix": True}},
@@ -88,11 +93,13 @@ def test_reloaded_scores_equal_the_saved_ones(kind: str, base: Path, rows: Path,
     assert (spec["base_hash"] == "0" * 64) == (kind != "text only")
     assert (tmp_path / "adapter" / "connector.safetensors").exists() == (kind != "text only")
     assert spec["training"]["recipe"]["run"]["name"] == "tiny"
-    assert (tmp_path / "adapter" / "adapter_model.safetensors").exists() == (kind != "heads")
+    heads_alone = kind in ("heads", "kernel")
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").exists() != heads_alone
+    assert (tmp_path / "adapter" / "kernels.safetensors").exists() == (kind == "kernel")
     assert (tmp_path / "states" / "states.json").exists() == (kind == "upper layers")
     assert (tmp_path / "adapter" / "text_encoder.safetensors").exists() == (kind == "text encoder")
     assert "test/upworthy/click_rate/joint" in found["figures"]
-    assert (tmp_path / "loss.svg").exists() == (kind != "heads")
+    assert (tmp_path / "loss.svg").exists() != heads_alone
 
 
 SILENT = {"bins": 0, "value": 0, "pairs": 0, "pairs_bins": 0}
