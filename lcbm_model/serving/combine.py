@@ -132,6 +132,9 @@ def _check_alike(first: Adapter, other: Adapter) -> None:
         one, two = getattr(first.spec, field), getattr(other.spec, field)
         if one != two:
             raise CheckpointError(both, f"{field} differs: {one!r} and {two!r}", remedy="Train both alike")
+    if len(widths := {_states(part) for part in (first, other)}) > 1:
+        remedy = "Prepare both with pictures, or both without"
+        raise CheckpointError(both, "their heads read states of different widths", value=sorted(widths), remedy=remedy)
     for head in (*first.heads.values(), *other.heads.values()):
         if not head.cuts or head.bins:
             raise CheckpointError(both, "a head reads digits, which the other may tune", remedy="Keep them apart")
@@ -144,6 +147,12 @@ def _check_alike(first: Adapter, other: Adapter) -> None:
             raise CheckpointError(both, "the adapters of one change what the heads of the other read")
     if not _equal(first.connector, other.connector):
         raise CheckpointError(both, "were taught to see differently", remedy="Train both from the same connector")
+
+
+def _states(part: Adapter) -> int:
+    """How many states the heads read, the text encoder's apart."""
+    encoder = part.spec.text_encoder.width if part.spec.text_encoder else 0
+    return max(len(head.weight) for head in part.heads.values()) - encoder
 
 
 def _equal(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:

@@ -19,7 +19,7 @@ from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
 
 torch = pytest.importorskip("torch")
 
-from safetensors.torch import save_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 from lcbm_model.backbone.adapter import read_adapter  # noqa: E402
 from lcbm_model.backbone.kernel import KernelPart  # noqa: E402
@@ -134,8 +134,6 @@ def test_what_would_score_otherwise_is_refused(
 
 
 def test_other_connectors_and_full_folders_are_refused(adapters: dict[str, Path], tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
     other = spoilt(adapters["posts"], tmp_path / "spoilt")
     seen = load_file(other / "connector.safetensors")
     save_file({name: value + 1 for name, value in seen.items()}, other / "connector.safetensors")
@@ -149,6 +147,16 @@ def test_other_connectors_and_full_folders_are_refused(adapters: dict[str, Path]
             combine_adapters([adapters["headlines"], adapters["posts"]], place, name="x")
     with pytest.raises(SettingsError, match="name at least two"):
         combine_adapters([adapters["headlines"]], tmp_path / "out", name="x")
+
+
+def test_heads_that_read_other_states_are_refused(adapters: dict[str, Path], tmp_path: Path) -> None:
+    other = spoilt(adapters["posts"], tmp_path / "spoilt")
+    (other / "kernels.safetensors").unlink()
+    heads = load_file(other / "heads.safetensors")
+    heads["weight"] = torch.nn.functional.pad(heads["weight"], (5, 0))
+    save_file(heads, other / "heads.safetensors")
+    with pytest.raises(CheckpointError, match="states of different widths"):
+        combine_adapters([adapters["headlines"], other], tmp_path / "out", name="x")
 
 
 def test_encoders_that_are_not_described_are_refused(adapters: dict[str, Path], tmp_path: Path) -> None:
@@ -197,8 +205,6 @@ def test_adapters_of_any_two_parts_are_refused(adapters: dict[str, Path], tmp_pa
 
 
 def test_heads_that_read_digits_are_refused(adapters: dict[str, Path], tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
     other = spoilt(adapters["posts"], tmp_path / "spoilt")
     heads = load_file(other / "heads.safetensors")
     heads.pop("cuts")
