@@ -81,13 +81,15 @@ class Api:
         """The nearest past posts of an uploaded table, each with its result; `library` is `handle_file(...)`."""
         with answered(), self.limit.turn(user_of(request)):
             get_metric(metric)
-            if not query.strip():
-                raise TableError("query", "is empty", remedy="Say what the posts should be about")
-            if not 1 <= k <= MOST_HITS:
-                raise InputError("k", f"must be 1 to {MOST_HITS}", value=k)
+            if not isinstance(query, str) or not query.strip():
+                raise TableError("query", "is empty or no text", remedy="Say what the posts should be about")
+            if not _is_number(k) or not 1 <= k <= MOST_HITS or k != int(k):
+                raise InputError("k", f"must be a whole number from 1 to {MOST_HITS}", value=k)
+            if min_percentile is not None and not (_is_number(min_percentile) and 0 <= min_percentile <= 100):
+                raise InputError("min_percentile", "must be a number from 0 to 100", value=min_percentile)
             found = self.services.library(self._table(library), metric)
             asked: dict[str, Any] = {"channel": channel} if channel else {}
-            hits = found.search(query.strip(), k, metric=metric, min_percentile=min_percentile or None, **asked)
+            hits = found.search(query.strip(), int(k), metric=metric, min_percentile=min_percentile or None, **asked)
             return [_hit(hit) for hit in hits]
 
     def optimize(
@@ -141,6 +143,9 @@ class Api:
         return kept_table(uploaded(upload, "library"), self.services.scratch / "uploads")
 
     def _brief(self, fields: Mapping[str, Any]) -> Brief:
+        if not isinstance(fields, Mapping):
+            remedy = "Send the fields of a brief file, for example {'message': '...'}"
+            raise BriefError("brief", "is no object of fields", value=fields, remedy=remedy)
         data = dict(fields)
         if data.get("picture"):
             picture = uploaded(data["picture"], "picture")
@@ -193,6 +198,11 @@ def uploaded(file: Any, where: str) -> Path:
     if not real.is_relative_to(Path(get_upload_folder()).resolve()) or not real.is_file():
         raise InputError(where, "is no upload of yours", remedy="Send it with gradio_client's handle_file")
     return real
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a client sent a number: types of the signature are only what was asked for."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -72,6 +72,18 @@ def test_a_run_streams_to_its_result(client: Any, services: Services) -> None:
     assert services.run(told[-1]["run_id"]) is None  # the name of its folder opens nothing
 
 
+@pytest.mark.parametrize("wrong", [{"k": "x"}, {"k": 2.5}, {"k": None}, {"k": True}, {"k": 0}, {"k": 101}])
+def test_how_many_hits_must_be_a_whole_number(client: Any, wrong: dict[str, Any]) -> None:
+    with pytest.raises(Exception, match="k: must be a whole number from 1 to 100"):
+        client.predict(library={"path": "x.csv"}, query="x", **wrong, api_name="/search")
+
+
+@pytest.mark.parametrize("wrong", ["x", -1, 100.5, True, [50]])
+def test_a_least_percentile_must_be_one(client: Any, wrong: Any) -> None:
+    with pytest.raises(Exception, match="min_percentile: must be a number from 0 to 100"):
+        client.predict(library={"path": "x.csv"}, query="x", min_percentile=wrong, api_name="/search")
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "problem"),
     [
@@ -84,6 +96,10 @@ def test_a_run_streams_to_its_result(client: Any, services: Services) -> None:
         ("/search", {"library": {"path": "/etc/passwd"}, "query": "x"}, "is no upload of yours"),
         ("/search", {"library": {"url": "http://example.org/x.csv"}, "query": "x"}, "is no upload"),
         ("/search", {"library": {"path": "../../etc/passwd"}, "query": "x"}, "is no upload of yours"),
+        ("/search", {"library": {"path": "x.csv"}, "query": 3}, "query: is empty or no text"),
+        ("/optimize", {"brief": "x"}, "brief: is no object of fields"),
+        ("/optimize", {"brief": None}, "brief: is no object of fields"),
+        ("/optimize", {"brief": [1]}, "brief: is no object of fields"),
         ("/optimize", {"brief": {}}, "message"),
         ("/optimize", {"brief": {"message": "x", "colour": "red"}}, "colour"),
         ("/optimize", {"brief": {"message": "x", "picture": "/etc/passwd"}}, "is no upload"),
