@@ -98,6 +98,8 @@ def import_(
             f"{len(found.outcomes)} results read, {new} of them new, {found.matched} written by a run; in {kept.name}"
         )
         out().print(read, soft_wrap=True)
+        for note in found.notes[:SHOWN]:
+            out().print(f"Note: {plain(note)}", soft_wrap=True)
         for row in found.rejected[:SHOWN]:
             out().print(f"left out: row {row.row}, {plain(row.column)}: {plain(row.problem)}", soft_wrap=True)
         if len(found.rejected) > SHOWN:

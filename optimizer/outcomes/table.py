@@ -15,7 +15,7 @@ from agents.library.records import RejectedRow
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.corpus.tables import Table, as_strings, parse_number, read_table
 from lcbm_model.errors import InputError, LcbmError, TableError
-from lcbm_model.metrics import Metric, get_metric
+from lcbm_model.metrics import Metric, get_metric, metric_names
 from optimizer.campaigns import find_candidate, read_run
 from optimizer.outcomes.known_texts import KnownTexts
 from optimizer.outcomes.noting import note_candidate, note_text
@@ -57,9 +57,11 @@ def import_outcomes(
     """Read outcomes from CSV, Excel, JSONL or Parquet. Nothing is kept yet: hand them to `OutcomeStore.add`.
 
     Columns: `run` (with `candidate`, else the run's best) or `text`; the metric by its name, by `value`, or a rate by
-    its count and exposure (`clicks`, `impressions`); optionally `metric`, `channel`, `date`, and the exposure. A text
-    that a run wrote is matched with that run, unless the row names another channel: what a text reached elsewhere is an
-    outcome of its own, of which nothing had been predicted.
+    its count and exposure (`clicks`, `impressions`); optionally `metric`, `channel`, `date`, and the exposure. The
+    metric is what the row, `metric` or the columns say, else what the brief of a named run asked for.
+
+    A text that a run wrote is matched with that run, unless the row names another channel: what a text reached
+    elsewhere is an outcome of its own, of which nothing had been predicted.
 
     Args:
         metric: The metric of every row, where no column says.
@@ -67,7 +69,7 @@ def import_outcomes(
         scale_of: The team's past posts by metric and channel; those of each run by default.
 
     Raises:
-        TableError: The file cannot be read, names neither runs nor texts, or has too many rows.
+        TableError: The file cannot be read, names neither runs nor texts, leaves the metric open, or has too many rows.
         MetricError: Nobody defined the metric.
     """
     table = read_table(path)
@@ -77,8 +79,10 @@ def import_outcomes(
     if not (heading[RUN] or heading[TEXT]):
         remedy = "Name a column `text` (as published) or `run`"
         raise TableError(str(path), "names neither runs nor texts", value=table.frame.columns[:8], remedy=remedy)
+    notes = list(table.notes)
     if metric is None and heading["metric"] is None:
-        raise TableError(str(path), "does not say the metric", remedy="Add --metric NAME, or a column `metric`")
+        metric, how = _metric_by_columns(table, named_runs=heading[RUN] is not None)
+        notes += how
     if table.frame.height > _MOST:
         raise TableError(str(path), f"has more than {_MOST} rows", value=table.frame.height, remedy="Cut it in parts")
     if metric is not None:
@@ -96,12 +100,42 @@ def import_outcomes(
             problem = error.problem if isinstance(error, InputError) else str(error)
             shown = "" if value is None else str(value)[:120]
             rejected.append(RejectedRow(row=table.rows[i], column=where, value=shown, problem=problem))
-    notes = [*table.notes, *(known.problems if known else ())]
+    notes += known.problems if known else ()
     anywhere = known.find(rows.texts, [None] * len(places)) if known else places
     if elsewhere := sum(here is None and there is not None for here, there in zip(places, anywhere, strict=True)):
         notes.append(f"{elsewhere} texts were written by a run for another channel: nothing was predicted of them here")
     matched = sum(o.run_id is not None for o in outcomes)
     return Imported(tuple(outcomes), matched, tuple(sorted(rejected, key=lambda r: r.row)), tuple(notes))
+
+
+def _metric_by_columns(table: Table, *, named_runs: bool) -> tuple[str | None, list[str]]:
+    """The metric that the headings tell, and how; None where it is left to the briefs of the named runs.
+
+    Raises:
+        TableError: They tell none and name no runs, or they tell several.
+    """
+    remedy = "Add --metric NAME, or a column `metric`"
+    known = [get_metric(name) for name in metric_names()]
+    # A column `value` may be of any metric: a column named as one is then no more than its exposure.
+    named = [] if table.find("value") else [m.name for m in known if table.find(m.name)]
+    pairs = [m.name for m in known if m.kind == "rate" and _has_pair(table, m)]
+    if not (choices := named or pairs):
+        if named_runs:
+            return None, []
+        raise TableError(str(table.path), "does not say the metric", value=table.frame.columns[:8], remedy=remedy)
+    if len(choices) > 1:
+        told = ", ".join(dict.fromkeys([*named, *pairs]))
+        raise TableError(str(table.path), "has columns of several metrics", value=told, remedy=remedy)
+    [name] = choices
+    notes = [f"the columns say that {name} was measured"]
+    if passed := [other for other in pairs if other != name]:
+        notes.append(f"not read, although their columns are there: {', '.join(passed)} (name one with --metric)")
+    return name, notes
+
+
+def _has_pair(table: Table, metric: Metric) -> bool:
+    columns = (metric.count_column, metric.exposure_column)
+    return all(name is not None and table.find(name) is not None for name in columns)
 
 
 class _Figures(TypedDict):
@@ -119,6 +153,7 @@ class _Rows:
         self.texts = [text or "" for text in self._cells[TEXT]]
         self.channels = self._cells["channel"]
         self._dates = self._read_dates(heading["date"])
+        self._asked: dict[str, str] = {}
 
     def _column(self, heading: str | None) -> list[str | None]:
         if heading is None:
@@ -161,8 +196,8 @@ class _Rows:
         Raises:
             LcbmError: Whatever is wrong with it.
         """
-        own = self._cells["metric"][i]
-        metric = get_metric(own or metric_name or "", where="metric")
+        named = self._cells["metric"][i] or metric_name or self._asked_for(self._cells[RUN][i], store)
+        metric = get_metric(named, where="metric")
         figures = self._figures(i, metric)
         run, channel, text = self._cells[RUN][i], self.channels[i], self.texts[i]
         published = self._day(i)
@@ -197,6 +232,18 @@ class _Rows:
             noted_by=noted_by,
             scale=scale_of(metric.name, channel) if scale_of else None,
         )
+
+    def _asked_for(self, run: str | None, store: str | Path | None) -> str:
+        """The metric of a run's own brief.
+
+        Raises:
+            LcbmError: No run is named, or none of that name is there.
+        """
+        if run is None:
+            raise InputError("metric", "is missing", remedy="Name it in a column `metric`, or by --metric NAME")
+        if run not in self._asked:
+            self._asked[run] = read_run(run, store)[0].brief.metric
+        return self._asked[run]
 
     def _day(self, i: int) -> Date | None:
         """When row `i` was published, in whatever way the column as a whole writes days."""

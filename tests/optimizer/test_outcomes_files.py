@@ -124,8 +124,47 @@ def test_an_endless_text_is_put_aside_and_the_others_count(tmp_path: Path, runs:
 
 
 @pytest.mark.parametrize(
+    ("text", "metric", "value"),
+    [
+        ("text,click_rate\nhello,0.05\n", "click_rate", 0.05),
+        ("text,Click rate,clicks,impressions\nhello,0.05,5,100\n", "click_rate", 0.05),
+        ("text,clicks,impressions\nhello,5,100\n", "click_rate", 0.05),
+        ("text,Opens,Sends\nhello,5,100\n", "open_rate", 0.05),
+        ("text,shares,exposure\nhello,5,100\n", "shares", 5),
+        ("text,value,clicks,impressions\nhello,0.05,5,100\n", "click_rate", 0.05),
+        ("run,candidate,clicks,impressions\nspring-1,r1-01,5,100\n", "click_rate", 0.05),
+        ("run,candidate,value,views\nspring-1,r1-01,0.05,100\n", "click_rate", 0.05),
+        ("run,metric,value\nspring-1,,0.05\n", "click_rate", 0.05),
+    ],
+)
+def test_the_metric_is_what_the_columns_or_the_run_say(
+    tmp_path: Path, runs: Path, text: str, metric: str, value: float
+) -> None:
+    found = import_outcomes(lines(tmp_path, text))
+    assert found.rejected == ()
+    assert [(o.metric, o.value) for o in found.outcomes] == [(metric, value)]
+    assert found.matched == text.startswith("run")
+
+
+def test_what_names_the_metric_goes_before_the_columns(tmp_path: Path, runs: Path) -> None:
+    file = lines(tmp_path, "text,clicks,impressions,shares\nhello,5,100,7\n")
+    assert import_outcomes(file, metric="click_rate").outcomes[0].value == 0.05
+    found = import_outcomes(file)
+    assert (found.outcomes[0].metric, found.outcomes[0].value) == ("shares", 7)
+    assert any("not read" in note and "click_rate" in note for note in found.notes)
+    rows = lines(tmp_path, "text,metric,shares,likes\nhello,likes,5,7\nworld,,5,7\n")
+    found = import_outcomes(rows)
+    assert [(o.metric, o.value) for o in found.outcomes] == [("likes", 7)]
+    assert [(r.row, r.column, r.problem) for r in found.rejected] == [(2, "metric", "is missing")]
+
+
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("text,click_rate,shares\nhello,0.1,3\n", r"several metrics \(got 'click_rate, shares'\)\. Add --metric"),
+        ("text,clicks,impressions,conversions\nhello,3,90,1\n", "several metrics .*click_rate, conversion_rate"),
+        ("text,likes,views\nhello,3,90\n", "several metrics .*likes, views, like_rate"),
+        ("text,value\nhello,3\n", "does not say the metric"),
         ("words,clicks\nhello,3\n", "names neither runs nor texts"),
         ("text,clicks\nhello,3\n", "does not say the metric"),
         ("", "is empty"),
