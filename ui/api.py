@@ -7,6 +7,7 @@ Files are uploads (`gradio_client.handle_file`), never paths of this machine.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from lcbm_model.errors import BriefError, InputError, LcbmError, TableError
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction
 from optimizer.brief import Brief
+from ui.floors import Searchable
 from ui.limits import CALLS, PerUser, user_of
 from ui.own_ranges import OwnRanges
 from ui.runs import Run, Snapshot
@@ -87,7 +89,7 @@ class Api:
                 raise InputError("k", f"must be a whole number from 1 to {MOST_HITS}", value=k)
             if min_percentile is not None and not (_is_number(min_percentile) and 0 <= min_percentile <= 100):
                 raise InputError("min_percentile", "must be a number from 0 to 100", value=min_percentile)
-            found = self.services.library(self._table(library), metric)
+            found = self._library(library, metric)
             asked: dict[str, Any] = {"channel": channel} if channel else {}
             hits = found.search(query.strip(), int(k), metric=metric, min_percentile=min_percentile or None, **asked)
             return [_hit(hit) for hit in hits]
@@ -106,7 +108,7 @@ class Api:
         user = user_of(request)
         with answered(), self.limit.turn(user):
             job = self._brief(brief)
-            past = self.services.library(self._table(library), job.metric) if library else None
+            past = self._library(library, job.metric) if library else None
             run = self.services.start_run(job, library=past, owner=f"api {user}", seed=seed)
             try:
                 for snapshot in run.follow():
@@ -139,8 +141,13 @@ class Api:
         ranges = None if own is None else {"expected": own.expected, "low": own.low, "high": own.high}
         return {**prediction.model_dump(mode="json"), "your_own": ranges}
 
-    def _table(self, upload: Mapping[str, Any] | None) -> Path:
-        return kept_table(uploaded(upload, "library"), self.services.scratch / "uploads")
+    def _library(self, upload: Any, metric: str) -> Searchable:
+        sent = uploaded(upload, "library")
+        kept = kept_table(sent, self.services.scratch / "uploads")
+        try:
+            return self.services.library(kept, metric)
+        except InputError as error:
+            raise _of_upload(error, self.services.scratch, sent.name) from error
 
     def _brief(self, fields: Mapping[str, Any]) -> Brief:
         if not isinstance(fields, Mapping):
@@ -198,6 +205,17 @@ def uploaded(file: Any, where: str) -> Path:
     if not real.is_relative_to(Path(get_upload_folder()).resolve()) or not real.is_file():
         raise InputError(where, "is no upload of yours", remedy="Send it with gradio_client's handle_file")
     return real
+
+
+def _of_upload(error: InputError, scratch: Path, name: str) -> InputError:
+    """The same error under the name that was sent: folders of the server, and copies in them, are nobody's business."""
+    copy = re.compile(rf"{re.escape(str(scratch))}/(?:[\w.-]+/)*(?:posts(?:\.\w+)+)?")
+
+    def told(text: str) -> str:
+        return copy.sub(lambda found: "" if found[0].endswith("/") else name, text)
+
+    met = {} if error.value is None else {"value": told(error.value) if isinstance(error.value, str) else error.value}
+    return type(error)(told(error.where), told(error.problem), remedy=told(error.remedy), **met)
 
 
 def _is_number(value: Any) -> bool:

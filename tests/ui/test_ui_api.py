@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,25 @@ def test_a_run_streams_to_its_result(client: Any, services: Services) -> None:
     assert told[-1]["result"]["status"] == "finished"
     assert all(step["result"] is None for step in told[:-1])
     assert services.run(told[-1]["run_id"]) is None  # the name of its folder opens nothing
+
+
+def test_a_table_that_will_not_do_goes_by_its_own_name(tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+
+    from agents.library import Library
+
+    sent = tmp_path / "our_past.csv"
+    tables = ("headline,clicks\nPans,3\n", "text,image\nPans,pan.png\n", "text,click_rate\n,\n")
+    real = Services(replace(fake_floors(), load_library=lambda path, metric: Library.from_file(path, metric=metric)))
+    with serving(real) as url:
+        client = Client(url, verbose=False)
+        for table in tables:
+            sent.write_text(table, encoding="utf-8")
+            for name, asked in (("/search", {"query": "x"}), ("/optimize", {"brief": {"message": "x"}})):
+                with pytest.raises(Exception, match=r"^our_past\.csv: ") as caught:
+                    client.predict(library=handle_file(sent), **asked, api_name=name)
+                assert str(real.scratch) not in str(caught.value)
+                assert "posts." not in str(caught.value)
 
 
 @pytest.mark.parametrize("wrong", [{"k": "x"}, {"k": 2.5}, {"k": None}, {"k": True}, {"k": 0}, {"k": 101}])
