@@ -214,7 +214,13 @@ def teach(
     if as_json:
         print_json({**told, "posts": len(change.library), "rejected": len(change.rejected)})
     else:
-        out().print(f"{', '.join(f'{n} {what}' for what, n in told.items())}; {len(change.library)} posts in {library}")
+        counts = told | ({"left out": len(change.rejected)} if change.rejected else {})
+        what = ", ".join(f"{n} {name}" for name, n in counts.items())
+        out().print(f"{what}; {len(change.library)} posts in {library}", soft_wrap=True)
+        for row in change.rejected[:SHOWN]:
+            out().print(plain(f"left out: {row.column} {row.value[:60]!r}: {row.problem}"), soft_wrap=True)
+        if len(change.rejected) > SHOWN:
+            out().print(f"and {len(change.rejected) - SHOWN} more results")
 
 
 def _scale_of(library: Path | None) -> ScaleOf | None:

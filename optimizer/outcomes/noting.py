@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from datetime import date as Date
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def note_candidate(
 
     Raises:
         SettingsError: No such run, or it has no result.
-        InputError: No such candidate, or figures that the metric cannot take.
+        InputError: No such candidate, figures that the metric cannot take, or a day still to come.
     """
     settings, result = read_run(run_id, store)
     if result is None:
@@ -54,7 +55,7 @@ def note_candidate(
         run_id=run_id,
         candidate_id=candidate.id,
         predicted=candidate.prediction,
-        published=published,
+        published=_past(published),
         noted_by=noted_by,
     )
     return checked(ranked(outcome, scale or settings.scale), where=f"run {run_id}")
@@ -87,7 +88,7 @@ def note_text(
         exposure=_exposure(exposure),
         channel=channel,
         predicted=predicted,
-        published=published,
+        published=_past(published),
         noted_by=noted_by,
     )
     return checked(ranked(outcome, scale))
@@ -118,3 +119,11 @@ def _exposure(exposure: float | None) -> float | None:
     if not 0 < exposure < float("inf"):
         raise InputError("exposure", "must be above 0", value=exposure, remedy="Give the impressions, or leave it out")
     return exposure
+
+
+def _past(published: Date | None) -> Date | None:
+    # A day's grace, as `parse_dates` gives a file: east of here it may be tomorrow already.
+    if published is not None and published > datetime.now(UTC).date() + timedelta(days=1):
+        remedy = "Give the day it was published"
+        raise InputError("date", "lies in the future", value=published.isoformat(), remedy=remedy)
+    return published

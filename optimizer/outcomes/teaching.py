@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lcbm_model.errors import LibraryError
+from lcbm_model.errors import InputError, LibraryError
 from lcbm_model.metrics import get_metric
 from optimizer.outcomes.record import Outcome
 
@@ -23,7 +23,7 @@ def teach_library(
     """Add outcomes to a built library; what is there already gets its newer figures.
 
     Raises:
-        LibraryError: No outcomes, no library, or one that cannot be changed.
+        LibraryError: No outcomes, none that can be a post, no library, or one that cannot be changed.
     """
     from agents.library import add_posts
 
@@ -32,7 +32,14 @@ def teach_library(
     with tempfile.TemporaryDirectory(prefix="lcbm-outcomes-") as scratch:
         file = Path(scratch) / "outcomes.jsonl"
         write_posts(file, outcomes)
-        return add_posts(folder, file, source="plain", embedder=embedder)
+        try:
+            return add_posts(folder, file, source="plain", embedder=embedder)
+        except InputError as error:
+            if str(file) not in error.where:
+                raise
+            # Nobody could look into our own scratch file: it is gone by the time the error is read.
+            remedy = "Note it anew with the right figures and day (`lcbm outcomes list` shows what is noted)"
+            raise LibraryError("outcomes", error.problem, value=error.value, remedy=remedy) from error
 
 
 def write_posts(file: Path, outcomes: Sequence[Outcome]) -> Path:

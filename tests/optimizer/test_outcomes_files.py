@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from lcbm_model.behavior import PercentileScale
-from lcbm_model.errors import TableError
+from lcbm_model.errors import LibraryError, TableError
 from optimizer.cli import run
 from optimizer.outcomes import OutcomeStore, import_outcomes, note_text
 from optimizer.outcomes.teaching import write_posts
@@ -196,6 +197,28 @@ def test_results_become_posts_of_the_library(tmp_path: Path) -> None:
     assert post.values["shares"] == 4
     again = teach_library(tmp_path / "library", noted, embedder=embedder)
     assert (again.added, again.updated, again.unchanged) == (0, 0, 1)
+
+
+def test_results_that_cannot_be_posts_are_told(tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from agents.library import Library
+    from optimizer.outcomes import teach_library
+
+    rows = "".join(f"Post number {i},{i},1000\n" for i in range(1, 9))
+    library = tmp_path / "library"
+    posts = lines(tmp_path, f"text,clicks,impressions\n{rows}", "posts.csv")
+    Library.from_file(posts, metric="click_rate").save(library)
+    # As an older version kept it: today no result of a day to come is taken.
+    late = note_text("A pan", "click_rate", value=0.1).model_copy(update={"published": date(2999, 1, 1)})
+    with pytest.raises(
+        LibraryError, match=r"^outcomes: no usable row.*future \(got '2999-01-01'\)\. Note it"
+    ) as caught:
+        teach_library(library, [late])
+    assert "lcbm-outcomes-" not in str(caught.value)
+    OutcomeStore().add(late, note_text("A pan of copper", "click_rate", value=0.09))
+    assert run(["outcomes", "teach", str(library)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "1 added, 0 updated, 0 unchanged, 1 left out; 9 posts" in told
+    assert "left out: date '2999-01-01': lies in the future" in told
 
 
 def test_hostile_words_stay_words_in_the_file(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -80,6 +80,18 @@ def test_one_impossible_outcome_keeps_all_of_them_out(store: OutcomeStore) -> No
 def test_figures_that_cannot_be_are_refused(figures: dict[str, float], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         note_text("A pan", "click_rate", **figures)  # type: ignore[arg-type]
+
+
+def test_a_day_still_to_come_is_refused(tmp_path: Path) -> None:
+    write_run(tmp_path, "spring-1")
+    today = datetime.now(UTC).date()
+    tomorrow = note_text("A pan", "shares", value=3, published=today + timedelta(days=1))
+    assert tomorrow.published is not None, "east of here it may be tomorrow already"
+    later = today + timedelta(days=3)
+    with pytest.raises(InputError, match=rf"date: lies in the future \(got '{later}'\)"):
+        note_text("A pan", "shares", value=3, published=later)
+    with pytest.raises(InputError, match="lies in the future"):
+        note_candidate("spring-1", value=0.1, published=later, store=tmp_path)
 
 
 def test_counts_below_zero_only_where_votes_are_netted() -> None:
