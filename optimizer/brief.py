@@ -12,6 +12,7 @@ from lcbm_model.content import Communicator, Content
 from lcbm_model.errors import BriefError, MetricError
 from lcbm_model.metrics import get_metric
 from lcbm_model.vision.video import seen_media
+from optimizer.strict_yaml import read_yaml
 
 
 class Budget(BaseModel):
@@ -159,13 +160,14 @@ class Brief(BaseModel):
         """
         path = Path(path)
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = read_yaml(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise BriefError(str(path), "no such brief", remedy="Pass the path of a YAML file") from None
         except (OSError, UnicodeDecodeError) as error:
             raise BriefError(str(path), f"cannot be read: {error}", remedy="Save it as a UTF-8 text file") from error
         except yaml.YAMLError as error:
-            raise BriefError(str(path), f"is not valid YAML: {' '.join(str(error).split())}") from error
+            problem = f"is not valid YAML: {' '.join(str(error).split())}"
+            raise BriefError(str(path), problem, remedy="See examples/ for briefs that are") from error
         except RecursionError:
             raise BriefError(str(path), "holds lists within lists without end", remedy="See examples/") from None
         if not isinstance(data, dict):
@@ -185,11 +187,19 @@ class Brief(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            first = error.errors()[0]
+            found = error.errors()
+            # A misspelt field explains the one that is missing.
+            first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
             field = ".".join(str(part) for part in first["loc"]) or "brief"
             known = ", ".join(cls.model_fields)
-            remedy = f"Known fields: {known}" if first["type"] == "extra_forbidden" else "Mend the field"
-            problem = first["msg"].removeprefix("Value error, ")
+            remedy = {
+                "extra_forbidden": f"Known fields: {known}",
+                "tuple_type": "Write one entry a line, each behind `- `; or [one, another]",
+                "missing": "Give it",
+            }.get(first["type"], "Mend the field")
+            problem = {"tuple_type": "must be a list", "extra_forbidden": "is no field of a brief"}.get(
+                first["type"], first["msg"].removeprefix("Value error, ")
+            )
             raise BriefError(f"{where}: {field}", problem, value=first["input"], remedy=remedy) from error
         except BriefError as error:
             raise BriefError(f"{where}: {error.where}", error.problem, value=error.value, remedy="Mend it") from error

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lcbm_model.errors import SettingsError
+from optimizer.strict_yaml import read_yaml
 
 HUMAN = "human"
 """Writer of every text that a person wrote: the original and the edits."""
@@ -95,7 +96,7 @@ class Decision(BaseModel):
         """
         path = Path(path)
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = read_yaml(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise SettingsError(str(path), "no such file", remedy="Pass a YAML or JSON file") from None
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
