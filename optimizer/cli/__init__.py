@@ -30,6 +30,10 @@ COMMANDS: dict[str, Lazy] = {
 """Every command, in the order of `lcbm --help`."""
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run `lcbm` and leave with an exit code."""
     arguments = sys.argv[1:] if argv is None else argv
@@ -45,7 +49,7 @@ def run(arguments: list[str]) -> int:
     import typer
 
     from lcbm_model.errors import LcbmError
-    from optimizer.cli.output import tell_error, tell_usage_error
+    from optimizer.cli.output import Interrupted, tell_error, tell_usage_error
 
     group = LazyGroup(
         COMMANDS, name="lcbm", help="Content optimisation with a simulated audience.", no_args_is_help=True
@@ -58,9 +62,13 @@ def run(arguments: list[str]) -> int:
     except _click_exception() as error:
         tell_usage_error(error, arguments)
         return int(error.exit_code)
+    except Interrupted as error:
+        tell_error(str(error), arguments)
+        return INTERRUPTED
     except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # Typer makes an exit code of Ctrl-C
         tell_error("interrupted", arguments)
-        return 130
     return code if isinstance(code, int) else 0
 
 

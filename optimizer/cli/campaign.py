@@ -111,6 +111,9 @@ def resume(
         Literal["continue", "finish"], typer.Option("--decision", help="Answer of a run that waits for approval.")
     ] = "continue",
     library: Annotated[Path | None, typer.Option("--library", help="Another library than the run began with.")] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Gets the results, instead of the run's folder.")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", help="The simulator, where it cannot be found again.")] = None,
     judge: Annotated[str | None, typer.Option("--judge", help="Another judge than the run began with.")] = None,
     store: Runs = None,
@@ -124,6 +127,7 @@ def resume(
         resume=run,
         decision=decision,
         library=library,
+        out_dir=out_dir,
         model=model,
         judge=judge,
         store=store,

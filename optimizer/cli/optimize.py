@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from optimizer.cli.deciding import Answer, Comments, DecisionFile, Edits, Vetoes, decided
-from optimizer.cli.output import Json, NoCache, err, only_results_on_stdout, out, print_json, progress
+from optimizer.cli.output import Interrupted, Json, NoCache, only_results_on_stdout, out, print_json, progress
 from optimizer.cli.result_table import print_result
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ app = typer.Typer()
 def optimize(
     brief: Annotated[Path | None, typer.Argument(help="YAML brief (see examples/). Not needed with --resume.")] = None,
     library: Annotated[
-        Path | None, typer.Option("--library", help="Your past posts: CSV, JSONL, Parquet or a built library.")
+        Path | None, typer.Option("--library", help="Your past posts: CSV, Excel, JSONL, Parquet, or a built library.")
     ] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Gets result.json, report.html, candidates.csv; the run's own folder.")
@@ -87,18 +88,18 @@ def optimize(
         events = api.stream_resume(run_id, decision=said, simulator=model, **parts)
     else:
         events = api.stream(job, seed=seed or 0, run_id=run_id, simulator=model, **parts)
+    resume_with = _resume_command(run_id, store, out_dir)
     try:
         result = _follow(events)
     except KeyboardInterrupt:
-        _say_how_to_resume(run_id, store, begun=folder.settings_file.exists())
-        raise typer.Exit(130) from None
+        raise Interrupted(_how_to_resume(resume_with, begun=folder.settings_file.exists())) from None
     files = _write(result, out_dir or folder.path)
     if as_json:
         print_json(result.summary())
     else:
-        print_result(result, files, resume_with=_resume_command(run_id, store))
+        print_result(result, files, resume_with=resume_with)
         if result.status == "stopped":
-            out().print(f"Go on with: {_resume_command(run_id, store)}", soft_wrap=True)
+            out().print(f"Go on with: {resume_with}", soft_wrap=True)
     if code := exit_code(result):
         raise typer.Exit(code)
 
@@ -120,15 +121,18 @@ def _follow(events: Iterator[RunEvent]) -> OptimizationResult:
     return result
 
 
-def _say_how_to_resume(run_id: str, store: Path | None, *, begun: bool) -> None:
+def _how_to_resume(command: str, *, begun: bool) -> str:
     if not begun:
-        err().print("interrupted before the run began: nothing was spent")
-        return
-    err().print(f"interrupted; nothing is lost. Go on with: {_resume_command(run_id, store)}", soft_wrap=True)
+        return "interrupted before the run began: nothing was spent"
+    return f"interrupted; nothing is lost. Go on with: {command}"
 
 
-def _resume_command(run_id: str, store: Path | None) -> str:
-    return f"lcbm optimize --resume {run_id}{f' --store {store}' if store else ''}"
+def _resume_command(run_id: str, store: Path | None, out_dir: Path | None) -> str:
+    """To be pasted as it stands: with the places that were named, which a run does not remember."""
+    named = [
+        part for option, place in (("--store", store), ("--out", out_dir)) if place for part in (option, str(place))
+    ]
+    return shlex.join(["lcbm", "optimize", "--resume", run_id, *named])
 
 
 def _write(result: OptimizationResult, folder: Path) -> dict[str, Path]:

@@ -80,6 +80,10 @@ def progress(text: str) -> Iterator[Any]:
         yield lambda line: status.update(plain(line))
 
 
+class Interrupted(Exception):
+    """A person stopped the command; the message says what is left and how to go on."""
+
+
 def tell_error(message: str, arguments: list[str], hint: str = "") -> None:
     """One line on stderr; with `--json` one JSON object on stderr."""
     line = " ".join(plain(message).split())

@@ -19,7 +19,7 @@ app = typer.Typer()
 
 @app.command()
 def score(
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet: text, and optionally id, channel, image.")],
+    file: Annotated[Path, typer.Argument(help="CSV, Excel, JSONL or Parquet: text; optionally id, channel, image.")],
     metric: Annotated[str, typer.Option("--metric", help="The behaviour to predict: click_rate, shares, ...")],
     channel: Annotated[str, typer.Option("--channel", help="For rows without their own.")] = "post",
     library: Annotated[
@@ -30,7 +30,7 @@ def score(
     no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
-    """Predicted percentile 0..100 and interval for every row, in the file's order."""
+    """Predicted percentile 0..100 and interval for every row, in the file's order. Exit code 4: no row was scored."""
     from lcbm_model.corpus.tables import read_table
     from lcbm_model.metrics import get_metric
     from lcbm_model.simulator import predict_stream
@@ -56,12 +56,16 @@ def score(
         prediction = found[index]
         row |= {key: getattr(prediction, key) for key in ("expected", "low", "high", "error")}
     rows = _in_file_order(rows, table)
+    failed = sum(row["error"] is not None for row in rows)
     if as_json:
         print_json([{key: value for key, value in row.items() if key not in ("text", "row")} for row in rows])
-        return
-    _print(rows, f"{metric} · {plain(simulator.identity.label)}")
-    for warning in [*table.notes, *identity_warnings(simulator.identity, metric)]:
-        err().print(f"Note: {plain(warning)}")
+    else:
+        _print(rows, f"{metric} · {plain(simulator.identity.label)}")
+        told = [f"{failed} of {len(rows)} rows could not be scored: see their errors"] if failed else []
+        for warning in [*told, *table.notes, *identity_warnings(simulator.identity, metric)]:
+            err().print(f"Note: {plain(warning)}")
+    if failed == len(rows):
+        raise typer.Exit(4)
 
 
 def _contents(table: Table, channel: str) -> tuple[list[dict[str, Any]], list[Content]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -64,12 +65,34 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(lcbm: Lcbm, tmp_path: Path, 
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=120)
     assert (process.returncode, stdout) == (130, "")
-    hint = next(line for line in stderr.splitlines() if "lcbm optimize --resume" in line)
-    run_id = hint.split("--resume ")[1].split()[0]
+    hint = json.loads(stderr.splitlines()[-1])["error"]
+    run_id = hint.split("lcbm optimize --resume ")[1].split()[0]
     resumed = answer(lcbm("optimize", "--resume", run_id, "--json"))
     whole = answer(lcbm("optimize", brief, "--json"))
     assert resumed["candidates"] == whole["candidates"]
     assert resumed["run_id"] == run_id
+
+
+def test_the_command_to_go_on_with_can_be_pasted(lcbm: Lcbm, tmp_path: Path, brief: Path) -> None:
+    places = ("--store", "my runs", "--out", "my results")
+    waiting = lcbm("optimize", brief, "--approval", *places)
+    assert waiting.returncode == 0, waiting.stderr
+    line = next(line for line in waiting.stdout.splitlines() if line.startswith("Go on with: "))
+    command = shlex.split(line.removeprefix("Go on with: ").partition(" --decision ")[0])
+    assert command[-4:] == ["--store", "my runs", "--out", "my results"]
+    done = answer(lcbm(*command[1:], "--decision", "finish", "--json"))
+    assert done["status"] == "finished"
+    assert json.loads((tmp_path / "my results" / "result.json").read_text())["status"] == "finished"
+
+
+def test_ctrl_c_is_said_by_every_command(lcbm: Lcbm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lcbm_model.metrics.get_metric", stopped)
+    done = lcbm("score", "posts.csv", "--metric", "click_rate", "--json")
+    assert (done.returncode, done.stdout) == (130, "")
+    assert json.loads(done.stderr) == {"error": "interrupted"}
 
 
 def test_writers_that_are_down_end_with_the_original_and_exit_code_3(lcbm: Lcbm, tmp_path: Path, brief: Path) -> None:
