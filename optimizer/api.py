@@ -26,6 +26,7 @@ from optimizer.parts import (
     EVIDENCE,
     check_picture,
     critic_for,
+    hard_to_keep,
     library_warnings,
     resolve_judge,
     resolve_library,
@@ -147,7 +148,7 @@ def _begin(
         writers=tuple(writer.name for writer in hired),
         scale=found.scale(brief.metric, brief.channel) if found is not None else None,
         evidence=0 if audience.identity.tuned else EVIDENCE,
-        warnings=(*library_warnings(found), *unguarded(brief, found)),
+        warnings=(*library_warnings(found), *unguarded(brief, found), *hard_to_keep(brief)),
     )
     run = _prepare(folder, settings, audience, second, hired, found)
     folder.write_settings(settings)
@@ -213,7 +214,7 @@ def stream_resume(
         return
     audience = resolve_simulator(simulator or settings.simulator or _shipped("simulator", settings.identity))
     _must_be("simulator", audience, settings.identity, "its scores cannot be mixed")
-    found = resolve_library(library or settings.library, settings.brief.metric)
+    found = _library_again(library, settings)
     named = judge or settings.judge
     if named is None and settings.judge_identity is not None:
         named = _shipped("judge", settings.judge_identity)
@@ -237,6 +238,22 @@ def _shipped(part: str, identity: SimulatorIdentity) -> str:
     problem = f"the run began with an object of the caller's ({identity.label})"
     remedy = f"Pass the same {part} object again" + (', or "none"' if part == "judge" else "")
     raise SettingsError(part, problem, remedy=remedy)
+
+
+def _library_again(library: Searchable | str | Path | None, settings: RunSettings) -> Searchable | None:
+    """The library of a run that goes on.
+
+    Raises:
+        InputError: It cannot be used; where nobody named another, says how to.
+    """
+    try:
+        return resolve_library(library or settings.library, settings.brief.metric)
+    except InputError as error:
+        if library is not None:
+            raise
+        problem = f"the one that the run began with cannot be opened: {error.problem}"
+        remedy = "Say where it lies now: --library PATH (library=PATH)"
+        raise SettingsError("library", problem, value=settings.library, remedy=remedy) from error
 
 
 def _must_be(part: str, found: Simulator, identity: SimulatorIdentity, why: str) -> None:
@@ -290,13 +307,18 @@ def compare(
     Raises:
         MetricError: Unknown metric.
         PictureError: The picture cannot be used.
-        InputError: Fewer than two texts.
+        InputError: Fewer than two texts, or one without words and picture.
         BackendError: No text could be scored.
     """
     get_metric(metric)
     if len(texts) < 2:
         raise InputError("texts", "a comparison needs at least two", value=list(texts), remedy="Give two or more")
     contents = _contents(texts, channel, image)
+    for number, content in enumerate(contents, start=1):
+        if not content.text.strip() and not content.media:
+            raise InputError(
+                f"text {number}", "is empty", value=content.text, remedy="Give every text, or leave it out"
+            )
     check_picture(contents[0])
     return resolve_simulator(simulator).compare(contents, metric, context)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agents.library.records import Hit
 from agents.occlusion import Contribution
+from agents.screener.folding import text_key
 from agents.writers.base import Writer
 from lcbm_model.content import Content
 from lcbm_model.errors import BriefError, SettingsError
@@ -52,13 +53,18 @@ def resolve_judge(judge: str | Simulator | None, simulator: Simulator) -> Simula
     "none": nobody.
 
     Raises:
-        SettingsError: Judge and simulator have a checkpoint in common.
+        SettingsError: Nothing has that name, or judge and simulator have a checkpoint in common.
     """
     if judge is None or judge == "none":
         return None
     from lcbm_model.simulator.weights import weights_of
 
-    found = resolve_simulator(judge)
+    try:
+        found = resolve_simulator(judge)
+    except SettingsError as error:
+        if error.where != "model":
+            raise
+        raise SettingsError("judge (--judge, LCBM_JUDGE)", error.problem, value=judge, remedy=error.remedy) from error
     if weights_of(found) & weights_of(simulator):
         remedy = "Name another checkpoint, or none"
         problem = "is, or holds, a model that the loop optimises against, so it cannot judge"
@@ -131,6 +137,19 @@ def screener_for(brief: Brief) -> Screener:
     if clashes := screener.contradictions():
         raise BriefError("brief", f"asks for what cannot be: {'; '.join(clashes)}", remedy="Drop one of the demands")
     return screener
+
+
+def hard_to_keep(brief: Brief) -> list[str]:
+    """What has to be said of demands that the brief's own words do not meet: few writers will."""
+    given = text_key(f"{brief.draft or ''} {brief.message} {brief.title or ''}")
+    apart = [text for text in (*brief.must_keep, *brief.required_words) if text_key(text) not in given]
+    if not apart:
+        return []
+    named = ", ".join(repr(text) for text in apart)
+    return [
+        f"Neither message nor draft holds what every draft must: {named}. Drafts without it are left out; if none is "
+        "left, put it into the message."
+    ]
 
 
 def watch_over(brief: Brief, library: Searchable | None) -> Guard | None:

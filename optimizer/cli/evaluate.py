@@ -78,6 +78,7 @@ def evaluate(
     whether facts survive, how likely the model finds what won, and whether it repeats itself.
     """
     from lcbm_model.errors import SettingsError
+    from lcbm_model.evaluation.registry import suite_names
 
     if out_file is not None and out_file.is_dir():
         raise SettingsError("--out", "is a folder", value=str(out_file), remedy="Give a file: results/NAME.json")
@@ -86,6 +87,9 @@ def evaluate(
         def told(what: str, done: int, of: int) -> None:
             say(f"{suite}: {what} {done} of {of}")
 
+        if suite not in (*suite_names(), "replay", "writing"):
+            known = ", ".join((*suite_names(), "replay", "writing"))
+            raise SettingsError("suite", "unknown suite", value=suite, remedy=f"Use one of: {known}")
         if suite in ("replay", "writing") and (controls or baselines == "all"):
             raise SettingsError(suite, "knows neither --controls nor --baselines all", remedy="Leave them out")
         if suite == "writing":

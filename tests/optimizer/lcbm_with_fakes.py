@@ -46,7 +46,7 @@ class Chatty(Baker):
 
 def load_simulator(name: str = "embedded", **_: Any) -> Simulator:
     if name not in ("embedded", "judge"):
-        raise SettingsError("simulator", "Nothing has that name", value=name)
+        raise SettingsError("model", "unknown model", value=name)
     return FakeSimulator(name=name, spread=20, tuned=name == "judge")
 
 

@@ -19,6 +19,10 @@ MADE_BRIEFS = {
     ),
     "unknown-aim": (b"message: a\nobjectives: [{metric: nope}]\n", "brief.yaml: objectives.0.metric: unknown metric"),
     "unknown-field": (b"message: a\nmesage: b\n", "mesage"),
+    "misspelt-field": (b"mesage: b\n", "brief.yaml: mesage: is no field of a brief"),
+    "no-list": (b"message: a\nmust_keep: 9 minutes\n", "brief.yaml: must_keep: must be a list (got '9 minutes')"),
+    "key-twice": (b"message: a\nmessage: b\n", "the key 'message' stands twice"),
+    "key-twice-below": (b"message: a\nbudget: {rounds: 1, rounds: 2}\n", "the key 'rounds' stands twice"),
     "wrong-type": (b"message: a\nbudget: {rounds: many}\n", "budget.rounds"),
     "contradiction": (b"message: a\nbanned_words: [sale]\nrequired_words: [Sale today]\n", "banned_words"),
     "nested": (b"message: " + b"[" * 3000, "holds lists within lists"),
@@ -131,9 +135,44 @@ def test_wrong_names_for_simulator_judge_and_run(lcbm: Lcbm, tmp_path: Path) -> 
     (tmp_path / "brief.yaml").write_text(BRIEF)
     _refused(lcbm, "optimize", "brief.yaml", "--model", "gpt-9", says="gpt-9")
     _refused(lcbm, "optimize", "brief.yaml", "--judge", "embedded", says="cannot judge")
+    _refused(lcbm, "optimize", "brief.yaml", "--judge", "nope", says="judge (--judge, LCBM_JUDGE): ")
+    _refused(lcbm, "evaluate", "nosuite", "--data", "x.csv", says="replay, writing")
     _refused(lcbm, "optimize", "--resume", "never-begun", says="never-begun")
     _refused(lcbm, "optimize", "brief.yaml", "--resume", "x", says="not both")
 
 
 def test_a_comparison_of_one(lcbm: Lcbm, tmp_path: Path) -> None:
     _refused(lcbm, "compare", "alone", "--metric", "click_rate", says="at least two")
+    _refused(lcbm, "compare", "", "b", "--metric", "click_rate", says="text 1: is empty")
+
+
+def test_a_table_of_which_nothing_can_be_scored_is_no_success(lcbm: Lcbm, tmp_path: Path) -> None:
+    (tmp_path / "drafts.csv").write_text("text\nbroken bread\nbroken rolls\n")
+    done = lcbm("score", "drafts.csv", "--metric", "click_rate", "--json")
+    assert done.returncode == 4
+    assert all(row["error"] for row in json.loads(done.stdout))
+    (tmp_path / "drafts.csv").write_text("text\nbread\nbroken rolls\n")
+    partly = lcbm("score", "drafts.csv", "--metric", "click_rate")
+    assert partly.returncode == 0
+    assert "1 of 2 rows could not be scored" in partly.stderr
+
+
+def test_a_run_whose_library_has_gone_says_how_to_name_it(lcbm: Lcbm, tmp_path: Path) -> None:
+    (tmp_path / "brief.yaml").write_text(BRIEF)
+    posts = tmp_path / "posts.csv"
+    posts.write_text(POSTS)
+    begun = lcbm("optimize", "brief.yaml", "--library", "posts.csv", "--approval", "--run-id", "a")
+    assert begun.returncode == 0, begun.stderr
+    moved = posts.rename(tmp_path / "moved.csv")
+    refused = lcbm("optimize", "--resume", "a", "--decision", "finish")
+    assert refused.returncode == 2
+    assert "library: the one that the run began with cannot be opened: no such file" in refused.stderr
+    assert "--library PATH" in refused.stderr
+    assert lcbm("optimize", "--resume", "a", "--decision", "finish", "--library", moved).returncode == 0
+
+
+def test_what_every_draft_must_hold_and_the_brief_does_not_is_said(lcbm: Lcbm, tmp_path: Path) -> None:
+    (tmp_path / "brief.yaml").write_text(BRIEF + "must_keep: [costs 12 euros]\n")
+    done = lcbm("optimize", "brief.yaml", "--json")
+    assert done.returncode in (0, 4)
+    assert any("'costs 12 euros'" in warning for warning in json.loads(done.stdout)["warnings"])
