@@ -69,8 +69,11 @@ def search(
         rows = {side: [_row(hit) for hit in hits] for side, hits in found.items()}
         print_json(rows if contrast else rows[""])
         return
-    for side, hits in found.items():
-        _show(hits, metric or library.metric, f"did {side}" if side else "")
+    if any(found.values()):
+        for side, hits in found.items():
+            _show(hits, metric or library.metric, f"did {side}" if side else "")
+    else:
+        err().print(_why_nothing(library, channel, image if not query.strip() else None), soft_wrap=True)
     _tell_failed_pictures(library, image)
 
 
@@ -124,6 +127,18 @@ def _show(hits: Sequence[Hit], metric: str, title: str) -> None:
         rank = "" if hit.percentile is None else f"{hit.percentile:.0f}"
         table.add_row(f"{hit.similarity:.2f}", *seen, value, rank, Text(plain(hit.post.text)))
     out().print(table)
+
+
+def _why_nothing(library: Library, channel: str | None, image: Path | None) -> str:
+    """One line on a search that found no post; `image` is what it went by where it had no words."""
+    from agents.library.ingest import channel_key
+
+    if channel is not None and channel_key(channel) not in library.channels:
+        known = ", ".join(plain(name) for name in library.channels)
+        return f"no post in channel {plain(channel)!r}; channels here: {known}"
+    if image is not None and library.frame["image"].drop_nulls().is_empty():
+        return "no post of this library has a picture; search it by words"
+    return "nothing found: no post passes all that was asked for"
 
 
 def _tell_failed_pictures(library: Library, image: Path | None) -> None:

@@ -117,6 +117,25 @@ def test_scores_move_towards_where_posts_like_these_landed(
     assert "no.csv" in capsys.readouterr().err
 
 
+def test_a_search_that_finds_nothing_says_why(posts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def told(*arguments: str | Path) -> str:
+        asked = ["library", "search", *map(str, arguments), "--metric", "likes"]
+        assert run(asked) == 0
+        said = capsys.readouterr().err
+        assert run([*asked, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) in ([], {"well": [], "badly": []})
+        return said
+
+    unknown = "no post in channel 'nowhere'; channels here: post"
+    assert unknown in told(posts, "soup", "--channel", "nowhere")
+    assert unknown in told(posts, "soup", "--channel", "nowhere", "--contrast")
+    plain_posts = posts.parent / "plain.csv"
+    plain_posts.write_text("text,likes\nsoup,3\ntowels,4\n", encoding="utf-8")
+    red = posts.parent / "red.png"
+    assert "no post of this library has a picture" in told(plain_posts, "--image", red)
+    assert "nothing found" in told(plain_posts, "soup", "--min-percentile", "100")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
