@@ -150,7 +150,8 @@ def _tell(notes: Sequence[str], rejected: Sequence[RejectedRow]) -> None:
     for note in notes:
         err().print(plain(note))
     for row in rejected[:SHOWN]:
-        err().print(f"row {row.row}, {plain(row.column)}: {plain(row.problem)} (got {plain(row.value)!r}), left out")
+        where = f"row {row.row}, {plain(row.column)}" if row.column else f"row {row.row}"  # a whole row has no column
+        err().print(f"{where}: {plain(row.problem)} (got {plain(row.value)!r}), left out")
     if len(rejected) > SHOWN:
         err().print(f"... and {len(rejected) - SHOWN} more rows left out (--json lists all)")
 

@@ -73,6 +73,13 @@ def test_tables_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "control characters" in err
 
 
+def test_a_row_that_is_no_json_names_no_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "posts.jsonl"
+    path.write_text('{"text": "Copper pans", "click_rate": 0.02}\n{oops\n', encoding="utf-8")
+    assert run(["library", "preview", str(path)]) == 0
+    assert "row 2: is no JSON" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("pair", ["Message", "=text", "Message=", "  = "])
 def test_a_mapping_that_is_none(pair: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = lcbm(capsys, "preview", "posts.csv", "--map", pair)
