@@ -105,6 +105,9 @@ def read_file(path: Path) -> list[ChatSettings]:
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        remedy = "Give the path of a YAML file of writers, see docs/writers.md"
+        raise SettingsError(str(path), "no such file", remedy=remedy) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         problem = f"cannot be read as YAML: {' '.join(str(error).split())}"
         raise SettingsError(str(path), problem, remedy="See docs/writers.md") from error

@@ -23,6 +23,8 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
 
     try:
         raw = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(str(path), "no such file", remedy="Give the path of a recipe, a YAML file") from error
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: other bytes than UTF-8, a date that is none
         raise SettingsError(str(path), "cannot be read as YAML", value=str(error)) from error
     if not isinstance(raw, dict):

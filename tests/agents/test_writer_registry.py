@@ -135,5 +135,5 @@ def test_a_wrong_file_names_the_field(text: str, said: str, tmp_path: Path) -> N
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match=r"none\.yaml: no such file\. Give the path"):
         load_writers(tmp_path / "none.yaml")

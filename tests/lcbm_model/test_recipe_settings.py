@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lcbm_model.errors import SettingsError
 from lcbm_model.training.names import check_names
-from lcbm_model.training.recipes import override, recipe_from
+from lcbm_model.training.recipes import load_recipe, override, recipe_from
 from tests.lcbm_model.training_rows import TINY
 
 
@@ -17,6 +18,13 @@ def test_a_change_that_is_no_yaml_names_its_key(text: str) -> None:
     with pytest.raises(SettingsError, match=r"run\.name: cannot be read as YAML .*needs quotes of its own"):
         override(TINY, {"run.name": text})
     assert override(TINY, {"run.name": f'"{text}"'})["run"]["name"] == text
+
+
+def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none\.yaml: no such file\. Give the path"):
+        load_recipe(tmp_path / "none.yaml")
+    with pytest.raises(SettingsError, match="cannot be read as YAML"):
+        load_recipe(tmp_path)
 
 
 @pytest.mark.parametrize(
