@@ -8,10 +8,13 @@ from pathlib import Path
 
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.errors import InputError, SettingsError
-from lcbm_model.metrics import get_metric
+from lcbm_model.metrics import Metric, get_metric
 from lcbm_model.prediction import Prediction
 from optimizer.campaigns import find_candidate, read_run
 from optimizer.outcomes.record import Outcome, checked, outcome_of, ranked, rate_of
+
+_ROUNDING = 0.01
+"""How far a value may differ from what its own count makes, of the larger of the two."""
 
 
 def note_candidate(
@@ -30,7 +33,8 @@ def note_candidate(
 
     Args:
         candidate_id: The run's best by default.
-        value: On the metric's own scale; or `count` with `exposure` for a rate, `count` alone for a count.
+        value: On the metric's own scale; or `count` with `exposure` for a rate, `count` alone for a count. Given
+            both, they must agree.
         exposure: Impressions, views, sends.
         store: Folder of runs.
         scale: The team's past posts; that of the run by default.
@@ -100,24 +104,51 @@ def measured(
     """The metric's value from what was given.
 
     Raises:
-        InputError: Nothing, or not enough, was given.
+        InputError: Nothing, or not enough, was given, or a value that its own count contradicts.
     """
     known = get_metric(metric)
-    if value is not None:
+    counted = _counted(known, count, exposure)
+    if value is None:
+        if counted is None:
+            problem = "is missing" if count is None else "is missing: a count without its exposure makes no rate"
+            raise InputError("value", problem, remedy=_ways(known))
+        return counted
+    if counted is None or known.kind == "rating":  # What is counted beside a rating are its votes.
         return value
-    if count is not None and known.kind != "rate":
+    if abs(value - counted) > _ROUNDING * max(abs(value), abs(counted)):
+        told = f"{count:g} / {exposure:g} = {counted:.4g}" if known.kind == "rate" else f"the count is {counted:g}"
+        remedy = "Mend the wrong one, or leave one out"
+        raise InputError("value", f"differs from what was counted: {told}", value=value, remedy=remedy)
+    return value
+
+
+def _counted(metric: Metric, count: float | None, exposure: float | None) -> float | None:
+    """The value that the counts make; None where they make none."""
+    if metric.kind != "rate" or count is None:
         return count
-    if count is not None and exposure is not None:
-        return rate_of(count, exposure, where=f"{known.count_column} and {known.exposure_column}")
-    ways = f"{known.count_column} and {known.exposure_column}, or the rate" if known.kind == "rate" else known.unit
-    raise InputError("value", "is missing", remedy=f"Give {ways}")
+    if exposure is None:
+        return None
+    return rate_of(count, exposure, where=f"count and exposure{_columns(metric)}")
+
+
+def _ways(metric: Metric) -> str:
+    """How the value can be given; said alike of options and of columns."""
+    if metric.kind == "rate":
+        return f"Give count and exposure{_columns(metric)}, or the rate as value"
+    return f"Give it as value: {metric.unit}"
+
+
+def _columns(metric: Metric) -> str:
+    names = [name for name in (metric.count_column, metric.exposure_column) if name]
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _exposure(exposure: float | None) -> float | None:
     if exposure is None:
         return None
     if not 0 < exposure < float("inf"):
-        raise InputError("exposure", "must be above 0", value=exposure, remedy="Give the impressions, or leave it out")
+        remedy = "Give how many were reached, or leave it out"
+        raise InputError("exposure", "must be above 0", value=exposure, remedy=remedy)
     return exposure
 
 

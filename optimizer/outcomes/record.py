@@ -89,7 +89,7 @@ def checked(outcome: Outcome, *, where: str = "outcome") -> Outcome:
     if not math.isfinite(value):
         raise InputError(f"{where}: value", "is not a finite number", value=value, remedy="Give what was measured")
     if metric.kind == "rate" and not 0 <= value <= 1:
-        remedy = "Give 3.4 % as 0.034, or give clicks and impressions"
+        remedy = "Give 3.4 % as 0.034, or give the count and its exposure"
         raise InputError(f"{where}: value", f"is no {metric.title}: a rate lies in 0..1", value=value, remedy=remedy)
     if metric.kind == "count" and value < 0 and metric.name not in SIGNED:
         raise InputError(f"{where}: value", "is a count below 0", value=value, remedy="Give what was counted")
@@ -137,5 +137,6 @@ def rate_of(count: float, exposure: float, *, where: str) -> float:
         problem = "need a count of 0 or more and an exposure above 0"
         raise InputError(where, problem, value=(count, exposure), remedy="Give both as they were measured")
     if count > exposure:
-        raise InputError(where, "counts more than were reached", value=(count, exposure), remedy="Check both columns")
+        remedy = "Check the count and the exposure"
+        raise InputError(where, "counts more than were reached", value=(count, exposure), remedy=remedy)
     return count / exposure

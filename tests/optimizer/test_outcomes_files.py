@@ -115,6 +115,15 @@ def test_a_library_of_today_places_what_a_run_had_predicted_too(tmp_path: Path, 
     assert found.matched == 1
 
 
+def test_a_rate_that_its_own_columns_contradict_is_put_aside(tmp_path: Path, runs: Path) -> None:
+    file = lines(tmp_path, "text,click_rate,clicks,impressions\nhello,0.05,5,100\nworld,5 %,50,100\n")
+    found = import_outcomes(file)
+    assert [o.text for o in found.outcomes] == ["hello"]
+    assert [(r.row, r.column, r.problem) for r in found.rejected] == [
+        (2, "value", "differs from what was counted: 50 / 100 = 0.5")
+    ]
+
+
 def test_an_endless_text_is_put_aside_and_the_others_count(tmp_path: Path, runs: Path) -> None:
     file = lines(tmp_path, f"text,value\n{'x' * 100_001},0.1\nshort words,0.1\n")
     found = import_outcomes(file, metric="click_rate")

@@ -71,7 +71,14 @@ def test_one_impossible_outcome_keeps_all_of_them_out(store: OutcomeStore) -> No
         ({"count": 30, "exposure": 10}, "counts more than were reached"),
         ({"count": 30, "exposure": 0}, "above 0"),
         ({"count": -1, "exposure": 10}, "above 0"),
-        ({"count": 30}, "is missing"),
+        ({"count": 30}, r"without its exposure makes no rate\. Give count and exposure \(clicks, impressions\), or"),
+        (
+            {"count": 30, "exposure": 10},
+            r"^count and exposure \(clicks, impressions\): .*Check the count and the exposure",
+        ),
+        ({"value": 0.5, "count": 3, "exposure": 100}, r"differs from .*: 3 / 100 = 0\.03 \(got 0\.5\)"),
+        ({"value": 0.0, "count": 3, "exposure": 100}, "differs from what was counted"),
+        ({"value": 0.0304, "count": 3, "exposure": 100}, "differs from what was counted"),
         ({}, "is missing"),
         ({"value": 0.1, "exposure": -5}, "above 0"),
         ({"value": 0.1, "exposure": float("inf")}, "above 0"),
@@ -80,6 +87,16 @@ def test_one_impossible_outcome_keeps_all_of_them_out(store: OutcomeStore) -> No
 def test_figures_that_cannot_be_are_refused(figures: dict[str, float], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         note_text("A pan", "click_rate", **figures)  # type: ignore[arg-type]
+
+
+def test_a_value_beside_its_count_may_be_rounded() -> None:
+    assert note_text("A pan", "click_rate", value=0.0302, count=3, exposure=100).value == 0.0302
+    assert note_text("A pan", "click_rate", value=0, count=0, exposure=100).value == 0
+    assert note_text("A pan", "shares", value=3, count=3).value == 3
+    assert note_text("A pan", "score", value=-3, count=-3).value == -3
+    assert note_text("A pan", "funniness", value=2.5, count=40, exposure=40).value == 2.5
+    with pytest.raises(InputError, match=r"the count is 5 \(got 3\)"):
+        note_text("A pan", "shares", value=3, count=5)
 
 
 def test_a_day_still_to_come_is_refused(tmp_path: Path) -> None:
