@@ -62,7 +62,7 @@ class Floors:
     """The team's own scale for a brief's metric and channel, from its library."""
 
 
-def real_floors(simulator: str = "embedded", judge: str | None = None) -> Floors:
+def real_floors(simulator: str | None = None, judge: str | None = None) -> Floors:
     """The product's own parts, by the names the command line knows. Nothing heavy is imported before it is asked for.
 
     Args:

@@ -26,7 +26,8 @@ ROUNDING = 0.02
 
 def test_the_house_has_three() -> None:
     assert shipped_checkpoints() == ["lcbm-smol", *TWINS]
-    assert held_out_pair("embedded", None) == TWINS
+    assert held_out_pair(None, None) == TWINS
+    assert held_out_pair("embedded", None) == ("embedded", None)
     assert held_out_pair("embedded", "none") == ("embedded", "none")
     assert held_out_pair("lcbm-smol", None) == ("lcbm-smol", None)
 

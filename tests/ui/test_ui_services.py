@@ -14,6 +14,7 @@ from PIL import Image
 from lcbm_model.content import Content
 from lcbm_model.errors import BackendError, InputError, LcbmError, PictureError, TableError
 from optimizer.brief import Brief, Budget
+from optimizer.defaults import TWINS
 from tests.fakes import FakeSimulator
 from tests.ui.floors_fake import fake_floors
 from ui.floors import Floors, real_floors
@@ -248,6 +249,13 @@ def test_a_person_is_asked_after_each_round_and_heard() -> None:
     assert run.result.status == "finished"
     assert len(run.result.rounds) == 2
     services.close()
+
+
+def test_the_app_asks_one_twin_and_lets_the_other_judge() -> None:
+    real = real_floors()
+    judge = real.load_judge()
+    assert judge is not None
+    assert (real.load_simulator().identity.checkpoint, judge.identity.checkpoint) == TWINS
 
 
 def test_the_real_loop_hears_a_person_between_rounds() -> None:
