@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,8 @@ class ChatEndpoint:
         who: Begins every error: "writer openai:gpt-x", "simulator gpt-x".
         base_url: For example "http://127.0.0.1:8000/v1".
         model: The endpoint's model name.
-        api_key: None for local servers. No environment variable is read here, so that a key never goes to a server it
-            was not meant for.
+        api_key: None for local servers. It comes from no environment variable here, so that a key never goes to a
+            server it was not meant for.
         timeout: Seconds for one answer.
         max_retries: Tries after the first on connection errors, timeouts, 429 and 5xx, with growing pauses.
         settings: Beginning of the environment variables named in remedies: "LCBM_WRITER_".
@@ -112,7 +113,7 @@ class ChatEndpoint:
         body = self._decode(self._careful(lambda: self._read(listing, None)))
         cards = body.get("data")
         if not isinstance(cards, list) or not all(isinstance(c, dict) and isinstance(c.get("id"), str) for c in cards):
-            raise self.failed(f"answered no list of models: {shown(str(body))}", f"Check {self.settings}BASE_URL")
+            raise self.failed(f"answered no list of models: {shown(str(body))}", f"Check {self._address_named()}")
         return cards
 
     def _careful(self, send: Callable[[], bytes]) -> bytes:
@@ -127,7 +128,7 @@ class ChatEndpoint:
                 raise self.failed(f"did not answer within {self.timeout:g} s", "Raise the timeout") from error
             except openai.APIConnectionError as error:
                 problem = f"cannot be reached ({error.__cause__ or error})"
-                raise self.failed(problem, f"Start the server or mend {self.settings}BASE_URL") from error
+                raise self.failed(problem, f"Start the server or mend {self._address_named()}") from error
             except openai.AuthenticationError as error:
                 raise self.failed("refused the key", f"Set {self.settings}API_KEY") from error
             except openai.NotFoundError as error:
@@ -152,7 +153,13 @@ class ChatEndpoint:
     def no_completion(self, body: bytes | str) -> BackendError:
         """The error for an answer that is no chat completion."""
         text = body[:200].decode("utf-8", "replace") if isinstance(body, bytes) else body
-        return self.failed(f"answered no chat completion: {shown(text)}", f"Check {self.settings}BASE_URL")
+        return self.failed(f"answered no chat completion: {shown(text)}", f"Check {self._address_named()}")
+
+    def _address_named(self) -> str:
+        """The variable to mend where the address came from it, else the address that was given in another way."""
+        variable = f"{self.settings}BASE_URL"
+        held = os.environ.get(variable, "").strip().rstrip("/")
+        return variable if held == self.base_url.rstrip("/") else f"the address {self.where} that was given"
 
     def _read(self, request: Callable[..., Any], settings: Mapping[str, Any] | None) -> bytes:
         """The raw body, read only as far as `MAX_BYTES` and the timeout allow."""

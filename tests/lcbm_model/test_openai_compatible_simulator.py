@@ -95,12 +95,17 @@ def test_nonsense_is_one_clear_error(server: Server, hosted: OpenAICompatibleSim
         hosted.predict([Content(text="soup")], "click_rate")
 
 
-def test_a_server_that_is_gone_is_named(server: Server) -> None:
+def test_a_server_that_is_gone_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     url = server.url
     server.shutdown()
     server.server_close()
-    with pytest.raises(BackendError, match="cannot be reached"):
+    monkeypatch.setenv("LCBM_SIMULATOR_BASE_URL", "http://127.0.0.1:9/v1")
+    with pytest.raises(BackendError, match=f"cannot be reached.*mend the address {url} that was given") as caught:
         OpenAICompatibleSimulator("m", url, max_retries=0).predict([Content(text="soup")], "click_rate")
+    assert "LCBM_SIMULATOR" not in str(caught.value)
+    monkeypatch.setenv("LCBM_SIMULATOR_BASE_URL", url)
+    with pytest.raises(BackendError, match=r"mend LCBM_SIMULATOR_BASE_URL$"):
+        OpenAICompatibleSimulator("m", max_retries=0).predict([Content(text="soup")], "click_rate")
 
 
 def test_newer_dialects_are_tried(server: Server, hosted: OpenAICompatibleSimulator) -> None:
