@@ -66,8 +66,13 @@ def list_campaigns(
         store: Folder of runs (default `LCBM_RUNS`, else ./runs).
         name: Only runs whose name or id holds this, case ignored.
         limit: At most so many.
+
+    Raises:
+        SettingsError: The store is a file. One that is not there yet holds no runs.
     """
     folder = store_folder(store)
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(str(folder), "is no folder of runs", remedy="Give the folder with --store or LCBM_RUNS")
     found: list[Campaign] = []
     problems: list[str] = []
     for file in folder.glob("*/run.json"):

@@ -35,8 +35,11 @@ def list_(
     from rich.table import Table
     from rich.text import Text
 
+    from optimizer.loop.folder import store_folder
+
     if not found:
-        out().print("no runs here yet: lcbm optimize BRIEF.yaml makes one")
+        folder = plain(str(store_folder(store)))
+        out().print(f"no runs here yet ({folder}): lcbm optimize BRIEF.yaml makes one", soft_wrap=True)
     else:
         table = Table(
             "run", "name", "status", caption="best and gain: predicted percentile, 0 to 100, and points of it"

@@ -100,12 +100,27 @@ def test_two_runs_are_compared_as_their_simulator_would_compare_them(tmp_path: P
     assert compare_runs(*older).chance == pytest.approx(win_probabilities([p.bins for p in bests if p])[0])
 
 
+def test_a_store_that_is_a_file_is_refused_and_one_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "runs.txt"
+    file.write_text("no runs", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"runs\.txt: is no folder of runs"):
+        list_campaigns(file)
+    assert run(["campaign", "list", "--store", str(file)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "is no folder of runs" in told.err
+    assert run(["campaign", "list", "--store", str(tmp_path / "nowhere")]) == 0
+    assert f"no runs here yet ({tmp_path / 'nowhere'})" in capsys.readouterr().out
+
+
 def test_the_command_line_lists_shows_and_compares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LCBM_RUNS", str(tmp_path))
     assert run(["campaign", "list"]) == 0
-    assert "no runs here yet" in capsys.readouterr().out
+    assert f"no runs here yet ({tmp_path})" in capsys.readouterr().out
     write_run(tmp_path, "a-1")
     write_run(tmp_path, "b-1", minutes=2, texts=("Pan",))
     write_run(tmp_path, "c-1", minutes=3, status=None)
