@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -241,6 +242,16 @@ def test_days_are_read_as_platforms_write_them(tmp_path: Path, runs: Path, cells
     rows = "".join(f'text {i},shares,5,"{cell}"\n' for i, cell in enumerate(cells))
     found = import_outcomes(lines(tmp_path, f"text,metric,value,date\n{rows}"), store=runs)
     assert [str(o.published) for o in found.outcomes] == ["2026-03-31", "2026-04-05"]
+
+
+def test_the_page_begins_a_run_that_the_readme_does_not() -> None:
+    root = Path(__file__).resolve().parents[2]
+    begun = [
+        set(re.findall(r"""(?:--run-id |run_id=")([\w-]+)""", (root / page).read_text(encoding="utf-8")))
+        for page in ("README.md", "docs/outcomes.md")
+    ]
+    assert all(begun)
+    assert begun[0].isdisjoint(begun[1]), "who follows both would be told that the run is there already"
 
 
 # The command line --------------------------------------------------------------------------------------------------
