@@ -13,8 +13,9 @@ from lcbm_model.prediction import Prediction
 from optimizer.campaigns import find_candidate, read_run
 from optimizer.outcomes.record import Outcome, checked, outcome_of, ranked, rate_of
 
-_ROUNDING = 0.01
-"""How far a value may differ from what its own count makes, of the larger of the two."""
+_ROUNDING, _ROUNDED_RATE = 0.01, 0.00051
+"""By how much a value may differ from what its own counts make: of it, and for rates half a tenth of a percent, since
+platforms round them so."""
 
 
 def note_candidate(
@@ -115,11 +116,12 @@ def measured(
         return counted
     if counted is None or known.kind == "rating":  # What is counted beside a rating are its votes.
         return value
-    if abs(value - counted) > _ROUNDING * max(abs(value), abs(counted)):
+    rounded = _ROUNDED_RATE if known.kind == "rate" else 0.0
+    if abs(value - counted) > max(rounded, _ROUNDING * max(abs(value), abs(counted))):
         told = f"{count:g} / {exposure:g} = {counted:.4g}" if known.kind == "rate" else f"the count is {counted:g}"
         remedy = "Mend the wrong one, or leave one out"
         raise InputError("value", f"differs from what was counted: {told}", value=value, remedy=remedy)
-    return value
+    return counted  # the more exact of the two
 
 
 def _counted(metric: Metric, count: float | None, exposure: float | None) -> float | None:

@@ -78,7 +78,7 @@ def test_one_impossible_outcome_keeps_all_of_them_out(store: OutcomeStore) -> No
         ),
         ({"value": 0.5, "count": 3, "exposure": 100}, r"differs from .*: 3 / 100 = 0\.03 \(got 0\.5\)"),
         ({"value": 0.0, "count": 3, "exposure": 100}, "differs from what was counted"),
-        ({"value": 0.0304, "count": 3, "exposure": 100}, "differs from what was counted"),
+        ({"value": 0.0316, "count": 3, "exposure": 100}, "differs from what was counted"),
         ({}, "is missing"),
         ({"value": 0.1, "exposure": -5}, "above 0"),
         ({"value": 0.1, "exposure": float("inf")}, "above 0"),
@@ -90,7 +90,8 @@ def test_figures_that_cannot_be_are_refused(figures: dict[str, float], problem: 
 
 
 def test_a_value_beside_its_count_may_be_rounded() -> None:
-    assert note_text("A pan", "click_rate", value=0.0302, count=3, exposure=100).value == 0.0302
+    assert note_text("A pan", "click_rate", value=0.0302, count=3, exposure=100).value == 0.03
+    assert note_text("A pan", "click_rate", value=0.004, count=43, exposure=10_000).value == 0.0043
     assert note_text("A pan", "click_rate", value=0, count=0, exposure=100).value == 0
     assert note_text("A pan", "shares", value=3, count=3).value == 3
     assert note_text("A pan", "score", value=-3, count=-3).value == -3
