@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -31,14 +29,7 @@ def embed_posts(model: Embedder, texts: Sequence[str], progress: Progress | None
     blocks = [np.zeros((0, model.dimension), dtype=np.float32)]
     for start in range(0, len(distinct), _BLOCK):
         part = distinct[start : start + _BLOCK]
-        try:
-            blocks.append(kept.embed(part))
-        except (OSError, sqlite3.Error) as error:
-            if kept is model:
-                raise
-            warnings.warn(f"embeddings are not kept for the next time: {error}", RuntimeWarning, stacklevel=2)
-            kept = model
-            blocks.append(kept.embed(part))
+        blocks.append(kept.embed(part))
         if progress is not None:
             progress(start + len(part), len(distinct))
     place = {text: i for i, text in enumerate(distinct)}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from lcbm_model.backbone.runtime import cache_dir
 from lcbm_model.embedder import Embedder, load_embedder
 
-log = logging.getLogger(__name__)
-
 _LOOKUP = 500
 """Keys asked for at once: below SQLite's limit on host parameters."""
 _EMBEDDED_AT_ONCE = 4096
@@ -26,7 +24,7 @@ _EMBEDDED_AT_ONCE = 4096
 class CachedEmbedder:
     """An embedder with a SQLite file in front, one per embedder's weights. Same vectors with and without it.
 
-    A file that is damaged, or a folder that cannot be written, costs time and no vectors; the log says so.
+    A file that is damaged, or a folder that cannot be written, costs time and no vectors; a warning says so.
 
     Args:
         load: Gives the embedder; called when the first text is to be embedded, so that nothing is loaded for nothing.
@@ -59,7 +57,8 @@ class CachedEmbedder:
         try:
             return self._kept(texts, file)
         except (sqlite3.DatabaseError, OSError) as error:
-            log.warning("embeddings in %s cannot be used (%s): made anew", file, error)
+            told = f"embeddings are not kept for the next time: {file}: {error}"
+            warnings.warn(told, RuntimeWarning, stacklevel=2)
             return self._inner.embed(texts)
 
     def _kept(self, texts: Sequence[str], file: Path) -> NDArray[np.float32]:

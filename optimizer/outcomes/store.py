@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from lcbm_model.errors import SettingsError
+from lcbm_model.write_ahead import write_ahead
 from optimizer.loop.folder import store_folder
 from optimizer.outcomes.calibration import TeamCalibration
 from optimizer.outcomes.record import Outcome, checked
@@ -160,8 +161,8 @@ class OutcomeStore:
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: Any, _: Any) -> None:
-            connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA busy_timeout={_WAIT_MS}")
+            write_ahead(connection, _WAIT_MS / 1000)
 
         return engine
 

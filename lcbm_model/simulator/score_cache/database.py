@@ -6,12 +6,12 @@ sqlite3 and not SQLAlchemy: rows are looked up by the thousand, and every micros
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lcbm_model.errors import SettingsError
+from lcbm_model.write_ahead import write_ahead
 
 APPLICATION_ID = 0x6C63626D
 """In the file's header ("lcbm"): nobody else's database is ever written to."""
@@ -20,12 +20,6 @@ _SCHEMA = (
     "CREATE TABLE scores (key INTEGER PRIMARY KEY, simulator INTEGER, used INTEGER, value BLOB)",
     "CREATE TABLE simulators (id INTEGER PRIMARY KEY, identity TEXT UNIQUE, hits INTEGER, misses INTEGER)",
 )
-_RETRY_SECONDS = 0.02
-
-
-def error_code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code; 0 where Python gives none."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def connect(path: Path, timeout: float) -> sqlite3.Connection:
@@ -46,7 +40,7 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
         if (found := _pragma(db, "user_version")) != FORMAT:
             remedy = "Name another folder by LCBM_SCORE_CACHE, or delete the file"
             raise SettingsError(f"score cache {path}", "is of another version", value=found, remedy=remedy)
-        _write_ahead(db, timeout)
+        write_ahead(db, timeout)
         db.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last scores, never the file
         db.execute("PRAGMA cache_size = -16384")
         db.execute("PRAGMA journal_size_limit = 16777216")
@@ -89,16 +83,3 @@ def _claim(db: sqlite3.Connection, path: Path) -> None:
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {FORMAT}")
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-def _write_ahead(db: sqlite3.Connection, timeout: float) -> None:
-    """Readers and a writer beside each other. SQLite does not wait by itself for this one switch."""
-    end = time.monotonic() + timeout
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL").fetchall()
-            return
-        except sqlite3.OperationalError as error:
-            if error_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-        time.sleep(_RETRY_SECONDS)

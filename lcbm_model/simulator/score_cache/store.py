@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from lcbm_model.errors import SettingsError
-from lcbm_model.simulator.score_cache.database import bytes_used, connect, error_code, writing
+from lcbm_model.simulator.score_cache.database import bytes_used, connect, writing
 from lcbm_model.simulator.score_cache.statistics import CacheStatistics, read_statistics
+from lcbm_model.write_ahead import error_code
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
