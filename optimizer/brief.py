@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from lcbm_model.content import Communicator, Content
 from lcbm_model.errors import BriefError, MetricError
 from lcbm_model.metrics import get_metric
+from lcbm_model.strict_yaml import read_yaml
 from lcbm_model.vision.video import seen_media
-from optimizer.strict_yaml import read_yaml
 
 
 class Budget(BaseModel):

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lcbm_model.errors import SettingsError
-from optimizer.strict_yaml import read_yaml
+from lcbm_model.strict_yaml import read_yaml
 
 HUMAN = "human"
 """Writer of every text that a person wrote: the original and the edits."""

@@ -25,6 +25,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lcbm_model.errors import SettingsError
+from lcbm_model.strict_yaml import read_yaml
 
 _NAMED = re.compile(r"(?P<name>[a-z-]+):(?P<model>.+)@(?P<base_url>https?://\S+)")
 
@@ -104,7 +105,7 @@ def read_file(path: Path) -> list[ChatSettings]:
         SettingsError: No such file, no YAML list of writers, or a field is wrong; the message names it.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         remedy = "Give the path of a YAML file of writers, see docs/writers.md"
         raise SettingsError(str(path), "no such file", remedy=remedy) from error

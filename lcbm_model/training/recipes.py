@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lcbm_model.errors import SettingsError
+from lcbm_model.strict_yaml import read_yaml
 from lcbm_model.training.settings import Recipe
 
 
@@ -22,7 +23,7 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     import yaml
 
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        raw = read_yaml(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise SettingsError(str(path), "no such file", remedy="Give the path of a recipe, a YAML file") from error
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: other bytes than UTF-8, a date that is none

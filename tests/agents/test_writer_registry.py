@@ -121,6 +121,7 @@ def test_a_file_of_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ("writers: []", "no list"),
         ("- edits", "no list"),
         ("writers: [", "cannot be read"),
+        ("writers:\n  - name: openai\n    timeout: 1\n    timeout: 2", "stands twice"),
         ("writers:\n  - name: openai\n    key: secret", "key"),
         ("writers:\n  - name: openai\n    timeout: -1", "timeout"),
         ("writers:\n  - 7", "entry"),

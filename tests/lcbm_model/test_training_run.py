@@ -414,26 +414,3 @@ def test_nothing_to_learn_from_stops_the_run(prepared: Prepared) -> None:
     held = Prepared(**{**vars(prepared), "rows": type(prepared.rows)(**rows)})
     with pytest.raises(SettingsError, match="no supervised token"):
         held.check()
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory"),
-        MemoryError(),
-        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"),
-        RuntimeError("CUDA error: out of memory"),
-    ],
-)
-def test_memory_that_runs_out_names_the_setting(error: Exception) -> None:
-    from lcbm_model.training.trainer import told_memory
-
-    with pytest.raises(BackendError, match=r"optim\.micro_tokens"), told_memory():
-        raise error
-
-
-def test_other_errors_are_not_taken_for_want_of_memory() -> None:
-    from lcbm_model.training.trainer import told_memory
-
-    with pytest.raises(RuntimeError, match="something else"), told_memory():
-        raise RuntimeError("something else")

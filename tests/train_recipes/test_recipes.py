@@ -170,7 +170,13 @@ def test_instruction_data_that_cannot_serve(base: Path, tmp_path: Path) -> None:
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:
     (tmp_path / "list.yaml").write_text("- 1")
     (tmp_path / "broken.yaml").write_text("a: [")
-    for name, problem in (("none", "no such file"), ("list", "must be a mapping"), ("broken", "cannot be read")):
+    (tmp_path / "twice.yaml").write_text("run: {seed: 1, seed: 2}")
+    for name, problem in (
+        ("twice", "stands twice"),
+        ("none", "no such file"),
+        ("list", "must be a mapping"),
+        ("broken", "cannot be read"),
+    ):
         with pytest.raises(SettingsError, match=problem):
             load_recipe(tmp_path / f"{name}.yaml")
 

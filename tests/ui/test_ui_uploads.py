@@ -130,3 +130,48 @@ def test_a_video_is_kept_under_a_name_nobody_chose(tmp_path: Path) -> None:
     assert kept.read_bytes() == film.read_bytes()
     assert kept.suffix == ".mp4"
     assert "my" not in kept.name
+
+
+def test_pictures_are_known_by_their_bytes(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "really_png.jpg", format="PNG")
+    copy = checked_picture(tmp_path / "really_png.jpg", tmp_path / "store")
+    assert copy.suffix == ".png"
+    assert "really" not in copy.name
+
+
+@pytest.mark.parametrize(
+    "data", [b"MZ\x90\x00 this is a program", b'<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>', b""]
+)
+def test_what_is_no_picture_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.jpg").write_bytes(data)
+    with pytest.raises(PictureError, match="is not a picture"):
+        checked_picture(tmp_path / "x.jpg", tmp_path / "store")
+
+
+def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
+    Image.effect_noise((64, 64), 50).save(tmp_path / "x.png")
+    data = (tmp_path / "x.png").read_bytes()
+    (tmp_path / "x.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(PictureError, match="cannot be read"):
+        checked_picture(tmp_path / "x.png", tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("x.exe", b"MZ", "is no table"),
+        ("x.csv", b"MZ\x00\x01", "not a text file"),
+        ("x.csv", b"  \n", "is empty"),
+        ("x.parquet", b"text\nhello", "is no parquet file"),
+    ],
+)
+def test_tables_are_known_by_their_bytes(tmp_path: Path, name: str, data: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(TableError, match=said):
+        checked_table(tmp_path / name)
+
+
+# The form -----------------------------------------------------------------------------------------------------------
+
+
+# The sample and the door --------------------------------------------------------------------------------------------
