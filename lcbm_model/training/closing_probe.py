@@ -7,6 +7,8 @@ without words only add noise.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -101,23 +103,38 @@ def fit_closing_probe(
     if not (recipe.readout.kernel and len(apart)):
         return probe
     readout = recipe.readout
-    view_ = kernel_view(
+    bent = kernel_view(
         states, mean, scale, part,
         landmarks=readout.kernel, rank=readout.kernel_rank, width=readout.kernel_width, seed=recipe.run.seed,
     )  # fmt: skip
-    linear = np.concatenate([(seen.pooled @ probe.weights).double().numpy(), probe.unseen.utility])
-    bent: tuple[float, ClosingProbe] | None = None
-    for l2 in readout.probe_l2:
-        kernel, unseen = fit_kernel(view_, pairs, folds, l2=l2, least_z=least_z)
-        scored = np.concatenate([kernel.utility(seen.pooled).numpy(), unseen])
-        if np.ptp(scored) == 0 or np.ptp(linear) == 0:
+    fits = {l2: fit_kernel(bent, pairs, folds, l2=l2, least_z=least_z) for l2 in readout.probe_l2}
+    return _with_kernel(probe, fits, seen.pooled, partial(group_figures, data.rows, judged))
+
+
+def _with_kernel(
+    probe: ClosingProbe,
+    fits: Mapping[float, tuple[KernelPart, npt.NDArray[np.float64]]],
+    seen: Tensor,
+    figures: Callable[[npt.NDArray[np.float64]], dict[str, float]],
+) -> ClosingProbe:
+    """The probe with the kernel that ranks best beside it what neither saw.
+
+    Args:
+        fits: Kernels by their penalty, and what they say of training rows out of fold.
+        seen: (n, F) states of the validation rows.
+    """
+    linear = np.concatenate([(seen @ probe.weights).double().numpy(), probe.unseen.utility])
+    best: tuple[float, ClosingProbe] | None = None
+    for l2, (kernel, unseen) in fits.items():
+        bent = np.concatenate([kernel.utility(seen).numpy(), unseen])
+        if np.ptp(bent) == 0 or np.ptp(linear) == 0:
             continue
         # Both stand beside each other in the end: what counts is what they say together.
-        figure = headline_figure(group_figures(data.rows, judged, linear / linear.std() + scored / scored.std())) or 0.0
-        notes[f"kernel, l2={l2}"] = round(figure, 4)
-        if bent is None or figure > bent[0]:
-            bent = figure, probe._replace(kernel=kernel, unseen_kernel=unseen)
-    return bent[1] if bent else probe
+        figure = headline_figure(figures(linear / linear.std() + bent / bent.std())) or 0.0
+        probe.notes[f"kernel, l2={l2}"] = round(figure, 4)
+        if best is None or figure > best[0]:
+            best = figure, probe._replace(kernel=kernel, unseen_kernel=unseen)
+    return best[1] if best else probe
 
 
 def _views(states: Tensor, picture_width: int) -> dict[str, slice]:
