@@ -18,6 +18,7 @@ from lcbm_model.simulator.base import Context, Known, Simulator
 from lcbm_model.simulator.partial import PartialAnswer
 from lcbm_model.simulator.shared import SharedSimulator
 from tests.conformance.simulator import SimulatorConformance
+from tests.event_loops import run_apart
 from tests.fakes import FakeSimulator
 
 WAIT = 20.0
@@ -240,7 +241,7 @@ def test_async_callers_share_and_cancel(gated: Gated, shared: SharedSimulator) -
         return answers, False
 
     busy(shared, gated)
-    answers, cancelled = asyncio.run(together())
+    answers, cancelled = run_apart(together())
     assert answers == FakeSimulator().predict(contents("one", 2), "shares")
     assert cancelled
     assert gated.batches[1:] == [["one0", "one1"]]

@@ -14,6 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
 from optimizer.outcomes import OutcomeStore
+from tests.event_loops import run_apart
 from tests.ui.browsing import serving
 from tests.ui.floors_fake import fake_floors
 from ui.services import Services
@@ -58,7 +59,7 @@ def serve_inside_a_loop() -> None:
     async def inside() -> None:
         serve_once()
 
-    asyncio.run(inside())
+    run_apart(inside())
 
 
 @pytest.mark.parametrize("serve", [serve_once, serve_from_a_thread, serve_inside_a_loop])

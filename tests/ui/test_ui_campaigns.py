@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from lcbm_model.errors import InputError, SettingsError
 from optimizer.brief import Brief, Budget
+from tests.event_loops import run_apart
 from tests.optimizer.campaign_runs import TEXTS, write_run
 from tests.ui.floors_fake import fake_floors
 from ui import render
@@ -115,7 +115,7 @@ def test_a_mistake_of_the_app_is_owned_up_to(campaigns: CampaignsService) -> Non
         last = list(tab._finish("a", gr.Request(session_hash="anna")))[-1]
         return [last[tab.panel], last[tab.go_on]["interactive"], last[tab.stop]["visible"]]
 
-    panel, goes, stops = asyncio.run(pressed())
+    panel, goes, stops = run_apart(pressed())
     assert MISTAKE in panel
     assert (goes, stops) == (True, False)
 
