@@ -206,7 +206,7 @@ def _counted(records: Iterable[Record], step: str, told: Progress) -> Iterator[R
 def _finish(source: Source, reader: Reader, raw: Path, final: Path, report: LeakReport, told: Progress) -> SourceEntry:
     """Copy a source's records without its leaks."""
     told(f"writing {source.reader}", 0)
-    dropped, splits = copy_without(raw, final, {leak.id: leak.kind for leak in reversed(report.leaks)})
+    dropped, splits = copy_without(raw, final, report.dropped(source.reader))
     return SourceEntry(
         source=source.reader,
         licence=reader.licence,

@@ -22,6 +22,7 @@ class Leak:
     """One record that another split gives away, and a witness there."""
 
     kind: str
+    source: str
     id: str
     split: str
     other_id: str
@@ -41,6 +42,10 @@ class LeakReport:
     def clean(self) -> bool:
         """Whether no kind of leak was found."""
         return not any(self.counts.values())
+
+    def dropped(self, source: str) -> dict[str, str]:
+        """Identifiers of a source's records that give another away, each with the kind that was told first."""
+        return {leak.id: leak.kind for leak in reversed(self.leaks) if leak.source == source}
 
     def to_dict(self, examples: int = 10) -> dict[str, Any]:
         """For JSON: counts of every kind and the first leaks of each."""
@@ -127,11 +132,13 @@ def _near(rows: pl.DataFrame, report: LeakReport) -> None:
     bad = ranked.join(
         hits.select("key", "high", "other_id", "other_split", "likeness"), on="key", maintain_order="left"
     )
-    told = [leak.id for leak in report.leaks if leak.kind == "exact"]
-    _tell(bad.filter((pl.col("order") < pl.col("high")) & pl.col("id").is_in(told).not_()), "near", report)
+    told = [(leak.source, leak.id) for leak in report.leaks if leak.kind == "exact"]
+    exact = pl.DataFrame(told, schema={"source": pl.String, "id": pl.String}, orient="row")
+    near = bad.filter(pl.col("order") < pl.col("high"))
+    _tell(near.join(exact, on=["source", "id"], how="anti", maintain_order="left"), "near", report)
 
 
 def _tell(bad: pl.DataFrame, kind: str, report: LeakReport) -> None:
     report.counts[kind] += bad.height
-    columns = ("id", "split", "other_id", "other_split", "likeness")
+    columns = ("source", "id", "split", "other_id", "other_split", "likeness")
     report.leaks += [Leak(kind, *row) for row in bad.select(columns).iter_rows()]

@@ -249,6 +249,21 @@ def test_checking_finds_what_was_put_in_by_hand(tmp_path: Path) -> None:
     assert told["short_texts_tolerated"] == 1
 
 
+def test_a_record_is_dropped_and_not_its_namesake_of_another_source() -> None:
+    words = "The mayor opens a harbour that nobody needs"
+    near = f"{words} today"
+    rows = [("one", "1", "train", words), ("two", "1", "train", "Nine onions and a pan of copper"),
+            ("two", "2", "train", near), ("one", "2", "train", "Another harbour sleeps beside the sea"),
+            ("one", "9", "test", words)]  # fmt: skip
+    names = {"id": 1, "source": 0, "group": 3, "split": 2, "text": 3}
+    columns = {name: [row[place] for row in rows] for name, place in names.items()}
+    columns["group"] = [f"{row[0]}-{row[1]}" for row in rows]
+    frame = pl.DataFrame({**columns, "picture": [None] * len(rows)}, schema_overrides={"picture": pl.String})
+    report = find_leaks(frame)
+    assert report.dropped("one") == {"1": "exact"}
+    assert report.dropped("two") == {"2": "near"}
+
+
 def test_near_duplicates_are_all_found_and_nothing_else() -> None:
     draw = np.random.default_rng(5)
     texts = [" ".join(draw.choice(rows.WORDS, size=9)) + f" {i}" for i in range(400)]
