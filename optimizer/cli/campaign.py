@@ -39,7 +39,9 @@ def list_(
 
     if not found:
         folder = plain(str(store_folder(store)))
-        out().print(f"no runs here yet ({folder}): lcbm optimize BRIEF.yaml makes one", soft_wrap=True)
+        none = "no runs here yet" if name is None else f"no run here whose name or id holds {plain(name)!r}"
+        hint = ": lcbm optimize BRIEF.yaml makes one" if name is None else ""
+        out().print(f"{none} ({folder}){hint}", soft_wrap=True)
     else:
         table = Table(
             "run", "name", "status", caption="best and gain: predicted percentile, 0 to 100, and points of it"

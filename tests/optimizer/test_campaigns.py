@@ -127,6 +127,8 @@ def test_the_command_line_lists_shows_and_compares(
     assert run(["campaign", "list", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [r["run_id"] for r in told["runs"]] == ["c-1", "b-1", "a-1"]
+    assert run(["campaign", "list", "--name", "autumn"]) == 0
+    assert f"no run here whose name or id holds 'autumn' ({tmp_path})" in capsys.readouterr().out
     assert told["runs"][0]["resumable"] is True
     assert run(["campaign", "list"]) == 0
     assert "Kupferhain spring" in capsys.readouterr().out
