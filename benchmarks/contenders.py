@@ -64,10 +64,10 @@ class Counted:
             self._known |= dict(zip(fresh, said, strict=True))
         return [self._known[key] for key in keys]
 
-    def first_look(self, texts: Sequence[str], metric: str | Metric) -> list[float] | None:
+    def first_look(self, contents: Sequence[Content], metric: str | Metric) -> list[float] | None:
         """The simulator's own, counted."""
-        self._looked |= set(texts)
-        return first_look(self._simulator, texts, metric)
+        self._looked |= {content.text for content in contents}
+        return first_look(self._simulator, contents, metric)
 
     def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
         return self._simulator.win_chances(predictions, channel=channel)
@@ -114,7 +114,7 @@ class Job:
 
     def sorted_at_first_look(self, simulator: Counted, texts: Sequence[str]) -> list[str]:
         """The most promising first; as they are where the simulator has no first look."""
-        looks = simulator.first_look(texts, self.brief.metric)
+        looks = simulator.first_look([self.brief.content(text) for text in texts], self.brief.metric)
         if looks is None:
             return list(texts)
         return [texts[i] for i in sorted(range(len(texts)), key=lambda i: (-looks[i], i))]

@@ -85,12 +85,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _price_of_a_look(cases: Sequence[Case], simulator: Simulator) -> float:
     """Time of a first look as a share of a call's: both at all drafts to beat together, the best of three."""
     metric = cases[0].brief.metric
-    drafts = [case.brief.draft or "" for case in cases]
     contents = [case.brief.content() for case in cases]
     looking, calling = [], []
     for _ in range(3):
         began = time.perf_counter()
-        first_look(simulator, drafts, metric)
+        first_look(simulator, contents, metric)
         between = time.perf_counter()
         simulator.predict(contents, metric)
         looking.append(between - began)

@@ -296,7 +296,7 @@ def _encoder_flops(simulator: LocalSimulator, items: list[Item]) -> float:
     if encoder is None:
         return 0.0
     linear = sum(p.numel() for p in encoder.model.encoder.parameters() if p.ndim == 2)
-    lengths = map(len, encoder.tokens([backbone.encoder.text(item.own[slice(*item.words)]) for item in items]))
+    lengths = map(len, encoder.tokens(ReadOut(backbone).texts(items, encoder)))
     width = encoder.width * encoder.model.config.num_hidden_layers
     return float(sum(2 * linear * length + 4 * width * length**2 for length in lengths))
 

@@ -96,6 +96,16 @@ def words(content: Content) -> str:
     return "picture only" if pictures(content) else "scenes only" if content.scenes else MASK
 
 
+def card(content: Content) -> str:
+    """What a text encoder may read of a content: its format, its title and its words, those that there are.
+
+    Words come last, so that an encoder that cuts loses their end. Where there is neither format nor title, the words
+    stand alone.
+    """
+    parts = (content.format, content.title, content.text)
+    return " | ".join(" ".join(part.split()) for part in parts if part and part.strip())
+
+
 def pictures(content: Content) -> tuple[Path, ...]:
     """Paths of the content's pictures, in the order of the `<image>` marks."""
     return tuple(m.path for m in content.media if m.kind == "image")

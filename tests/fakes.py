@@ -63,10 +63,11 @@ class FakeSimulator:
 class LookingSimulator(FakeSimulator):
     """Can foretell its own scores, each a few points off."""
 
-    def first_look(self, texts: Sequence[str], metric: str | Metric) -> list[float] | None:
+    def first_look(self, contents: Sequence[Content], metric: str | Metric) -> list[float] | None:
         """Off by up to two points either way, by the text alone; nothing for shares."""
         if get_metric(metric).name == "shares":
             return None
+        texts = [content.text for content in contents]
         return [self.score(text) + hashlib.sha256(text.encode()).digest()[0] % 5 - 2 for text in texts]
 
 

@@ -46,22 +46,40 @@ TEXT_ENCODER_FILE, KERNELS_FILE = "text_encoder.safetensors", "kernels.safetenso
 TowerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class TextEncoderSpec(BaseModel):
-    """Which sentence encoder a checkpoint's low-rank updates belong to, and how it reads."""
+class Sight(BaseModel):
+    """What a text encoder sees of a content."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_tokens: int = Field(ge=3, le=512, description="Tokens read of a text; what comes after is not seen.")
+    reads: Literal["words", "card"] = Field(
+        default="words", description="The candidate's words, or `verbalize.card`: its format and title before them."
+    )
+
+
+class TowerSpec(Sight):
+    """One of several text encoders."""
+
+    metrics: tuple[str, ...] = Field(min_length=1, description="Metrics whose heads read it.")
+
+
+class TextEncoderSpec(Sight):
+    """Which sentence encoder a checkpoint's low-rank updates belong to, and how it reads where it is the only one."""
 
     base_hash: str = Field(min_length=64, max_length=64, description="SHA-256 of the encoder's own weights.")
     alpha: float = Field(gt=0, description="Updates count alpha / rank.")
     width: int = Field(gt=0, description="Length of its vectors.")
-    max_tokens: int = Field(ge=3, le=512, description="Tokens read of a text; what comes after is not seen.")
-    towers: dict[TowerName, tuple[str, ...]] = Field(
-        default_factory=dict, description="Encoders tuned apart and the metrics of each; empty: one for all."
+    towers: dict[TowerName, TowerSpec] = Field(
+        default_factory=dict, description="Encoders tuned apart; empty: one for all."
     )
 
     def tower(self, metric: str) -> str:
         """Name of the encoder that reads for a metric; "" where one reads for all, or none for this metric."""
-        return next((name for name, metrics in self.towers.items() if metric in metrics), "")
+        return next((name for name, tower in self.towers.items() if metric in tower.metrics), "")
+
+    def sight(self, tower: str) -> Sight:
+        """How one of the encoders ("": the only one) reads."""
+        return self.towers.get(tower, self)
 
 
 class AdapterSpec(BaseModel):

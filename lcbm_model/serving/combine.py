@@ -24,6 +24,7 @@ from lcbm_model.backbone.adapter import (
     Adapter,
     AdapterSpec,
     TextEncoderSpec,
+    TowerSpec,
     read_adapter,
 )
 from lcbm_model.errors import CheckpointError, SettingsError
@@ -169,23 +170,22 @@ def _encoders(
     if not reading:
         return None, {}
     first = reading[0]
-    if any((s.base_hash, s.width, s.max_tokens) != (first.base_hash, first.width, first.max_tokens) for s in reading):
-        raise CheckpointError(
-            "text encoders", "read differently, or come from other weights", remedy="Train them alike"
-        )
-    towers: dict[str, tuple[str, ...]] = {}
+    if any((s.base_hash, s.width) != (first.base_hash, first.width) for s in reading):
+        raise CheckpointError("text encoders", "come from other weights", remedy="Train them from the same ones")
+    towers: dict[str, TowerSpec] = {}
     updates: dict[str, Any] = {}
     for part, own in zip(parts, taken, strict=True):
         if (spec := part.spec.text_encoder) is None:
             continue
-        for tower, metrics in (spec.towers or {"": part.spec.metrics}).items():
-            kept = tuple(metric for metric in metrics if metric in own)
+        only = TowerSpec(max_tokens=spec.max_tokens, reads=spec.reads, metrics=part.spec.metrics)
+        for tower, held in (spec.towers or {"": only}).items():
+            kept = tuple(metric for metric in held.metrics if metric in own)
             if not kept:
                 continue
             name = tower or "of_" + re.sub(r"[^a-z0-9]+", "_", part.spec.name.lower()).strip("_")
             if name in towers:
                 raise CheckpointError(part.spec.name, "has a text encoder of a name that is taken", value=name)
-            towers[name] = kept
+            towers[name] = held.model_copy(update={"metrics": kept})
             for key, value in part.encoder_updates(tower).items():
                 scaled = value * (spec.alpha / first.alpha) if key.endswith("lora_B.weight") else value
                 updates[f"{name}.{key}"] = scaled.to(value.dtype).contiguous()

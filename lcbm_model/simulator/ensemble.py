@@ -56,9 +56,9 @@ class EnsembleSimulator(StreamedSimulator):
             precision="+".join(sorted({p.precision for p in parts})),
         )
 
-    def first_look(self, texts: Sequence[str], metric: str | Metric) -> list[float] | None:
+    def first_look(self, contents: Sequence[Content], metric: str | Metric) -> list[float] | None:
         """The mean of the members' first looks; None where one of them has none."""
-        looks = [first_look(member, texts, metric) for member in self.members]
+        looks = [first_look(member, contents, metric) for member in self.members]
         found = [look for look in looks if look is not None]
         return np.mean(found, axis=0).tolist() if len(found) == len(looks) else None
 

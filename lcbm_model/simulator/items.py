@@ -21,6 +21,8 @@ class Item:
     """Keys of the pictures, in order."""
     paths: tuple[Path, ...] = field(default=(), compare=False)
     """Where the pictures lie."""
+    card: str = ""
+    """As a text encoder may read the content (`verbalize.card`)."""
 
     def __len__(self) -> int:
         return len(self.shared) + len(self.own)

@@ -23,7 +23,7 @@ from lcbm_model.simulator.raw_scale import on_raw_scale
 from lcbm_model.simulator.refusals import refusal
 from lcbm_model.simulator.scoring import Readings, Scorer
 from lcbm_model.simulator.streamed import StreamedSimulator
-from lcbm_model.verbalize import behavior_prompt
+from lcbm_model.verbalize import behavior_prompt, card
 
 PREPARED_AT_ONCE = 64
 """Contents turned into tokens before other threads get a turn."""
@@ -114,9 +114,9 @@ class LocalSimulator(StreamedSimulator):
             temperature = self.calibration.utility_temperature(predictions[0].metric, channel)
         return compare_predictions(predictions, temperature=temperature)
 
-    def first_look(self, texts: Sequence[str], metric: str | Metric) -> list[float] | None:
+    def first_look(self, contents: Sequence[Content], metric: str | Metric) -> list[float] | None:
         """What the small text encoder alone makes of each text; None where the metric's value head does not read it."""
-        return encoder_part(self.backbone, texts, metric)
+        return encoder_part(self.backbone, contents, metric)
 
     def forget(self) -> None:
         """Look at every picture and read every beginning anew from now on."""
@@ -136,7 +136,7 @@ class LocalSimulator(StreamedSimulator):
             keys = tuple(picture_key(path) for path in encoded.pictures)
         except InputError as error:
             return Unread(str(error))
-        return Item(encoded.shared, encoded.own, encoded.words, keys, encoded.pictures)
+        return Item(encoded.shared, encoded.own, encoded.words, keys, encoded.pictures, card(content))
 
     def _answer(
         self,

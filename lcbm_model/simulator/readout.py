@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lcbm_model.backbone.adapter import ValueHead
 from lcbm_model.backbone.model import Backbone
+from lcbm_model.backbone.text_encoder import TextEncoder
 from lcbm_model.behavior import N_BINS
 from lcbm_model.simulator.items import Item, Pictures, Reading, States
 
@@ -61,8 +62,7 @@ class ReadOut:
         )
         weight, bent = head.weight, 0.0 if head.kernel is None else head.kernel.utility(features)  # (B,)
         if (encoder := self.backbone.text_encoder(head)) is not None:
-            texts = [self.backbone.encoder.text(item.own[slice(*item.words)]) for item in items]
-            features = torch.cat([features, encoder.embed(encoder.tokens(texts))], dim=1)  # (B, F)
+            features = torch.cat([features, encoder.embed(encoder.tokens(self.texts(items, encoder)))], dim=1)  # (B, F)
         else:
             weight = weight[: features.shape[1]]
         utilities = features.double() @ weight.double() + head.bias + bent  # (B,)
@@ -73,6 +73,12 @@ class ReadOut:
             logits = torch.tensor(known, dtype=torch.float64).clamp_min(1e-12).log()
         assert logits is not None
         return [Reading(tuple(row), u) for row, u in zip(logits.tolist(), utilities.tolist(), strict=True)]
+
+    def texts(self, items: Sequence[Item], encoder: TextEncoder) -> list[str]:
+        """What a text encoder reads of B items."""
+        if encoder.reads_cards:
+            return [item.card for item in items]
+        return [self.backbone.encoder.text(item.own[slice(*item.words)]) for item in items]
 
     def _digit_logits(self, states: Tensor) -> Tensor:
         """(B, D) last hidden states -> (B, 10) logits in float32; only the ten rows of the head are used."""

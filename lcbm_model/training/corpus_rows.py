@@ -25,6 +25,7 @@ from lcbm_model.training.prepare import (
     blind,
     encode_texts,
     known_context,
+    own_words,
     pack,
     text_rows,
 )
@@ -129,8 +130,9 @@ def drop_leaks(records: Sequence[Record], *, refuse: bool) -> tuple[list[Record]
             value=f"{first.id} ({first.split}) and {first.other_id} ({first.other_split}): {first.kind}",
             remedy="Split by group, and build the corpus with `lcbm corpus build`, which drops leaks",
         )
-    leaking = {leak.id: leak.kind for leak in reversed(report.leaks)}
-    return [r for r in records if r.id not in leaking], dict(Counter(leaking.values()))
+    leaking = {name: report.dropped(name) for name in {r.source for r in records}}
+    kept = [r for r in records if r.id not in leaking[r.source]]
+    return kept, dict(Counter(kind for dropped in leaking.values() for kind in dropped.values()))
 
 
 def draw(records: Sequence[Record], most_train: int | None, most_held: int) -> list[Record]:
@@ -189,13 +191,13 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
     if not base.tokens_per_picture:
         kept = [blind(r) for r in kept if r.content.text.strip() or r.content.scenes]
     told("writing examples")
-    rows = itertools.chain(
-        _behavior(kept, encoder, recipe),
-        text_rows(kept, encoder, tasks=settings.text_tasks, limit=settings.text_examples, seed=recipe.run.seed),
-        instruction_rows(Path(settings.instructions).expanduser(), encoder, limit=settings.max_records.get(SOURCE))
-        if settings.instructions
-        else (),
-    )
+    rows = [
+        *_behavior(kept, encoder, recipe),
+        *text_rows(kept, encoder, tasks=settings.text_tasks, limit=settings.text_examples, seed=recipe.run.seed),
+    ]
+    if settings.instructions:
+        asked = Path(settings.instructions).expanduser()
+        rows += instruction_rows(asked, encoder, limit=settings.max_records.get(SOURCE))
     prepared = pack(
         rows,
         digit_ids=list(prompts.digits),
@@ -211,9 +213,9 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
     )
     if recipe.text_encoder.rank:
         told("reading words")
-        prepared.texts = encode_texts(
-            prepared.rows, prompts, untuned_text_encoder(max_tokens=recipe.text_encoder.max_tokens)
-        )
+        cards = recipe.text_encoder.reads == "card"
+        texts = [row.card for row in rows] if cards else own_words(prepared.rows, prompts)
+        prepared.texts = encode_texts(texts, untuned_text_encoder(max_tokens=recipe.text_encoder.max_tokens))
         prepared.manifest["text_encoder"] = text_encoder_hash()
     prepared.check()
     return prepared

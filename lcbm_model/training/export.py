@@ -91,6 +91,7 @@ def export_adapter(
             "alpha": recipe.text_encoder.alpha,
             "width": tower.encoder.width,
             "max_tokens": recipe.text_encoder.max_tokens,
+            "reads": recipe.text_encoder.reads,
         },
         "training": {"recipe": recipe.to_dict(), "sources": data.sources, "figures": summary.get("figures", {})},
     }

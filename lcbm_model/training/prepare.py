@@ -19,7 +19,7 @@ from lcbm_model.tasks.base import TextExample
 from lcbm_model.tasks.registry import get_task
 from lcbm_model.training.architectures.base import Pictures
 from lcbm_model.training.data import SPLITS, TEXT, Prepared, Rows, Texts, half_hash
-from lcbm_model.verbalize import Prompt, behavior_prompt
+from lcbm_model.verbalize import Prompt, behavior_prompt, card
 
 if TYPE_CHECKING:
     from lcbm_model.backbone.text_encoder import TextEncoder
@@ -53,6 +53,8 @@ class PreparedRow:
     weight: float = 0.0
     picture: str | None = None
     picture_at: int = 0
+    card: str = ""
+    """As a text encoder may read it (`verbalize.card`)."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def behavior_rows(
                 reliability=record.weight,
                 weight=1.0,
                 picture=str(shown[0].path) if shown else None,
+                card=card(content),
             )
 
 
@@ -309,11 +312,15 @@ def pack(
     )
 
 
-def encode_texts(rows: Rows, prompts: PromptEncoder, encoder: TextEncoder) -> Texts:
-    """What a text encoder reads of every row: the candidate's words, from the row's own tokens."""
+def own_words(rows: Rows, prompts: PromptEncoder) -> list[str]:
+    """The candidate's words of every row (n,), from the row's own tokens."""
     starts, stops = rows.offsets[:-1] + rows.words_start, rows.offsets[:-1] + rows.words_end
-    words = [prompts.text(rows.tokens[a:b].tolist()) for a, b in zip(starts, stops, strict=True)]
-    found = encoder.tokens(words)
+    return [prompts.text(rows.tokens[a:b].tolist()) for a, b in zip(starts, stops, strict=True)]
+
+
+def encode_texts(texts: Sequence[str], encoder: TextEncoder) -> Texts:
+    """What a text encoder reads of every row (n,)."""
+    found = encoder.tokens(texts)
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in found])]).astype(np.int64)
     return Texts(np.concatenate([np.asarray(ids, np.int32) for ids in found]), offsets)
 

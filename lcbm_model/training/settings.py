@@ -129,6 +129,8 @@ class TextEncoderSettings:
     rank: int = 0
     """Of its low-rank updates; 0: no such encoder."""
     alpha: int = 32
+    reads: Literal["words", "card"] = "words"
+    """The candidate's words alone, or `verbalize.card`: its format and title before them, which decide much."""
     max_tokens: int = 64
     """Tokens read of a text, cut behind."""
     steps: int = 1000

@@ -1,7 +1,8 @@
 """Tunes the text encoder beside the language model: low-rank updates and one head a metric, on comparisons alone.
 
-It reads the candidate's words and nothing else, so that a step costs a tenth of one through the language model. The
-same Bradley-Terry loss, mix, halves and validation figures as everywhere; resumes exactly.
+It reads the candidate's words, perhaps behind a format and a title, and nothing else, so that a step costs a tenth of
+one through the language model. The same Bradley-Terry loss, mix, halves and validation figures as everywhere; resumes
+exactly.
 Legend: B rows, M metrics, E width of the encoder.
 """
 
@@ -27,7 +28,7 @@ from lcbm_model.training.evaluate import group_figures
 from lcbm_model.training.learned import averaged, copy_of, rate_at, restore
 from lcbm_model.training.losses import pair_loss
 from lcbm_model.training.selection import check_selection, pick_rows, selection_score, sources_of
-from lcbm_model.training.settings import Recipe
+from lcbm_model.training.settings import Recipe, TextEncoderSettings
 
 Report = Callable[[dict[str, Any]], None]
 _AT_ONCE = 64
@@ -56,6 +57,7 @@ class TextTower(nn.Module):
         self.base_hash = text_encoder_hash(folder)
         if data.texts is None or data.manifest.get("text_encoder") != self.base_hash:
             raise SettingsError("text_encoder", "was not prepared for this encoder", remedy="Prepare the data again")
+        _check_prepared(data, settings)
         self.texts = data.texts
         self.encoder = untuned_text_encoder(max_tokens=settings.max_tokens, folder=folder, device=device)
         model: Any = self.encoder.model
@@ -93,6 +95,15 @@ class TextTower(nn.Module):
         with torch.no_grad():
             for parameter in self.updates().values():
                 parameter.copy_(parameter.to(torch.bfloat16))
+
+
+def _check_prepared(data: Prepared, settings: TextEncoderSettings) -> None:
+    """What was read when the data was prepared is what the encoder gets, whatever a run states."""
+    recipe = data.manifest.get("recipe", {}).get("text_encoder", {})
+    for name, default in (("reads", "words"), ("max_tokens", settings.max_tokens)):
+        if (prepared := recipe.get(name, default)) != (wanted := getattr(settings, name)):
+            remedy = "Prepare the data again"
+            raise SettingsError(f"text_encoder.{name}", f"was prepared as {prepared!r}", value=wanted, remedy=remedy)
 
 
 def fit_text_tower(

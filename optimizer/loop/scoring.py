@@ -158,12 +158,12 @@ class Scorer:
         """
         return self.members[0].predict(contents, self.metric, context)
 
-    def first_look(self, texts: Sequence[str]) -> list[float] | None:
-        """What a first look foretells of each text, percentile points, for no call; None where the simulator has none.
+    def first_look(self, contents: Sequence[Content]) -> list[float] | None:
+        """What a first look foretells of each content, percentile points, for no call; None where there is none.
 
-        Only differences between the texts of one brief mean something.
+        Only differences between the contents of one brief mean something.
         """
-        return first_look(self.simulator, texts, self.metric)
+        return first_look(self.simulator, contents, self.metric)
 
     def win(self, challenger: Prediction, champion: Prediction, *, channel: str) -> float:
         """Probability 0..1 that `challenger` does better than `champion`: both scored before, so it costs nothing."""

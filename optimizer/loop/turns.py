@@ -68,5 +68,5 @@ def _choosable(wanted: Sequence[Candidate]) -> bool:
 
 
 def _looks(candidates: Sequence[Candidate], context: LoopContext) -> dict[str, float] | None:
-    looks = context.scorer.first_look([c.text for c in candidates])
+    looks = context.scorer.first_look([context.brief.content(c.text) for c in candidates])
     return None if looks is None else dict(zip((c.id for c in candidates), looks, strict=True))

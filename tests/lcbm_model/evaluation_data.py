@@ -80,7 +80,7 @@ def caption_contest(folder: Path, *, contests: int = 10, captions: int = 30) -> 
     return _write(rows, folder / "caption_contest.parquet")
 
 
-def facebook(folder: Path, *, pages: int = 10, posts: int = 30) -> Path:
+def facebook(folder: Path, *, pages: int = 10, posts: int = 30, titled: bool = False) -> Path:
     rng, rows = np.random.default_rng(2), []
     for page in range(pages):
         for i in range(posts):
@@ -91,7 +91,7 @@ def facebook(folder: Path, *, pages: int = 10, posts: int = 30) -> Path:
                     "status_type": "link",
                     "status_published": "2016-06-08 17:10:06",
                     "status_message": text(rng, bool(i % 2)),
-                    "link_name": "",
+                    "link_name": text(rng, bool(i % 3)) if titled else "",
                     "num_reactions": int(rng.poisson(level)),
                     "num_comments": 3,
                     "num_shares": int(rng.poisson(level / 10)),

@@ -21,7 +21,7 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from lcbm_model.backbone.adapter import read_adapter  # noqa: E402
+from lcbm_model.backbone.adapter import TowerSpec, read_adapter  # noqa: E402
 from lcbm_model.backbone.kernel import KernelPart  # noqa: E402
 from lcbm_model.serving.combine import combine_adapters  # noqa: E402
 from lcbm_model.training.run import train_recipe  # noqa: E402
@@ -50,7 +50,7 @@ def adapters(tmp_path_factory: pytest.TempPathFactory, base: Path) -> dict[str, 
     evaluation_data.facebook(data, pages=8, posts=12)
     encoders = {
         "headlines": ENCODER,
-        "posts": ENCODER | {"alpha": 8},
+        "posts": ENCODER | {"alpha": 8, "reads": "card", "max_tokens": 32},
         "plain": {},
     }
     sources = {"headlines": "upworthy", "posts": "facebook", "plain": "facebook"}
@@ -76,7 +76,11 @@ def bend(adapter: Path, metric: str) -> None:
 
 
 def scores(folder: Path, metric: str) -> list[list[float | None]]:
-    contents = [Content(text=text, channel=channel) for text in TEXTS for channel in ("headline", "post", "billboard")]
+    contents = [
+        Content(text=text, channel=channel, format="link", title="What the mayor said")
+        for text in TEXTS
+        for channel in ("headline", "post", "billboard")
+    ]
     found = load_simulator(folder, device="cpu").predict(contents, metric)
     return [[p.utility, p.expected, p.low, p.high] for p in found]
 
@@ -100,8 +104,9 @@ def test_the_first_ones_head_counts(adapters: dict[str, Path], tmp_path: Path) -
         combine_adapters([tmp_path / "one", adapters["plain"]], tmp_path / "two", name="two")
     assert one.text_encoder is not None
     assert one.text_encoder.towers == {
-        "of_tiny_headlines": ("click_rate",), "of_tiny_posts": ("reactions", "shares")
-    }  # fmt: skip
+        "of_tiny_headlines": TowerSpec(max_tokens=24, reads="words", metrics=("click_rate",)),
+        "of_tiny_posts": TowerSpec(max_tokens=32, reads="card", metrics=("reactions", "shares")),
+    }
 
 
 def spoilt(adapter: Path, folder: Path, **fields: Any) -> Path:
@@ -121,7 +126,7 @@ def spoilt(adapter: Path, folder: Path, **fields: Any) -> Path:
     [
         ({"base_hash": "1" * 64}, "base_hash differs"),
         ({"value_layers": [1]}, "value_layers differs"),
-        ({"text_encoder": {"max_tokens": 30}}, "text encoders: read differently"),
+        ({"text_encoder": {"base_hash": "1" * 64}}, "text encoders: come from other weights"),
     ],
 )
 def test_what_would_score_otherwise_is_refused(
@@ -161,7 +166,8 @@ def test_heads_that_read_other_states_are_refused(adapters: dict[str, Path], tmp
 
 def test_encoders_that_are_not_described_are_refused(adapters: dict[str, Path], tmp_path: Path) -> None:
     combine_adapters([adapters["headlines"], adapters["posts"]], tmp_path / "both", name="both")
-    other = spoilt(tmp_path / "both", tmp_path / "spoilt", text_encoder={"towers": {"captions": ["click_rate"]}})
+    tower = {"max_tokens": 24, "metrics": ["click_rate"]}
+    other = spoilt(tmp_path / "both", tmp_path / "spoilt", text_encoder={"towers": {"captions": tower}})
     with pytest.raises(CheckpointError, match="holds other encoders than described"):
         read_adapter(other)
 

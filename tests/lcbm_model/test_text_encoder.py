@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lcbm_model.corpus import get_reader
 from lcbm_model.errors import BackendError, CheckpointError, SettingsError
 from lcbm_model.simulator import load_simulator
+from lcbm_model.simulator.first_look import first_look
+from tests.lcbm_model import evaluation_data
 from tests.lcbm_model.tiny_model import write_tiny_model
 from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
 
@@ -27,6 +30,7 @@ from lcbm_model.backbone.text_encoder import (  # noqa: E402
 from lcbm_model.content import Content  # noqa: E402
 from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
 from lcbm_model.training.data import Prepared  # noqa: E402
+from lcbm_model.training.predictions import read_predictions  # noqa: E402
 from lcbm_model.training.run import train_recipe  # noqa: E402
 from lcbm_model.training.settings import Recipe  # noqa: E402
 from lcbm_model.training.text_tower import TextTower, fit_text_tower  # noqa: E402
@@ -134,6 +138,45 @@ def test_weights_that_choose_between_no_steps_are_refused(prepared: Prepared, ba
     with pytest.raises(SettingsError, match=r"weighs nothing that is measured here.*Weigh one of: upworthy"):
         fit(text=1.0)
     fit(text=1.0, upworthy=0.5)
+
+
+@pytest.mark.parametrize(("reads", "distinct"), [("words", 1), ("card", 3)])
+def test_what_simulator_and_training_read_is_the_same(reads: str, distinct: int, base: Path, tmp_path: Path) -> None:
+    """Utilities that a run saved of posts with titles come back from its checkpoint. Behind another title or format the
+    same words look otherwise at first, to an encoder of cards alone."""
+    file = evaluation_data.facebook(tmp_path, pages=8, posts=12, titled=True)
+    settings: dict[str, dict[str, Any]] = {
+        "lora": {"rank": 0},
+        "optim": {"steps": 0},
+        "data": {"text_examples": 0, "sources": ["facebook"], "metrics": {"facebook": ["shares"]}},
+        "run": {"mix": {"facebook": 1.0}},
+        "readout": {"probe_l2": [], "init": "zero"},  # so that nothing but the encoder has a say
+        "text_encoder": SETTINGS | {"reads": reads},
+    }
+    train_recipe(tiny_recipe(base, tmp_path, **settings), tmp_path / "run")
+    data = Prepared.load(tmp_path / "run" / "prepared")
+    row, joint = read_predictions(tmp_path / "run", "row", "joint")
+    saved = {data.ids[i]: float(utility) for i, utility in zip(row, joint, strict=True)}
+    contents = {r.id: r.content for r in get_reader("facebook").read(file) if r.id in saved}
+    assert len({content.title for content in contents.values()}) > 6
+    simulator = load_simulator(tmp_path / "run" / "adapter", device="cpu", calibrated=False)
+    said = simulator.predict(list(contents.values()), "shares")
+    assert {i: p.utility for i, p in zip(contents, said, strict=True)} == pytest.approx(saved, abs=1e-4)
+    posts = [
+        Content(text="The harbour wakes"),
+        Content(text="The harbour wakes", title="kibado pariso bright"),
+        Content(text="The harbour wakes", format="photo"),
+    ]
+    looks = first_look(simulator, posts, "shares")
+    assert looks is not None
+    assert len({round(look, 6) for look in looks}) == distinct
+
+
+def test_what_was_prepared_otherwise_is_refused(prepared: Prepared, base: Path, rows: Path) -> None:
+    with pytest.raises(SettingsError, match=r"text_encoder\.reads: was prepared as 'words'.*'card'.*again"):
+        TextTower(prepared, recipe(base, rows, reads="card"))
+    with pytest.raises(SettingsError, match=r"text_encoder\.max_tokens: was prepared as 24"):
+        TextTower(prepared, recipe(base, rows, max_tokens=48))
 
 
 def test_data_without_texts_is_refused(prepared: Prepared, base: Path, rows: Path) -> None:

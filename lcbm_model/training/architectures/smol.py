@@ -14,6 +14,8 @@ from lcbm_model.training.architectures.causal import CausalArchitecture
 if TYPE_CHECKING:
     from lcbm_model.backbone.chat import PromptEncoder
 
+CHANNELS = 1280
+"""Features of a place in the picture: what EfficientNet-Lite0 ends in."""
 HIGHEST = 6.0
 """The tower ends in ReLU6: no feature lies above it."""
 
@@ -48,7 +50,8 @@ class SmolArchitecture(CausalArchitecture):
         """Features (P, 64, 1280), rounded to 256 steps from 0 to 6."""
         step = HIGHEST / 255
         if not paths:
-            return Pictures(np.zeros((0, 1, 1), np.uint8), step, ())
+            # As wide as with pictures, so that heads of both can be joined (serving.combine).
+            return Pictures(np.zeros((0, 1, CHANNELS), np.uint8), step, ())
         told(f"looking at {len(paths)} pictures")
         found = tower_features(paths)
         values = np.clip(np.rint(found / step), 0, 255).astype(np.uint8)
