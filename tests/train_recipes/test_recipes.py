@@ -54,7 +54,7 @@ def test_lists_of_runs_change_a_recipe_into_others(name: str, recipe: str) -> No
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_upworthy(tmp_path_factory.mktemp("recipes"), tests=12)
     evaluation_data.caption_contest(folder, contests=15, captions=5)
-    evaluation_data.facebook(folder, pages=5, posts=5)
+    evaluation_data.facebook(folder, pages=15, posts=5)
     evaluation_data.reddit(folder, communities=5, posts=5)
     evaluation_data.oasis(folder, n=10)
     rows = [{"headline": f"Harbour {i} wakes", "clickbait": i % 2, "split": "train"} for i in range(8)]
