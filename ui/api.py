@@ -62,7 +62,7 @@ class Api:
     ) -> dict[str, Any]:
         """Which of several texts does best: `chances` (sum 1) beside `predictions`, in order, and the `best`."""
         with answered(), self.limit.turn(user_of(request)):
-            if len(texts) < 2:
+            if isinstance(texts, list) and len(texts) < 2:
                 raise InputError("texts", "a comparison needs at least two", value=len(texts))
             predictions = self._predict(texts, metric, channel, audience)
             chances = self.services.compare(predictions, channel)
@@ -82,6 +82,7 @@ class Api:
     ) -> list[dict[str, Any]]:
         """The nearest past posts of an uploaded table, each with its result; `library` is `handle_file(...)`."""
         with answered(), self.limit.turn(user_of(request)):
+            _check_texts(metric=metric, channel=channel)
             get_metric(metric)
             if not isinstance(query, str) or not query.strip():
                 raise TableError("query", "is empty or no text", remedy="Say what the posts should be about")
@@ -107,9 +108,11 @@ class Api:
         """
         user = user_of(request)
         with answered(), self.limit.turn(user):
+            if not (_is_number(seed) and float(seed).is_integer()):
+                raise InputError("seed", "must be a whole number", value=seed)
             job = self._brief(brief)
             past = self._library(library, job.metric) if library else None
-            run = self.services.start_run(job, library=past, owner=f"api {user}", seed=seed)
+            run = self.services.start_run(job, library=past, owner=f"api {user}", seed=int(seed))
             try:
                 for snapshot in run.follow():
                     yield _told(run, snapshot)
@@ -121,9 +124,10 @@ class Api:
     # Inside -------------------------------------------------------------------------------------------------------
 
     def _predict(self, texts: Sequence[str], metric: str, channel: str, audience: str) -> list[Prediction]:
+        _check_texts(metric=metric, channel=channel, audience=audience)
         get_metric(metric)
-        if not texts:
-            raise InputError("texts", "are empty", remedy="Send a list of texts")
+        if not isinstance(texts, list) or not texts:
+            raise InputError("texts", "are empty or no list", value=texts, remedy="Send a list of texts")
         if len(texts) > MOST_TEXTS:
             raise InputError("texts", f"are more than {MOST_TEXTS}", value=len(texts), remedy="Send them in parts")
         for i, text in enumerate(texts, start=1):
@@ -216,6 +220,13 @@ def _of_upload(error: InputError, scratch: Path, name: str) -> InputError:
 
     met = {} if error.value is None else {"value": told(error.value) if isinstance(error.value, str) else error.value}
     return type(error)(told(error.where), told(error.problem), remedy=told(error.remedy), **met)
+
+
+def _check_texts(**fields: Any) -> None:
+    """Refuse what a client sent in place of a text."""
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise InputError(name, "must be a text", value=value)
 
 
 def _is_number(value: Any) -> bool:
