@@ -55,6 +55,18 @@ def write_upworthy(folder: Path, *, tests: int = 30, leak: bool = False) -> Path
     return folder
 
 
+SILENT = {"bins": 0, "value": 0, "pairs": 0, "pairs_bins": 0}
+"""Weights of a loss that no term of behaviour takes part in."""
+WRITES: dict[str, dict[str, Any]] = {
+    "data": {"text_tasks": ["content_write"], "text_examples": 60},
+    "lora": {"first_layer": 3},
+    "loss": {"bins": 0, "value": 0, "pairs_bins": 0},
+    "optim": {"steps": 4, "lr": 0.01},
+    "run": {"mix": {"text": 1.0}, "eval_every": 2},
+}
+"""Changes of the tiny recipe for a run that learns to write alone, above the blocks that heads read."""
+
+
 def tiny_recipe(base_folder: Path, data_folder: Path, /, **groups: dict[str, Any]) -> Recipe:
     """The tiny recipe with some settings changed, by group."""
     raw = {name: {**TINY.get(name, {}), **groups.get(name, {})} for name in {*TINY, *groups}}

@@ -1,0 +1,125 @@
+"""What stops a training run before it begins: leaks, settings that cannot be, nothing to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lcbm_model.errors import CheckpointError, SettingsError
+from lcbm_model.metrics import get_metric
+from lcbm_model.training.data import Prepared
+from tests.lcbm_model.tiny_model import write_tiny_model
+from tests.lcbm_model.training_rows import SILENT, WRITES, tiny_recipe, write_upworthy
+
+torch = pytest.importorskip("torch")
+
+from lcbm_model.training.base import load_base  # noqa: E402
+from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
+from lcbm_model.training.run import train_recipe  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("training") / "base", layers=4)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_upworthy(tmp_path_factory.mktemp("training") / "data")
+
+
+@pytest.fixture(scope="module")
+def prepared(base: Path, rows: Path) -> Prepared:
+    return prepare_recipe(tiny_recipe(base, rows))
+
+
+def test_another_base_is_refused(prepared: Prepared, base: Path, tmp_path: Path) -> None:
+    other = write_tiny_model(tmp_path / "other", layers=4, seed=1)
+    with pytest.raises(CheckpointError, match="not the base the data was prepared for"):
+        load_base(other, prepared.manifest["base"]["hash"])
+    with pytest.raises(CheckpointError, match="no GGUF and no safetensors"):
+        load_base(tmp_path)
+
+
+def test_leaks_are_dropped_from_files_and_refused_in_a_corpus(base: Path, tmp_path: Path) -> None:
+    from lcbm_model.corpus.build import build, plan
+    from lcbm_model.corpus.store import (
+        file_sha256,
+        read_manifest,
+        read_records,
+        write_manifest,
+        write_records,
+    )
+
+    raw = write_upworthy(tmp_path / "raw", leak=True)
+    clean = prepare_recipe(tiny_recipe(base, raw))
+    assert clean.manifest["leaks_dropped"] == {"exact": 1}
+    corpus = tmp_path / "corpus"
+    build(plan([raw]), corpus)
+    same = prepare_recipe(tiny_recipe(base, corpus))
+    assert sorted(same.ids) == sorted(clean.ids)
+
+    manifest = read_manifest(corpus)
+    path = corpus / manifest.sources[0].file
+    records = list(read_records(path))
+    held = next(r for r in records if r.split == "test")
+    first = records[0].model_copy(update={"content": held.content})
+    write_records([first, *records[1:]], path)
+    entry = manifest.sources[0].model_copy(update={"sha256": file_sha256(path)})
+    write_manifest(manifest.model_copy(update={"sources": (entry,)}), corpus)
+    with pytest.raises(SettingsError, match="give held-out ones away"):
+        prepare_recipe(tiny_recipe(base, corpus))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"data": {"sources": ["reddit"]}}, "holds no such source"),
+        ({"data": {"sources": ["table"]}}, "needs a file"),
+        ({"data": {"max_length": 20}}, "no record gave an example"),
+        ({"readout": {"layers": [9]}}, "names no layer of the base"),
+        ({"lora": {"targets": ["q_proj", "v_pro"]}}, r"lora\.targets: names no layer to tune .*'v_pro'.*v_proj"),
+        ({**WRITES, "run": {"mix": {"upworthy": 1.0}}, "loss": SILENT}, "no term learns from what run.mix shows"),
+        ({**WRITES, "loss": {**SILENT, "text": 0.0}}, "no term learns from what run.mix shows"),
+        ({"lora": {"targets": []}}, r"lora\.targets: names no layer to tune"),
+        ({"lora": {"first_layer": 3}, "optim": {"cache_states": True}}, "below the cached ones"),
+        ({"run": {"mix": {"reddit": 1.0}}}, "source that was not prepared"),
+        ({"run": {"select_on": {"reddit": 1.0}}}, r"select_on: names a source that was not prepared.*Known: text, up"),
+        ({"run": {"select_on": {"upworthy": 0.0}}}, "weighs nothing that is measured here.*Weigh one of: upworthy"),
+        ({**WRITES, "run": {**WRITES["run"], "select_on": {"upworthy": 1}}}, "measured here.*Weigh one of: text"),
+        ({"base": {"architecture": "causal"}, "data": {"sources": ["upworthy"], "max_length": 30}}, "no record gave"),
+    ],
+)
+def test_settings_that_the_data_or_the_base_do_not_allow(
+    changes: dict[str, Any], problem: str, base: Path, rows: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        train_recipe(tiny_recipe(base, rows, **changes), tmp_path)
+
+
+def test_pictures_that_would_be_cut_stop_the_run(prepared: Prepared, base: Path, tmp_path: Path) -> None:
+    from lcbm_model.training.bases import prompt_encoder, resolve_base
+    from lcbm_model.training.prepare import Encoder
+    from lcbm_model.verbalize import IMAGE, Prompt
+
+    prompts = prompt_encoder(resolve_base(tiny_recipe(base, tmp_path).base))
+    encoder = Encoder(prompts, end_id=0, max_length=60)
+    with pytest.raises(SettingsError, match="picture tokens would be cut"):
+        encoder(Prompt(shared=f"{IMAGE} seen", own="x: y", pictures=(tmp_path / "a.png",)))
+    assert get_metric("click_rate")
+    rows = prepared.rows
+    seen = replace(rows, picture=np.zeros_like(rows.picture), picture_at=rows.own_start - 3)
+    shown = replace(prepared, rows=seen, pictures=np.zeros((1, 64, 4), np.uint8))
+    with pytest.raises(SettingsError, match="64 picture tokens do not fit"):
+        shown.check()
+
+
+def test_nothing_to_learn_from_stops_the_run(prepared: Prepared) -> None:
+    rows = prepared.rows
+    held = replace(prepared, rows=replace(rows, split=np.ones_like(rows.split)))
+    with pytest.raises(SettingsError, match="no supervised token"):
+        held.check()
