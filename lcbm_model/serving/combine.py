@@ -99,12 +99,7 @@ def combine_adapters(folders: Sequence[Path], out: Path, *, name: str) -> Adapte
         "metrics": tuple(metrics),
         "text_encoder": encoder,
         "calibration": CALIBRATION_FILE if calibration else None,
-        "training": {
-            "parts": [
-                {"name": part.spec.name, "metrics": own, **part.spec.training}
-                for part, own in zip(parts, taken, strict=True)
-            ]
-        },
+        "training": {"parts": [run for part, own in zip(parts, taken, strict=True) for run in _runs(part, own)]},
     }
     spec = parts[0].spec.model_copy(update=changes)
     (out / SPEC_FILE).write_text(spec.model_dump_json(indent=1), "utf-8")
@@ -124,6 +119,15 @@ def _metrics(parts: Sequence[Adapter]) -> list[list[str]]:
         seen.update(own)
         found.append(own)
     return found
+
+
+def _runs(part: Adapter, own: Sequence[str]) -> list[dict[str, Any]]:
+    """What was trained for the metrics that a part brings: itself, or, where it was joined before, its own parts."""
+    runs = part.spec.training.get("parts") or [
+        {"name": part.spec.name, "metrics": list(part.spec.metrics), **part.spec.training}
+    ]
+    kept = [{**run, "metrics": [metric for metric in run["metrics"] if metric in own]} for run in runs]
+    return [run for run in kept if run["metrics"]]
 
 
 def _check_alike(first: Adapter, other: Adapter) -> None:

@@ -178,6 +178,8 @@ def test_joined_ones_can_be_joined_again(adapters: dict[str, Path], tmp_path: Pa
     spec = combine_adapters([tmp_path / "both", one], tmp_path / "three", name="three")
     assert spec.text_encoder is not None
     assert set(spec.text_encoder.towers) == {"of_tiny_headlines", "of_tiny_posts", "of_more"}
+    runs = {run["name"]: run["metrics"] for run in spec.training["parts"]}
+    assert runs == {"Tiny headlines": ["click_rate"], "Tiny posts": ["reactions", "shares"], "more": ["score"]}
     assert scores(tmp_path / "three", "score")[0][0] == pytest.approx(scores(one, "score")[0][0], abs=1e-5)
 
 
