@@ -22,6 +22,10 @@ CHANNELS: dict[str, str] = {
 """Known channels and the noun each is spoken of with. Other channels are allowed and keep their own name."""
 
 
+FORMATS: dict[str, str] = {"link": "a link", "photo": "a photo", "video": "a video", "status": "words alone"}
+"""Kinds of post that the shipped models have seen, and what each is. Others are allowed and keep their own name."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,7 +77,7 @@ class Content(_Frozen):
     channel: str = "post"
     title: str | None = None
     topic: str | None = None
-    format: str | None = Field(default=None, description="Kind of post: link, photo, video, text, carousel, ...")
+    format: str | None = Field(default=None, description="Kind of post: one of `FORMATS`, or another word.")
     communicator: Communicator | None = None
     audience: str | None = None
     date: Date | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from agents.writers.base import Writer
 from lcbm_model.content import Content
@@ -279,17 +280,23 @@ def score(
     metric: str,
     *,
     channel: str = "post",
+    title: str | None = None,
+    format: str | None = None,
     image: str | Path | None = None,
     simulator: str | Simulator = "embedded",
     context: Context | None = None,
 ) -> list[Prediction]:
     """Predicted behaviour for each text or content, in order. An item that fails carries its own error.
 
+    Args:
+        title: Of the page or video that plain texts go with.
+        format: Their kind of post: one of `lcbm_model.content.FORMATS`, or another word.
+
     Raises:
         MetricError: Unknown metric.
     """
     get_metric(metric)
-    contents = _contents(texts, channel, image)
+    contents = _contents(texts, image, channel=channel, title=title, format=format)
     return resolve_simulator(simulator).predict(contents, metric, context)
 
 
@@ -298,11 +305,13 @@ def compare(
     metric: str,
     *,
     channel: str = "post",
+    title: str | None = None,
+    format: str | None = None,
     image: str | Path | None = None,
     simulator: str | Simulator = "embedded",
     context: Context | None = None,
 ) -> list[float]:
-    """Probability that each text does best, in order; sums to 1.
+    """Probability that each text does best, in order; sums to 1. Title, format and image as for `score`.
 
     Raises:
         MetricError: Unknown metric.
@@ -313,7 +322,7 @@ def compare(
     get_metric(metric)
     if len(texts) < 2:
         raise InputError("texts", "a comparison needs at least two", value=list(texts), remedy="Give two or more")
-    contents = _contents(texts, channel, image)
+    contents = _contents(texts, image, channel=channel, title=title, format=format)
     for number, content in enumerate(contents, start=1):
         if not content.text.strip() and not content.media:
             raise InputError(
@@ -323,9 +332,9 @@ def compare(
     return resolve_simulator(simulator).compare(contents, metric, context)
 
 
-def _contents(texts: Sequence[str | Content], channel: str, image: str | Path | None) -> list[Content]:
+def _contents(texts: Sequence[str | Content], image: str | Path | None, **setting: Any) -> list[Content]:
     media = seen_media(Path(image) if image else None)
-    return [t if isinstance(t, Content) else Content(text=t, channel=channel, media=media) for t in texts]
+    return [t if isinstance(t, Content) else Content(text=t, media=media, **setting) for t in texts]
 
 
 def _prepare(

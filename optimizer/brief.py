@@ -80,6 +80,7 @@ class Brief(BaseModel):
     channel: str = Field(default="post", min_length=1, max_length=60)
     draft: str | None = Field(default=None, min_length=1, max_length=4000, description="The text to beat, if any.")
     title: str | None = Field(default=None, description="Title of the video or page the text goes with.")
+    format: str | None = Field(default=None, min_length=1, max_length=60, description="Kind of post: photo, link, ...")
     audience: str | None = None
     communicator: Communicator | None = None
     tone: str | None = None
@@ -225,6 +226,7 @@ class Brief(BaseModel):
             text=text if text is not None else (self.draft or ""),
             channel=(objective and objective.channel) or self.channel,
             title=self.title,
+            format=self.format,
             communicator=self.communicator,
             audience=(objective and objective.audience) or self.audience,
             media=seen_media(self.picture),

@@ -51,20 +51,37 @@ class Api:
         self.own = own
 
     def score(
-        self, texts: list[str], metric: str, request: gr.Request, channel: str = "post", audience: str = ""
+        self,
+        texts: list[str],
+        metric: str,
+        request: gr.Request,
+        channel: str = "post",
+        audience: str = "",
+        title: str = "",
+        format: str = "",
     ) -> list[dict[str, Any]]:
         """Predicted behaviour of each text: expected percentile, interval, chance of each tenth; in order."""
         with answered(), self.limit.turn(user_of(request)):
-            return [self._answer(p, channel) for p in self._predict(texts, metric, channel, audience)]
+            return [
+                self._answer(p, channel)
+                for p in self._predict(texts, metric, channel=channel, audience=audience, title=title, format=format)
+            ]
 
     def compare(
-        self, texts: list[str], metric: str, request: gr.Request, channel: str = "post", audience: str = ""
+        self,
+        texts: list[str],
+        metric: str,
+        request: gr.Request,
+        channel: str = "post",
+        audience: str = "",
+        title: str = "",
+        format: str = "",
     ) -> dict[str, Any]:
         """Which of several texts does best: `chances` (sum 1) beside `predictions`, in order, and the `best`."""
         with answered(), self.limit.turn(user_of(request)):
             if isinstance(texts, list) and len(texts) < 2:
                 raise InputError("texts", "a comparison needs at least two", value=len(texts))
-            predictions = self._predict(texts, metric, channel, audience)
+            predictions = self._predict(texts, metric, channel=channel, audience=audience, title=title, format=format)
             chances = self.services.compare(predictions, channel)
             best = max(range(len(chances)), key=chances.__getitem__)
             answers = [self._answer(p, channel) for p in predictions]
@@ -123,8 +140,8 @@ class Api:
 
     # Inside -------------------------------------------------------------------------------------------------------
 
-    def _predict(self, texts: Sequence[str], metric: str, channel: str, audience: str) -> list[Prediction]:
-        _check_texts(metric=metric, channel=channel, audience=audience)
+    def _predict(self, texts: Sequence[str], metric: str, *, channel: str, **setting: str) -> list[Prediction]:
+        _check_texts(metric=metric, channel=channel, **setting)
         get_metric(metric)
         if not isinstance(texts, list) or not texts:
             raise InputError("texts", "are empty or no list", value=texts, remedy="Send a list of texts")
@@ -135,9 +152,8 @@ class Api:
                 raise InputError(f"text {i}", "is empty or no text", value=text)
             if len(text) > LONGEST:
                 raise InputError(f"text {i}", f"is longer than {LONGEST} characters", value=len(text))
-        contents = [
-            Content(text=t, channel=channel.strip() or "post", audience=audience.strip() or None) for t in texts
-        ]
+        known = {name: value.strip() for name, value in setting.items() if value.strip()}
+        contents = [Content(text=t, channel=channel.strip() or "post", **known) for t in texts]  # type: ignore[arg-type]
         return self.services.predict(contents, metric)
 
     def _answer(self, prediction: Prediction, channel: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lcbm_model.content import CHANNELS
+from lcbm_model.content import CHANNELS, FORMATS
 from lcbm_model.errors import BriefError, TableError
 from lcbm_model.metrics import get_metric, metric_names
 from optimizer.brief import Brief
@@ -24,6 +24,8 @@ LABELS = {
     "rules": "House rules",
     "max_length": "Longest text",
     "communicator.name": "Brand",
+    "title": "Title it goes with",
+    "format": "Kind of post",
     "picture": "Picture",
 }
 
@@ -44,6 +46,8 @@ class BriefForm:
     banned_words: str = ""
     rules: str = ""
     max_length: float = 280
+    title: str = ""
+    format: str = ""
     rounds: float = 3
     candidates: float = 8
     approval: bool = False
@@ -75,6 +79,8 @@ class BriefForm:
             banned_words="\n".join(brief.banned_words),
             rules="\n".join(brief.rules),
             max_length=brief.max_length,
+            title=brief.title or "",
+            format=brief.format or "",
             rounds=brief.budget.rounds,
             candidates=brief.budget.candidates,
             approval=brief.approval,
@@ -102,6 +108,8 @@ class BriefForm:
             "banned_words": [w for line in split_lines(self.banned_words) for w in split_commas(line)],
             "rules": split_lines(self.rules),
             "max_length": int(self.max_length),
+            "title": self.title.strip() or None,
+            "format": self.format.strip() or None,
             "approval": bool(self.approval),
             "budget": {"rounds": int(self.rounds), "candidates": int(self.candidates)},
         }
@@ -136,6 +144,11 @@ def metric_choices() -> list[tuple[str, str]]:
 def channel_choices() -> list[tuple[str, str]]:
     """(what people read, name) of the known channels."""
     return [(noun.capitalize(), name) for name, noun in CHANNELS.items()]
+
+
+def format_choices() -> list[tuple[str, str]]:
+    """(what people read, name) of the known kinds of post, behind the one that is not said."""
+    return [("Not said", ""), *((what.capitalize(), name) for name, what in FORMATS.items())]
 
 
 def texts_from(pasted: str | None, file: Path | None) -> tuple[list[str], list[str]]:

@@ -11,7 +11,7 @@ import gradio as gr
 from lcbm_model.errors import BriefError, LcbmError
 from ui import render
 from ui.desk import Desk
-from ui.forms import BriefForm, channel_choices, metric_choices
+from ui.forms import LABELS, BriefForm, channel_choices, format_choices, metric_choices
 from ui.notify import MISTAKE, log, plain, told
 from ui.run_view import Board, RunView, Updates, stop_run
 from ui.sample import load_sample
@@ -103,7 +103,18 @@ class OptimizeTab:
             f["tone"] = gr.Textbox(label="Tone", placeholder="warm, dry, urgent ...", max_length=200, elem_id="f-tone")
         with gr.Accordion("Brand and rules", open=False, elem_id="acc-rules"):
             self._rules()
-        with gr.Accordion("Picture or video, and past posts", open=False, elem_id="acc-files") as self.files_fold:
+        with gr.Accordion("What it goes with, and past posts", open=False, elem_id="acc-files") as self.files_fold:
+            f["format"] = gr.Dropdown(
+                format_choices(),
+                value="",
+                label=LABELS["format"],
+                info="Says much about shares, reactions and comments. Choose or type",
+                allow_custom_value=True,
+                elem_id="f-format",
+            )
+            f["title"] = gr.Textbox(
+                label=LABELS["title"], placeholder="Of the page or video", max_length=500, elem_id="f-title"
+            )
             self.picture = gr.Image(
                 label="Picture it goes with (JPEG, PNG, WebP, GIF)",
                 type="filepath",

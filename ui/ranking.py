@@ -20,15 +20,17 @@ SHOWN_MEANWHILE = 12
 
 @dataclass(frozen=True)
 class Setting:
-    """Where lines appear and who reads them."""
+    """Where lines appear, who reads them, and the kind of post."""
 
     channel: str
     audience: str | None = None
+    format: str | None = None
 
     @property
     def label(self) -> str:
-        """'headline', 'headline for young parents'."""
-        return words.channel(self.channel) + (f" for {self.audience}" if self.audience else "")
+        """'headline', 'headline for young parents', 'post (photo)'."""
+        kind = f" ({self.format})" if self.format else ""
+        return words.channel(self.channel) + kind + (f" for {self.audience}" if self.audience else "")
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def meanwhile(texts: Sequence[str], metric: str, done: int, wanted: int, first: 
     )
 
 
-COLUMNS = ("rank", "text", "channel", "audience", "expected", "low", "high", "does_best", "error")
+COLUMNS = ("rank", "text", "channel", "format", "audience", "expected", "low", "high", "does_best", "error")
 
 
 def ranking_csv(texts: Sequence[str], settings: Sequence[Scored]) -> str:
@@ -139,6 +141,7 @@ def ranking_csv(texts: Sequence[str], settings: Sequence[Scored]) -> str:
                 row.rank,
                 row.text,
                 scored.setting.channel,
+                scored.setting.format,
                 scored.setting.audience,
                 p.expected if p else None,
                 p.low if p else None,

@@ -48,6 +48,7 @@ def content_from(
     audience: str = "",
     brand: str = "",
     picture: Path | None = None,
+    format: str = "",
 ) -> Content:
     """A content from form fields; empty ones are unknown, never invented.
 
@@ -60,6 +61,7 @@ def content_from(
         text=text.strip(),
         channel=channel.strip() or "post",
         title=title.strip() or None,
+        format=format.strip() or None,
         audience=audience.strip() or None,
         communicator=Communicator(name=brand.strip()) if brand.strip() else None,
         media=seen_media(picture),

@@ -10,7 +10,7 @@ import gradio as gr
 from lcbm_model.errors import LcbmError
 from lcbm_model.prediction import Prediction
 from ui import plots, render, words
-from ui.forms import channel_choices, metric_choices
+from ui.forms import LABELS, channel_choices, format_choices, metric_choices
 from ui.notify import told
 from ui.own_ranges import OwnRanges
 from ui.research_service import (
@@ -93,7 +93,7 @@ class ResearchTab:
     # Building -----------------------------------------------------------------------------------------------------
 
     def _content_fields(self, prefix: str, *, lines: int = 4) -> list[Any]:
-        """Text, metric, channel, title, audience, brand, picture: the fields of a content."""
+        """Text, metric, channel, title, kind, audience, brand, picture: the fields of a content."""
         text = gr.Textbox(
             label="Text", lines=lines, max_length=4000, placeholder="What people read", elem_id=f"{prefix}-text"
         )
@@ -108,12 +108,15 @@ class ResearchTab:
             )
         with gr.Accordion("Setting", open=False, elem_id=f"{prefix}-setting"):
             title = gr.Textbox(label="Title it goes with", max_length=500, elem_id=f"{prefix}-title")
+            kind = gr.Dropdown(
+                format_choices(), value="", label=LABELS["format"], allow_custom_value=True, elem_id=f"{prefix}-format"
+            )
             audience = gr.Textbox(label="Audience", max_length=500, elem_id=f"{prefix}-audience")
             brand = gr.Textbox(label="Who speaks", max_length=200, elem_id=f"{prefix}-brand")
             picture = gr.Image(
                 label="Picture", type="filepath", sources=["upload"], height=160, elem_id=f"{prefix}-picture"
             )
-        return [text, metric, channel, title, audience, brand, picture]
+        return [text, metric, channel, title, kind, audience, brand, picture]
 
     def _simulate_tab(self) -> None:
         with gr.Row(elem_classes="lc-columns", equal_height=False):
@@ -183,10 +186,11 @@ class ResearchTab:
         return render.about(models.simulator.identity, judge, ", ".join(w.name for w in models.writers))
 
     def _content(self, values: tuple[Any, ...]) -> tuple[Any, str]:
-        text, metric, channel, title, audience, brand, picture = values
+        text, metric, channel, title, kind, audience, brand, picture = values
         path = checked_picture(picture, self.services.scratch / "uploads") if picture else None
-        text, channel, title, audience, brand = (given or "" for given in (text, channel, title, audience, brand))
-        return content_from(text, channel, title, audience, brand, path), metric
+        given = text, channel, title, audience, brand
+        text, channel, title, audience, brand = (one or "" for one in given)
+        return content_from(text, channel, title, audience, brand, path, kind or ""), metric
 
     def _simulate(self, *values: Any) -> list[Any]:
         with told():

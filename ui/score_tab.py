@@ -11,7 +11,7 @@ import gradio as gr
 from lcbm_model.content import Content
 from lcbm_model.errors import LcbmError, TableError
 from ui import ranking, render
-from ui.forms import MAX_LINES, channel_choices, metric_choices, texts_from
+from ui.forms import LABELS, MAX_LINES, channel_choices, format_choices, metric_choices, texts_from
 from ui.notify import MISTAKE, log, plain, told
 from ui.ranking import Scored, Setting
 from ui.sample import sample_lines
@@ -77,7 +77,13 @@ class ScoreTab:
             self.channel = gr.Dropdown(
                 channel_choices(), value="post", label="Where it appears", allow_custom_value=True, elem_id="s-channel"
             )
-        self.audience = gr.Textbox(label="Audience", placeholder="Who reads it", max_length=500, elem_id="s-audience")
+        with gr.Row(elem_classes="lc-pair"):
+            self.audience = gr.Textbox(
+                label="Audience", placeholder="Who reads it", max_length=500, elem_id="s-audience"
+            )
+            self.format = gr.Dropdown(
+                format_choices(), value="", label=LABELS["format"], allow_custom_value=True, elem_id="s-format"
+            )
         with gr.Accordion("What if?", open=False, elem_id="s-whatif"):
             self.other_channel = gr.Dropdown(
                 [("The same place", ""), *channel_choices()],
@@ -109,6 +115,7 @@ class ScoreTab:
                 self.metric,
                 self.channel,
                 self.audience,
+                self.format,
                 self.other_channel,
                 self.other_audience,
             ],
@@ -135,6 +142,7 @@ class ScoreTab:
         metric: str,
         channel: str,
         audience: str,
+        format_: str,
         other_channel: str,
         other_audience: str,
         request: gr.Request,
@@ -154,7 +162,7 @@ class ScoreTab:
             texts, notes = texts_from(lines, checked_table(file, also=LINES) if file else None)
             if self.services.loading.phase != "ready":
                 yield {self.table: render.render("opening", line="Waiting for the audience model to load.")}
-            settings = _settings(channel, audience, other_channel, other_audience)
+            settings = _settings(channel, audience, format_, other_channel, other_audience)
             scored: list[Scored] = []
             with self.services.job(owner) as stopped:
                 for so_far in self._all(texts, metric, settings, stopped.is_set):
@@ -177,7 +185,10 @@ class ScoreTab:
     def _all(self, texts: list[str], metric: str, settings: list[Setting], cancelled: Any) -> Iterator[list[Scored]]:
         before: list[Scored] = []
         for setting in settings:
-            contents = [Content(text=t, channel=setting.channel, audience=setting.audience) for t in texts]
+            contents = [
+                Content(text=t, channel=setting.channel, format=setting.format, audience=setting.audience)
+                for t in texts
+            ]
             now: list[Scored] = []
             for predictions in self.services.score(contents, metric, cancelled=cancelled):
                 now = [Scored(setting, predictions)]
@@ -196,10 +207,12 @@ class ScoreTab:
         return {self.downloads: gr.update(visible=True), self.csv: gr.update(value=str(path))}
 
 
-def _settings(channel: str, audience: str, other_channel: str, other_audience: str) -> list[Setting]:
+def _settings(channel: str, audience: str, format_: str, other_channel: str, other_audience: str) -> list[Setting]:
     """One setting, or two where the what-if names another place or other readers."""
-    first = Setting((channel or "").strip() or "post", (audience or "").strip() or None)
-    second = Setting((other_channel or "").strip() or first.channel, (other_audience or "").strip() or first.audience)
+    kind = (format_ or "").strip() or None
+    first = Setting((channel or "").strip() or "post", (audience or "").strip() or None, kind)
+    there, readers = (other_channel or "").strip(), (other_audience or "").strip()
+    second = Setting(there or first.channel, readers or first.audience, kind)
     return [first] if second == first else [first, second]
 
 

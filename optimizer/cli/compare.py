@@ -18,6 +18,8 @@ def compare(
     metric: Annotated[str, typer.Option("--metric", help="The behaviour they compete in: click_rate, shares, ...")],
     image: Annotated[Path | None, typer.Option("--image", help="The picture that all of them go with.")] = None,
     channel: Annotated[str, typer.Option("--channel", help="headline, post, email_subject, ...")] = "post",
+    title: Annotated[str | None, typer.Option("--title", help="Of the page or video they go with.")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="Kind of post: link, photo, video, status.")] = None,
     model: Model = "embedded",
     no_cache: NoCache = False,
     as_json: Json = False,
@@ -29,7 +31,9 @@ def compare(
 
     with progress("Waking up the audience model"), only_results_on_stdout():
         simulator = resolve_simulator(model)
-        shares = ask(texts, metric, channel=channel, image=image, simulator=simulator)
+        shares = ask(
+            texts, metric, channel=channel, title=title, format=format_, image=image, simulator=simulator
+        )  # fmt: skip
     warnings = identity_warnings(simulator.identity, metric)
     if as_json:
         identity = simulator.identity.label

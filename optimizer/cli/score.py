@@ -19,7 +19,12 @@ app = typer.Typer()
 
 @app.command()
 def score(
-    file: Annotated[Path, typer.Argument(help="CSV, Excel, JSONL or Parquet: text; optionally id, channel, image.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, Excel, JSONL or Parquet: text; optionally id, channel, title, format, audience, image."
+        ),
+    ],
     metric: Annotated[str, typer.Option("--metric", help="The behaviour to predict: click_rate, shares, ...")],
     channel: Annotated[str, typer.Option("--channel", help="For rows without their own.")] = "post",
     library: Annotated[
@@ -74,10 +79,11 @@ def _contents(table: Table, channel: str) -> tuple[list[dict[str, Any]], list[Co
     from lcbm_model.errors import PictureError
     from lcbm_model.vision.video import seen_media
 
-    cells = {name: _cells(table, name) for name in ("text", "id", "channel", "image")}
+    setting = ("channel", "title", "format", "audience")
+    cells = {name: _cells(table, name) for name in ("text", "id", "image", *setting)}
     rows: list[dict[str, Any]] = []
     contents: list[Content] = []
-    for number, text, own_id, own_channel, image in zip(table.rows, *cells.values(), strict=True):
+    for number, text, own_id, image, *own in zip(table.rows, *cells.values(), strict=True):
         row: dict[str, Any] = {"id": own_id or str(number), "row": number, "text": text or ""}
         rows.append(row | {"expected": None, "low": None, "high": None, "error": None})
         if not text:
@@ -88,7 +94,8 @@ def _contents(table: Table, channel: str) -> tuple[list[dict[str, Any]], list[Co
         except PictureError as error:
             rows[-1]["error"] = str(error)
             continue
-        contents.append(Content(text=text, channel=own_channel or channel, media=media))
+        known = {name: cell for name, cell in zip(setting, own, strict=True) if cell}
+        contents.append(Content(**{"channel": channel, **known}, text=text, media=media))
     return rows, contents
 
 

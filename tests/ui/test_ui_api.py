@@ -114,6 +114,7 @@ def test_a_least_percentile_must_be_one(client: Any, wrong: Any) -> None:
         ("/score", {"texts": ["x"], "metric": ["click_rate"]}, "metric: must be a text"),
         ("/score", {"texts": ["x"], "metric": "click_rate", "channel": 4}, "channel: must be a text"),
         ("/score", {"texts": ["x"], "metric": "click_rate", "audience": None}, "audience: must be a text"),
+        ("/score", {"texts": ["x"], "metric": "click_rate", "format": 4}, "format: must be a text"),
         ("/compare", {"texts": {"a": "x"}, "metric": "click_rate"}, "texts: are empty or no list"),
         ("/compare", {"texts": None, "metric": "click_rate"}, "texts: are empty or no list"),
         ("/search", {"library": {"path": "x.csv"}, "query": "x", "metric": 3}, "metric: must be a text"),

@@ -10,7 +10,7 @@ import pytest
 from lcbm_model.errors import BriefError, SettingsError, TableError
 from optimizer.brief import Brief
 from tests.lcbm_model.workbook import write_xlsx
-from ui.forms import MAX_LINES, BriefForm, channel_choices, metric_choices, texts_from
+from ui.forms import MAX_LINES, BriefForm, channel_choices, format_choices, metric_choices, texts_from
 from ui.sample import load_sample, sample_folder
 from ui.uploads import checked_table
 
@@ -25,6 +25,8 @@ def test_a_brief_survives_the_form() -> None:
         banned_words=("best", "never"),
         rules=("no emoji",),
         max_length=90,
+        title="How we cook",
+        format="photo",
     )
     again = BriefForm.from_brief(brief).brief()
     assert again.model_copy(update={"name": brief.name}) == brief
@@ -53,6 +55,7 @@ def test_mistakes_carry_the_labels_of_the_page() -> None:
 def test_choices_are_for_people() -> None:
     assert ("Click rate", "click_rate") in metric_choices()
     assert ("Email subject line", "email_subject") in channel_choices()
+    assert format_choices()[:2] == [("Not said", ""), ("A link", "link")]
 
 
 def test_lines_and_files_come_together_without_repeats(tmp_path: Path) -> None:
