@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -171,41 +170,6 @@ def test_what_simulator_and_training_read_is_the_same(reads: str, distinct: int,
     looks = first_look(simulator, posts, "shares")
     assert looks is not None
     assert len({round(look, 6) for look in looks}) == distinct
-
-
-def test_some_of_what_it_learns_from_lacks_format_or_title(base: Path, tmp_path: Path) -> None:
-    """Cards it learns from go without either now and then; cards it is measured on never do."""
-    evaluation_data.facebook(tmp_path, pages=8, posts=30, titled=True)
-    settings: dict[str, dict[str, Any]] = {
-        "data": {"text_examples": 0, "sources": ["facebook"], "metrics": {"facebook": ["shares"]}},
-        "run": {"mix": {"facebook": 1.0}},
-        "text_encoder": SETTINGS | {"reads": "card", "blanks": 0.4},
-    }
-    chosen = tiny_recipe(base, tmp_path, **settings)
-    prepare_recipe(chosen).save(tmp_path / "prepared")
-    data = Prepared.load(tmp_path / "prepared")
-    assert data.texts is not None
-    assert data.blanked is not None
-    tower = TextTower(data, chosen)
-    n, says = len(data.rows), tower.encoder.tokenizer.decode
-    whole, learned = (
-        [says(texts[i], skip_special_tokens=True) for i in range(n)] for texts in (data.texts, data.blanked)
-    )
-    assert all(text.startswith("link | ") and text.count(" | ") == 2 for text in whole)
-    formats, titles = ([text.startswith("link | ") for text in learned], [text.count(" | ") for text in learned])
-    assert 0.5 < np.mean(formats) < 0.7
-    assert 0.5 < np.mean([bars == says_format + 1 for bars, says_format in zip(titles, formats, strict=True)]) < 0.7
-    assert all(
-        full.endswith(part) for full, part in zip(whole, [text.split(" | ")[-1] for text in learned], strict=True)
-    )
-    with torch.no_grad():
-        tower.head.normal_()
-    rows = np.arange(9)
-    metric = torch.zeros(9, dtype=torch.long)
-    plain = (tower.states(rows) * tower.head.detach()[0]).sum(-1)
-    assert not torch.allclose(tower(rows, metric).detach(), plain, atol=1e-3)
-    tower.blanked = data.texts
-    assert torch.allclose(tower(rows, metric).detach(), plain, atol=1e-3)
 
 
 def test_what_was_prepared_otherwise_is_refused(prepared: Prepared, base: Path, rows: Path) -> None:
