@@ -215,10 +215,7 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
         told("reading words")
         cards = recipe.text_encoder.reads == "card"
         texts = [row.card for row in rows] if cards else own_words(prepared.rows, prompts)
-        reader = untuned_text_encoder(max_tokens=recipe.text_encoder.max_tokens)
-        prepared.texts = encode_texts(texts, reader)
-        if cards and recipe.text_encoder.blanks:
-            prepared.blanked = encode_texts([row.blanked for row in rows], reader)
+        prepared.texts = encode_texts(texts, untuned_text_encoder(max_tokens=recipe.text_encoder.max_tokens))
         prepared.manifest["text_encoder"] = text_encoder_hash()
     prepared.check()
     return prepared
@@ -235,7 +232,6 @@ def _behavior(records: Sequence[Record], encoder: Encoder, recipe: Recipe) -> It
             encoder,
             metrics=settings.metrics.get(name, ()),
             picture_share=settings.picture_share,
-            blanks=recipe.text_encoder.blanks,
             known=known_context(own, settings.context_examples) if settings.context_examples else None,
         )
 

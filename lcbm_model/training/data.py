@@ -129,8 +129,6 @@ class Prepared:
     manifest: dict[str, Any] = field(default_factory=dict)
     texts: Texts | None = None
     """For a text encoder, whose hash the manifest then names."""
-    blanked: Texts | None = None
-    """The same as it learns from them, where that differs."""
 
     def save(self, folder: Path) -> None:
         """Write the folder; an existing one is overwritten file by file."""
@@ -140,10 +138,7 @@ class Prepared:
         np.savez_compressed(folder / "rows.npz", ids_json=names, **arrays)
         np.savez_compressed(folder / "pictures.npz", pictures=self.pictures)
         if self.texts is not None:
-            parts: dict[str, Any] = {"tokens": self.texts.tokens, "offsets": self.texts.offsets}
-            if self.blanked is not None:
-                parts |= {"blanked_tokens": self.blanked.tokens, "blanked_offsets": self.blanked.offsets}
-            np.savez_compressed(folder / "texts.npz", **parts)
+            np.savez_compressed(folder / "texts.npz", tokens=self.texts.tokens, offsets=self.texts.offsets)
         head: dict[str, Any] = {"sources": self.sources, "metrics": self.metrics, "digit_ids": self.digit_ids}
         head["picture_step"] = self.picture_step
         (folder / "manifest.json").write_text(json.dumps({**self.manifest, **head}, indent=1), "utf-8")
@@ -162,16 +157,14 @@ class Prepared:
                 ids = _read_ids(arrays)
             with np.load(folder / "pictures.npz", allow_pickle=False) as arrays:
                 pictures = arrays["pictures"]
-            texts = blanked = None
+            texts = None
             if "text_encoder" in manifest:
                 with np.load(folder / "texts.npz", allow_pickle=False) as arrays:
                     texts = Texts(arrays["tokens"], arrays["offsets"])
-                    if "blanked_tokens" in arrays:
-                        blanked = Texts(arrays["blanked_tokens"], arrays["blanked_offsets"])
         except (OSError, KeyError, ValueError) as error:
             raise CheckpointError(str(folder), "is no readable prepared folder", value=str(error)) from error
         whole = len(ids) == len(rows) == len(rows.offsets) - 1 and rows.offsets[-1] == len(rows.tokens)
-        if not whole or any(found is not None and len(found.offsets) != len(rows) + 1 for found in (texts, blanked)):
+        if not whole or (texts is not None and len(texts.offsets) != len(rows) + 1):
             raise CheckpointError(str(folder), "its arrays do not fit together", remedy="Prepare it again")
         return cls(
             rows=rows,
@@ -183,7 +176,6 @@ class Prepared:
             picture_step=manifest["picture_step"],
             manifest=manifest,
             texts=texts,
-            blanked=blanked,
         )
 
     def check(self) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from scipy.special import ndtri
 
 from lcbm_model.backbone.chat import PromptEncoder
-from lcbm_model.content import Content
 from lcbm_model.corpus.record import Record, Split
 from lcbm_model.errors import SettingsError
 from lcbm_model.metrics import Metric, get_metric
@@ -56,8 +55,6 @@ class PreparedRow:
     picture_at: int = 0
     card: str = ""
     """As a text encoder may read it (`verbalize.card`)."""
-    blanked: str = ""
-    """The same as it may learn from it, perhaps without format or title."""
 
 
 @dataclass(frozen=True)
@@ -119,16 +116,9 @@ def behavior_rows(
     *,
     metrics: Sequence[str] = (),
     picture_share: float = 1.0,
-    blanks: float = 0.0,
     known: Callable[[Record, str], Context | None] | None = None,
 ) -> Iterator[PreparedRow]:
-    """Behaviour simulation, one row per record and metric that has a percentile.
-
-    Args:
-        picture_share: Contexts whose records are shown with their picture; records without words always are.
-        blanks: Share of the cards that go without format, and without title, where an encoder learns from them.
-        known: Gives a record's known results.
-    """
+    """Behaviour simulation, one row per record and metric that has a percentile."""
     records = list(records)
     mixed = _without_exposure(records)
     for record in records:
@@ -166,7 +156,6 @@ def behavior_rows(
                 weight=1.0,
                 picture=str(shown[0].path) if shown else None,
                 card=card(content),
-                blanked=card(_blanked(content, f"{record.id}#{seen.metric}", blanks)),
             )
 
 
@@ -256,12 +245,6 @@ def blind(record: Record) -> Record:
 def _half(group: str) -> int:
     """0 or 1: the half of the train split that `Prepared.select` puts a group into."""
     return half_hash(group) & 1
-
-
-def _blanked(content: Content, key: str, share: float) -> Content:
-    """The content perhaps without format, perhaps without title; never without any words."""
-    names = ("format", "title") if content.text.strip() else ("format",)
-    return content.model_copy(update={name: None for name in names if _draw(f"{key}#{name}", share)})
 
 
 def _draw(key: str, share: float) -> bool:

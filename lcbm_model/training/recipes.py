@@ -105,9 +105,7 @@ _LEAST: dict[str, float] = {
     "text_encoder.steps": 1, "text_encoder.tokens_per_step": 1, "text_encoder.eval_every": 1,
     "readout.kernel": 0, "readout.kernel_rank": 1,
 }  # fmt: skip
-_SHARES = (
-    "data.picture_share", "lora.dropout", "optim.warmup", "optim.ema", "loss.most_reliable", "text_encoder.blanks",
-)  # fmt: skip
+_SHARES = ("data.picture_share", "lora.dropout", "optim.warmup", "optim.ema", "loss.most_reliable")
 _POSITIVE = (
     "lora.alpha", "optim.lr", "optim.head_lr", "optim.connector_lr", "run.fraction", "text_encoder.alpha",
     "text_encoder.lr", "text_encoder.head_lr", "readout.kernel_width",

@@ -131,9 +131,6 @@ class TextEncoderSettings:
     alpha: int = 32
     reads: Literal["words", "card"] = "words"
     """The candidate's words alone, or `verbalize.card`: its format and title before them, which decide much."""
-    blanks: float = 0.0
-    """Share of the texts it learns from whose card goes without its format, and as many without its title: who does not
-    say them is understood too."""
     max_tokens: int = 64
     """Tokens read of a text, cut behind."""
     steps: int = 1000

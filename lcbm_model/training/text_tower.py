@@ -58,7 +58,7 @@ class TextTower(nn.Module):
         if data.texts is None or data.manifest.get("text_encoder") != self.base_hash:
             raise SettingsError("text_encoder", "was not prepared for this encoder", remedy="Prepare the data again")
         _check_prepared(data, settings)
-        self.texts, self.blanked = data.texts, data.blanked or data.texts
+        self.texts = data.texts
         self.encoder = untuned_text_encoder(max_tokens=settings.max_tokens, folder=folder, device=device)
         model: Any = self.encoder.model
         if device.type == "cpu":  # forward and back a third faster there than the fused kernel
@@ -69,10 +69,10 @@ class TextTower(nn.Module):
         self.head = nn.Parameter(torch.zeros(len(data.metrics), self.encoder.width))
 
     def forward(self, rows: Ints, metric: Tensor) -> Tensor:
-        """Utilities (B,) of rows that it learns from."""
-        order = np.argsort(self.blanked.lengths[rows], kind="stable")
+        """Utilities (B,) of rows."""
+        order = np.argsort(self.texts.lengths[rows], kind="stable")
         parts = np.split(rows[order], range(_AT_ONCE, len(rows), _AT_ONCE))
-        vectors = torch.cat([self.encoder([self.blanked[row] for row in part.tolist()]) for part in parts])
+        vectors = torch.cat([self.encoder([self.texts[row] for row in part.tolist()]) for part in parts])
         vectors = vectors[torch.from_numpy(np.argsort(order)).to(vectors.device)]  # (B, E)
         return (vectors * self.head[metric]).sum(-1)
 
@@ -100,7 +100,7 @@ class TextTower(nn.Module):
 def _check_prepared(data: Prepared, settings: TextEncoderSettings) -> None:
     """What was read when the data was prepared is what the encoder gets, whatever a run states."""
     recipe = data.manifest.get("recipe", {}).get("text_encoder", {})
-    for name, default in (("reads", "words"), ("blanks", 0.0), ("max_tokens", settings.max_tokens)):
+    for name, default in (("reads", "words"), ("max_tokens", settings.max_tokens)):
         if (prepared := recipe.get(name, default)) != (wanted := getattr(settings, name)):
             remedy = "Prepare the data again"
             raise SettingsError(f"text_encoder.{name}", f"was prepared as {prepared!r}", value=wanted, remedy=remedy)
