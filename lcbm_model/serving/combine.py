@@ -161,9 +161,15 @@ def _states(part: Adapter) -> int:
 
 
 def _equal(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+    """Equal but for the last bit of a bfloat16: the order of a sum over several threads decides that."""
+    import torch
+
     if one is None or other is None:
         return one is other
-    return one.keys() == other.keys() and all(bool((one[name] == other[name]).all()) for name in one)
+    return one.keys() == other.keys() and all(
+        one[name].shape == other[name].shape and torch.allclose(one[name].float(), other[name].float(), rtol=0.01)
+        for name in one
+    )
 
 
 def _encoders(

@@ -14,12 +14,21 @@ from lcbm_model.simulator import load_simulator
 from optimizer.defaults import TWINS, held_out_pair
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "scores_shipped.json"
-TEXTS = {
-    "click_rate": ("headline", ["Nine bakers tried the same loaf. Only one got it right.", "Bread", "A loaf is baked"]),
-    "shares": ("post", ["Our oven is on again after the flood. Thank you, all of you.", "New opening hours"]),
-    "funniness": ("caption", ["I said sourdough, not so doubtful.", "It is a loaf."]),
+CONTENTS = {
+    "click_rate": [
+        Content(text=text, channel="headline")
+        for text in ("Nine bakers tried the same loaf. Only one got it right.", "Bread", "A loaf is baked")
+    ],
+    "shares": [
+        Content(text="Our oven is on again after the flood. Thank you, all of you.", format="photo"),
+        Content(text="Our oven is on again after the flood. Thank you, all of you."),
+        Content(text="New opening hours", title="When we bake", format="link"),
+    ],
+    "funniness": [
+        Content(text=text, channel="caption") for text in ("I said sourdough, not so doubtful.", "It is a loaf.")
+    ],
 }
-"""Invented texts by metric."""
+"""Invented, by metric."""
 ROUNDING = 0.02
 """Percentile points, and units of utility, by which processors may differ."""
 
@@ -49,10 +58,7 @@ def test_twins_come_from_the_same_recipes_on_disjoint_halves() -> None:
 
 def scored(name: str) -> dict[str, list[Prediction]]:
     simulator = load_simulator(name, device="cpu", dtype="float32")
-    return {
-        metric: simulator.predict([Content(text=text, channel=channel) for text in texts], metric)
-        for metric, (channel, texts) in TEXTS.items()
-    }
+    return {metric: simulator.predict(contents, metric) for metric, contents in CONTENTS.items()}
 
 
 @pytest.mark.parametrize("name", ["lcbm-smol", *TWINS])
@@ -64,6 +70,15 @@ def test_golden_scores(name: str) -> None:
         assert told == [pytest.approx(row, abs=ROUNDING) for row in golden[metric]], metric
         assert all(a.simulator.tuned and a.simulator.calibration_id for a in answers)
     assert found["click_rate"][0].expected > found["click_rate"][1].expected  # type: ignore[operator]
+
+
+def test_the_kind_of_a_post_and_its_title_are_heard() -> None:
+    """The same words in a photograph's post, in a link's and behind another title are not shared alike."""
+    text = "Our oven is on again after the flood"
+    posts = [Content(text=text, format="photo"), Content(text=text, format="link")]
+    posts += [Content(text=text, format="link", title="Terms and conditions"), Content(text=text)]
+    said = load_simulator("embedded", device="cpu").predict(posts, "shares")
+    assert len({round(p.expected, 1) for p in said if p.expected is not None}) == len(posts)
 
 
 def test_an_unseen_channel_widens_the_interval() -> None:
