@@ -16,13 +16,22 @@ _OPEN_END = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|the|a|an|and|or|but|of|to|in|on|at|for|with|than|that|as|by|from)[.!?]*$",
     re.IGNORECASE,
 )
+_PASSIVE = re.compile(
+    r"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+)?"
+    r"(?:\w{2,}(?:ed|en|ught)|born|bound|built|cut|done|drawn|found|grown|held|hung|kept|known|laid|left|lost|made|meant|paid|put|"
+    r"read|said|sent|set|shot|shown|sold|spent|spun|told|won|worn)\s*$",
+    re.IGNORECASE,
+)
+"""What hangs on a passive verb stays: "is made in Erfurt" without Erfurt says nothing, "is closed on Mondays" without
+Mondays is false."""
 
 
 def shorter(text: str) -> Iterator[str]:
     """What can be left out so that the rest reads well; what then would open by pointing back is left as it is."""
     for cut in cuts(text):
         opens_back = starts_back(cut.rest) and not starts_back(text)
-        if _whole(text, cut) and _reads_well(cut.rest) and not opens_back:
+        hangs = _PASSIVE.search(text[: cut.start])
+        if _whole(text, cut) and _reads_well(cut.rest) and not (opens_back or hangs):
             yield cut.rest.rstrip(".") if len(sentences(cut.rest)) == 1 else cut.rest
 
 
