@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import platform
 import resource
@@ -42,8 +43,10 @@ def versions() -> dict[str, str]:
 
 
 def command_line(script: str, arguments: Sequence[str] | None) -> str:
-    """What a reader types to get the same record. `arguments`: None for those of this process."""
-    given = sys.argv[1:] if arguments is None else arguments
+    """What a reader types to get the same record, wherever this one was kept. `arguments`: None for this process's."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--out")
+    _, given = parser.parse_known_args(sys.argv[1:] if arguments is None else arguments)
     return shlex.join(["python", f"benchmarks/{Path(script).name}", *given])
 
 
