@@ -19,30 +19,14 @@ from lcbm_model.simulator import load_simulator
 from lcbm_model.training.data import Prepared
 from lcbm_model.verbalize import content_prompt
 from tests.lcbm_model.tiny_model import write_tiny_model
-from tests.lcbm_model.training_rows import WRITES, tiny_recipe, write_upworthy
+from tests.lcbm_model.training_rows import WRITES, tiny_recipe
 
 torch = pytest.importorskip("torch")
 
 from lcbm_model.backbone.loader import load_backbone  # noqa: E402
 from lcbm_model.training.base import load_base  # noqa: E402
-from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
 from lcbm_model.training.fit import run_fit  # noqa: E402
 from lcbm_model.training.run import train_recipe  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("training") / "base", layers=4)
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_upworthy(tmp_path_factory.mktemp("training") / "data")
-
-
-@pytest.fixture(scope="module")
-def prepared(base: Path, rows: Path) -> Prepared:
-    return prepare_recipe(tiny_recipe(base, rows))
 
 
 def saved_utilities(run: Path) -> dict[str, float]:

@@ -11,33 +11,16 @@ import pytest
 
 from lcbm_model.errors import CheckpointError
 from lcbm_model.training.data import Prepared
-from tests.lcbm_model.tiny_model import write_tiny_model
-from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
+from tests.lcbm_model.training_rows import tiny_recipe
 
 torch = pytest.importorskip("torch")
 
 from lcbm_model.training.base import load_base  # noqa: E402
 from lcbm_model.training.collate import Collator  # noqa: E402
-from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
 from lcbm_model.training.frozen_states import FrozenStates  # noqa: E402
 from lcbm_model.training.model import BehaviorModel, half_precision  # noqa: E402
 from lcbm_model.training.scoring import score_rows  # noqa: E402
 from lcbm_model.training.state_store import cached_states  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("training") / "base", layers=4)
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_upworthy(tmp_path_factory.mktemp("training") / "data")
-
-
-@pytest.fixture(scope="module")
-def prepared(base: Path, rows: Path) -> Prepared:
-    return prepare_recipe(tiny_recipe(base, rows))
 
 
 def tiny_behavior_model(prepared: Prepared, base: Path, folder: Path, *, rank: int) -> BehaviorModel:

@@ -22,21 +22,6 @@ from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
 from lcbm_model.training.run import train_recipe  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("training") / "base", layers=4)
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_upworthy(tmp_path_factory.mktemp("training") / "data")
-
-
-@pytest.fixture(scope="module")
-def prepared(base: Path, rows: Path) -> Prepared:
-    return prepare_recipe(tiny_recipe(base, rows))
-
-
 def test_another_base_is_refused(prepared: Prepared, base: Path, tmp_path: Path) -> None:
     other = write_tiny_model(tmp_path / "other", layers=4, seed=1)
     with pytest.raises(CheckpointError, match="not the base the data was prepared for"):
