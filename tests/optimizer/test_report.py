@@ -30,7 +30,13 @@ def result(tmp_path: Path) -> OptimizationResult:
 
     Image.new("RGB", (2000, 1000), "tan").save(tmp_path / "bread.png")
     writers = [FakeWriter(texts=[HOSTILE, FORMULA, "Rye bread at dawn, warm and slow", "Rye bread, at noon"])]
-    brief = bakery(picture=tmp_path / "bread.png", note="an invented bakery", banned_words=("slow",))
+    brief = bakery(
+        picture=tmp_path / "bread.png",
+        note="an invented bakery",
+        banned_words=("slow",),
+        format="link",
+        title="<i>Our</i> ovens",
+    )
     return run(tmp_path, brief, writers=writers, library=FakeLibrary(), judge=FakeSimulator(name="judge"))
 
 
@@ -58,6 +64,8 @@ def test_the_report_is_whole_and_self_contained(result: OptimizationResult, tmp_
     assert not {"script", "link", "iframe", "object", "form"} & set(page.tags)
     assert page.tags.count("svg") == 2
     assert all(address.startswith(("data:image/jpeg;base64,", "#")) for address in page.addresses)
+    assert "Kind of postlink" in page.text.replace("\n", "")
+    assert "Title of the link<i>Our</i> ovens" in page.text.replace("\n", "")
     assert len(html) < 400_000  # the picture went in small
     for text in (HOSTILE, "an invented bakery", "Fresh rye from five in the morning", result.run_id):
         assert text in page.text
