@@ -32,7 +32,7 @@ class CrossText:
     """
 
     def __init__(self, data: Prepared, towers: dict[str, TextTower]) -> None:
-        self._data, self._towers = data, towers
+        self._data, self.towers = data, towers
 
     def utility(self, rows: Ints, metric: int, *, held: Ints, like: Tensor) -> Tensor:
         """Utilities (n,) of training rows of one metric by the encoder that did not see their half.
@@ -45,7 +45,7 @@ class CrossText:
         found = torch.zeros(len(rows))
         if len(held) < 2:  # no scale
             return found
-        for half, tower in self._towers.items():
+        for half, tower in self.towers.items():
             other = np.flatnonzero(np.isin(rows, self._data.select(split="train", half=half), invert=True))
             weight = tower.head.detach().cpu()[metric]
             own = tower.states(held) @ weight
@@ -82,4 +82,4 @@ def fit_cross_text(data: Prepared, recipe: Recipe, out: Path, **how: Any) -> Cro
 
 
 def _of_half(report: Report, half: str, event: dict[str, Any]) -> None:
-    report({**event, "half": half})
+    report({**event, "tower": f"{event['tower']}, half {half}"})

@@ -71,8 +71,10 @@ def estimate(data: Prepared, recipe: Recipe, base: Path) -> dict[str, Any]:
         passes = 4 if architecture.recompute else 3  # forward, perhaps again, and twice as much backward
         work += 2.0 * sizes.block * (below + passes * kept_layers) * recipe.optim.steps * recipe.optim.tokens_per_step
     if recipe.text_encoder.rank and data.texts is not None:
-        read = recipe.text_encoder.steps * recipe.text_encoder.tokens_per_step
-        work += 2.0 * 3 * TEXT_ENCODER_WEIGHTS * read
+        encoder = recipe.text_encoder
+        # Both halves' encoders take half of the steps each; who learns from three encoders runs them forward too.
+        steps = encoder.steps * (2 if encoder.cross_fit else 1) + 2 * encoder.distil_steps
+        work += 2.0 * 3 * TEXT_ENCODER_WEIGHTS * steps * encoder.tokens_per_step
     if architecture.own_eyes and len(data.pictures):
         looked = _pictures_looked_at(data, recipe)
         work += 2.0 * sizes.tower * sizes.patches_per_token * looked

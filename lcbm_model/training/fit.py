@@ -26,6 +26,7 @@ from lcbm_model.training.closing_probe import training_rows
 from lcbm_model.training.collate import Collator
 from lcbm_model.training.cross_text import fit_cross_text
 from lcbm_model.training.data import Prepared
+from lcbm_model.training.distil_text import distil_text_towers
 from lcbm_model.training.evaluate import group_figures
 from lcbm_model.training.export import export_adapter
 from lcbm_model.training.frozen_states import FrozenStates
@@ -116,6 +117,11 @@ def run_fit(
                 data, recipe, out / "state" / "text_encoder",
                 device=device, folder=text_encoder, resume=resume, save=save, report=told,
             )  # fmt: skip
+            if recipe.text_encoder.distil_steps:
+                tower, read = distil_text_towers(
+                    [tower, *crossed.towers.values()], data, recipe, out / "state" / "text_encoder" / "mean",
+                    device=device, folder=text_encoder, resume=resume, save=save, report=told,
+                )  # fmt: skip
         trained = time.monotonic() - started
         round_weights(model)
         told({"fitting": "heads"})

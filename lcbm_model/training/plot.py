@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-TERMS = ("bins", "pairs", "pairs_bins", "value", "text")
+TERMS = ("bins", "pairs", "pairs_bins", "value", "text", "distance")
 
 
 def plot_log(log: Path, target: Path) -> bool:

@@ -103,6 +103,7 @@ _LEAST: dict[str, float] = {
     "run.eval_rows": 1, "run.final_rows": 1, "run.patience": 1, "run.save_every": 0, "loss.bins": 0, "loss.pairs": 0,
     "loss.pairs_bins": 0, "loss.value": 0, "loss.text": 0, "text_encoder.rank": 0, "text_encoder.max_tokens": 3,
     "text_encoder.steps": 1, "text_encoder.tokens_per_step": 1, "text_encoder.eval_every": 1,
+    "text_encoder.distil_steps": 0,
     "readout.kernel": 0, "readout.kernel_rank": 1,
 }  # fmt: skip
 _SHARES = ("data.picture_share", "lora.dropout", "optim.warmup", "optim.ema", "loss.most_reliable")
@@ -116,7 +117,8 @@ def check_ranges(recipe: Recipe, where: str) -> Recipe:
     """The recipe itself.
 
     Raises:
-        SettingsError: A number outside its range, or no penalty for the probe that heads start from.
+        SettingsError: A number outside its range, no penalty for the probe that heads start from, or an encoder that
+            is to learn from halves that nobody tunes.
     """
     numbers = partial(_numbers_of, recipe)
     rules = [(n, v, v >= least, f"must be at least {least}") for k, least in _LEAST.items() for n, v in numbers(k)]
@@ -129,6 +131,10 @@ def check_ranges(recipe: Recipe, where: str) -> Recipe:
     if recipe.readout.init == "probe" and not recipe.readout.probe_l2:
         remedy = "Name a penalty, or start without a probe: readout.init: zero"
         raise SettingsError(f"{where}: readout.probe_l2", "holds no penalty for the probe", value=[], remedy=remedy)
+    read = recipe.text_encoder
+    if read.distil_steps and not read.cross_fit:
+        remedy, problem = "Switch text_encoder.cross_fit on", "needs the encoders of both halves"
+        raise SettingsError(f"{where}: text_encoder.distil_steps", problem, value=read.distil_steps, remedy=remedy)
     return recipe
 
 

@@ -146,6 +146,9 @@ class TextEncoderSettings:
     cross_fit: bool = False
     """Also tune one on either half of the groups: training rows, scored by the other half's, then join and calibrate
     the read-out beside validation. Twice the time; for heads on frozen states."""
+    distil_steps: int = 0
+    """Further steps, at half of `lr`, in which the encoder learns the mean of what it and both halves' encoders say
+    (`distil_text`); 0: none. Needs `cross_fit`."""
 
 
 @dataclass(frozen=True, kw_only=True)

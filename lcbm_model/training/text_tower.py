@@ -70,11 +70,14 @@ class TextTower(nn.Module):
 
     def forward(self, rows: Ints, metric: Tensor) -> Tensor:
         """Utilities (B,) of rows."""
+        return (self.vectors(rows) * self.head[metric]).sum(-1)
+
+    def vectors(self, rows: Ints) -> Tensor:
+        """Vectors (B, E) of rows, with their graph."""
         order = np.argsort(self.texts.lengths[rows], kind="stable")
         parts = np.split(rows[order], range(_AT_ONCE, len(rows), _AT_ONCE))
         vectors = torch.cat([self.encoder([self.texts[row] for row in part.tolist()]) for part in parts])
-        vectors = vectors[torch.from_numpy(np.argsort(order)).to(vectors.device)]  # (B, E)
-        return (vectors * self.head[metric]).sum(-1)
+        return vectors[torch.from_numpy(np.argsort(order)).to(vectors.device)]
 
     def states(self, rows: Ints) -> Tensor:
         """Vectors (B, E) of rows, on the CPU."""
@@ -128,13 +131,24 @@ def fit_text_tower(
         BackendError: The loss became NaN; the state before that step is kept.
     """
     tower = TextTower(data, recipe, folder=folder, device=device).to(device)
-    run = _Run(tower, data, recipe, out if save else None, report)
+    run = TowerRun(tower, data, recipe, out if save else None, report)
     run.fit(resume=resume)
     tower.round()
     return tower.eval(), run.state
 
 
-class _Run:
+class TowerRun:
+    """Tunes one encoder, by default on comparisons; what else it learns from, a subclass says in `loss`.
+
+    Args:
+        folder: Keeps the state of an unfinished run; None: nothing is kept.
+    """
+
+    title = "text encoder"
+    """As logs and plots name it."""
+    term = "pairs"
+    """What its loss is called there."""
+
     def __init__(self, tower: TextTower, data: Prepared, recipe: Recipe, folder: Path | None, report: Report) -> None:
         self.tower, self.data, self.recipe, self.folder, self.report = tower, data, recipe, folder, report
         self.settings, self.state = recipe.text_encoder, TrainState()
@@ -147,6 +161,7 @@ class _Run:
             raise SettingsError("text_encoder: mix", "names a source without rows", value=unknown[0], remedy=remedy)
         mix = {name: share for name, share in mix.items() if (data.rows.source[rows] == data.sources.index(name)).any()}
         self.learned = set(mix)
+        self.rows = rows[np.isin(data.rows.source[rows], [data.sources.index(name) for name in mix])]
         check_selection(recipe.run.select_on, data.sources, sources_of(self._held()))
         self.sampler = MixSampler(
             data,
@@ -169,6 +184,11 @@ class _Run:
         self.average: dict[str, Tensor] = {}
 
     def fit(self, *, resume: bool) -> None:
+        """All steps; the tower ends with the weights that were best on validation.
+
+        Raises:
+            BackendError: The loss became NaN; the state before that step is kept.
+        """
         if resume and self.folder is not None and (found := load_state(self.folder, self.optimizer, self.device)):
             self.state, weights, self.average = found
             restore(self.tower.trainable(), weights)
@@ -179,7 +199,7 @@ class _Run:
             last = self.state.step == self.settings.steps
             if self.state.step % 10 == 0 or last:
                 seconds = round(time.monotonic() - began, 1)
-                self._tell({"of": self.settings.steps, "pairs": round(loss, 5), "seconds": seconds})
+                self._tell({"of": self.settings.steps, self.term: round(loss, 5), "seconds": seconds})
             if self.state.step % self.settings.eval_every == 0 or last:
                 self._evaluate()
                 self._save()
@@ -194,7 +214,7 @@ class _Run:
         self.tower.train()
         # Dropout belongs to pretraining; so few weights learn here that it only adds noise.
         self.tower.encoder.eval()
-        loss = self._loss(number)
+        loss = self.loss(number)
         found = float(loss.detach())
         if not math.isfinite(found):
             self._save()
@@ -209,18 +229,19 @@ class _Run:
         self.average = averaged(self.average, self.tower.trainable(), step=self.state.step, decay=self.recipe.optim.ema)
         return found
 
-    def _loss(self, number: int) -> Tensor:
-        """Pair loss over the chunks of a step."""
+    def loss(self, number: int) -> Tensor:
+        """Pair loss over the chunks of step `number` (0-based)."""
         chunks = self.sampler.step(number)
         rows = np.concatenate(chunks)
         of, data = torch.from_numpy, self.data.rows
         chunk = of(np.repeat(np.arange(len(chunks)), [len(part) for part in chunks])).to(self.device)
         value, noise = (of(column[rows]).to(self.device) for column in (data.value, data.noise))
-        with self._half():
+        with self.half():
             utility = self.tower(rows, of(data.metric[rows].astype(np.int64)).to(self.device))
         return pair_loss(utility.float(), value, noise, chunk)
 
-    def _half(self) -> contextlib.AbstractContextManager[Any]:
+    def half(self) -> contextlib.AbstractContextManager[Any]:
+        """bfloat16 where the recipe asks for it."""
         enabled = self.recipe.run.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
 
@@ -235,7 +256,7 @@ class _Run:
         figures = {}
         for name, rows in self._held().items():
             metric = int(self.data.rows.metric[rows[0]])
-            with self._half():
+            with self.half():
                 states = self.tower.states(rows)
             figures[f"{name}/text"] = group_figures(
                 self.data.rows, rows, (states @ self.tower.head[metric].detach().cpu()).double().numpy()
@@ -247,7 +268,7 @@ class _Run:
         self._tell({"validation": figures, "selection": round(score, 5)})
 
     def _tell(self, event: dict[str, Any]) -> None:
-        self.report({"tower": "text encoder", "step": self.state.step, **event})
+        self.report({"tower": self.title, "step": self.state.step, **event})
 
     def _save(self) -> None:
         if self.folder is not None:

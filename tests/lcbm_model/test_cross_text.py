@@ -51,7 +51,7 @@ def test_each_half_is_scored_by_the_encoder_of_the_other(prepared: Prepared, rec
     scores = crossed.utility(rows, 0, held=held, like=like)
     for half, other in (("a", "b"), ("b", "a")):
         own = np.isin(rows, prepared.select(split="train", half=half))
-        tower = crossed._towers[other]
+        tower = crossed.towers[other]
         raw = tower.states(rows[own]) @ tower.head.detach()[0]
         assert np.corrcoef(raw.numpy(), scores[torch.from_numpy(own)].numpy())[0, 1] == pytest.approx(1, abs=1e-4)
     alike = crossed.utility(held[:0], 0, held=held, like=like)
@@ -61,8 +61,9 @@ def test_each_half_is_scored_by_the_encoder_of_the_other(prepared: Prepared, rec
 def test_training_rows_join_and_calibrate(recipe: Recipe, tmp_path: Path) -> None:
     events: list[dict[str, Any]] = []
     found = train_recipe(recipe, tmp_path, report=events.append)
-    assert {event["half"] for event in events if "half" in event} == {"a", "b"}
-    assert max(event["step"] for event in events if "half" in event) == 4
+    towers = {event["tower"] for event in events if "tower" in event}
+    assert towers == {"text encoder", "text encoder, half a", "text encoder, half b"}
+    assert max(event["step"] for event in events if "half" in event.get("tower", "")) == 4
     (entry,) = found["calibration"].values()
     prepared = Prepared.load(tmp_path / "prepared")
     assert entry["n"] == len(prepared.select(split="train")) + len(prepared.select(split="validation"))
