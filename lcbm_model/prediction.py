@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from lcbm_model.behavior import BIN_CENTRES, N_BINS
+from lcbm_model.content import Content
 
 MAX_NODES = 64
 """Quadrature nodes of `win_probabilities`: beyond 128 contents it is no longer exact, but far below 1e-6 off."""
@@ -26,6 +27,13 @@ class SimulatorIdentity(BaseModel):
     calibration_id: str | None = Field(default=None, description="None: intervals are the model's own, uncalibrated.")
     metrics: tuple[str, ...] = Field(default=(), description="Metrics it was tuned on; empty where untuned.")
     precision: str = Field(default="float32", description="Number type of the forward pass: 'float32', 'bfloat16'.")
+    reads_kind: tuple[str, ...] = Field(
+        default=(), description="Metrics it judges by a content's format and title beside its words."
+    )
+
+    def without_kind(self, metric: str, contents: Sequence[Content]) -> int:
+        """How many contents say neither format nor title though this metric is judged by them too."""
+        return sum(not (c.format or c.title) for c in contents) if metric in self.reads_kind else 0
 
     @property
     def label(self) -> str:

@@ -81,6 +81,11 @@ class TextEncoderSpec(Sight):
         """How one of the encoders ("": the only one) reads."""
         return self.towers.get(tower, self)
 
+    def reads_kind(self, metric: str) -> bool:
+        """Whether the encoder of a metric sees a content's format and title."""
+        name = self.tower(metric)
+        return bool(name or not self.towers) and self.sight(name).reads == "card"
+
 
 class AdapterSpec(BaseModel):
     """`lcbm.json`: what the folder holds and which base it belongs to."""
@@ -113,6 +118,11 @@ class AdapterSpec(BaseModel):
     )
     calibration: str | None = Field(default=None, pattern=r"^[\w.-]+\.json$", description="File in this folder.")
     training: dict[str, Any] = Field(default_factory=dict, description="Recipe, seed, data, figures: for the card.")
+
+    @property
+    def reads_kind(self) -> tuple[str, ...]:
+        """Metrics for which the text encoder reads a content's format and title too."""
+        return tuple(m for m in self.metrics if self.text_encoder and self.text_encoder.reads_kind(m))
 
 
 @dataclass(frozen=True)

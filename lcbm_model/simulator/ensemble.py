@@ -54,6 +54,7 @@ class EnsembleSimulator(StreamedSimulator):
             calibration_id="+".join(calibrations) if len(calibrations) == len(parts) else None,
             metrics=tuple(m for m in parts[0].metrics if all(m in p.metrics for p in parts)),
             precision="+".join(sorted({p.precision for p in parts})),
+            reads_kind=tuple(sorted({m for p in parts for m in p.reads_kind})),
         )
 
     def first_look(self, contents: Sequence[Content], metric: str | Metric) -> list[float] | None:

@@ -71,6 +71,7 @@ class LocalSimulator(StreamedSimulator):
             calibration_id=self.calibration.id if self.calibration else None,
             metrics=spec.metrics if spec else (),
             precision=str(self.backbone.dtype).removeprefix("torch."),
+            reads_kind=spec.reads_kind if spec else (),
         )
 
     def _stream(

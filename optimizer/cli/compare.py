@@ -25,6 +25,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Which of several texts does best, with probabilities that sum to one."""
+    from lcbm_model.content import Content
     from optimizer.api import compare as ask
     from optimizer.loop.closing import identity_warnings
     from optimizer.parts import resolve_simulator
@@ -34,7 +35,8 @@ def compare(
         shares = ask(
             texts, metric, channel=channel, title=title, format=format_, image=image, simulator=simulator
         )  # fmt: skip
-    warnings = identity_warnings(simulator.identity, metric)
+    told = [Content(text="", title=title, format=format_)]
+    warnings = identity_warnings(simulator.identity, metric, told)
     if as_json:
         identity = simulator.identity.label
         answer = {"metric": metric, "model": identity, "texts": texts, "win_probabilities": shares}

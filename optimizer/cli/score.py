@@ -67,7 +67,7 @@ def score(
     else:
         _print(rows, f"{metric} · {plain(simulator.identity.label)}")
         told = [f"{failed} of {len(rows)} rows could not be scored: see their errors"] if failed else []
-        for warning in [*told, *table.notes, *identity_warnings(simulator.identity, metric)]:
+        for warning in [*told, *table.notes, *identity_warnings(simulator.identity, metric, contents)]:
             err().print(f"Note: {plain(warning)}")
     if failed == len(rows):
         raise typer.Exit(4)

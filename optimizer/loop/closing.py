@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from lcbm_model.content import FORMATS, Content
 from lcbm_model.prediction import SimulatorIdentity
 from optimizer.loop.context import LoopContext
 from optimizer.loop.state import ORIGINAL, State, candidates_of
@@ -18,9 +21,11 @@ def fall_back(state: State) -> str | None:
 def closing_warnings(state: State, context: LoopContext) -> list[str]:
     """What has to be said about this result's worth."""
     brief = context.brief
-    warnings = identity_warnings(context.scorer.identity, brief.metric)
+    identity, content = context.scorer.identity, Content(text="", title=brief.title, format=brief.format)
+    warnings = identity_warnings(identity, brief.metric, [content])
     others = {objective.metric for objective in brief.objectives} - {brief.metric}
-    warnings += [w for metric in sorted(others) for w in _metric_warnings(context.scorer.identity, metric)]
+    for metric in sorted(others):
+        warnings += [*_metric_warnings(identity, metric), *_kind_warnings(identity, metric, [content])]
     if context.judge is None:
         warnings.append("No independent judge confirmed the gain: none was configured.")
     warnings += context.missing
@@ -39,8 +44,8 @@ def closing_warnings(state: State, context: LoopContext) -> list[str]:
     return warnings
 
 
-def identity_warnings(identity: SimulatorIdentity, metric: str) -> list[str]:
-    """What a simulator's identity says about the worth of its scores."""
+def identity_warnings(identity: SimulatorIdentity, metric: str, contents: Sequence[Content] = ()) -> list[str]:
+    """What a simulator's identity says about the worth of its scores of these contents."""
     if not identity.tuned:
         return [
             f"The simulator {identity.checkpoint} is untuned: it never saw behaviour, its scores carry no evidence."
@@ -48,7 +53,7 @@ def identity_warnings(identity: SimulatorIdentity, metric: str) -> list[str]:
     warnings = _metric_warnings(identity, metric)
     if identity.calibration_id is None:
         warnings.append("The simulator is uncalibrated: drafts were ranked by expected percentile, not a lower bound.")
-    return warnings
+    return warnings + _kind_warnings(identity, metric, contents)
 
 
 def _metric_warnings(identity: SimulatorIdentity, metric: str) -> list[str]:
@@ -59,6 +64,17 @@ def _metric_warnings(identity: SimulatorIdentity, metric: str) -> list[str]:
     return [
         f"The simulator was tuned on {', '.join(identity.metrics)}, not on {metric}: "
         f"{wider} scores for {metric} are a guess from other behaviour."
+    ]
+
+
+def _kind_warnings(identity: SimulatorIdentity, metric: str, contents: Sequence[Content]) -> list[str]:
+    """Said of contents that leave out what a metric is judged by beside their words."""
+    if not (bare := identity.without_kind(metric, contents)):
+        return []
+    who = "they are not said" if bare == len(contents) else f"{bare} of {len(contents)} texts say neither"
+    return [
+        f"The simulator judges {metric} by a post's format ({', '.join(FORMATS)}) and the title it goes with as well "
+        f"as by its words, and {who}: its scores know less there."
     ]
 
 

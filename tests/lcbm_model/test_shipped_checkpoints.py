@@ -77,8 +77,12 @@ def test_the_kind_of_a_post_and_its_title_are_heard() -> None:
     text = "Our oven is on again after the flood"
     posts = [Content(text=text, format="photo"), Content(text=text, format="link")]
     posts += [Content(text=text, format="link", title="Terms and conditions"), Content(text=text)]
-    said = load_simulator("embedded", device="cpu").predict(posts, "shares")
+    simulator = load_simulator("embedded", device="cpu")
+    said = simulator.predict(posts, "shares")
     assert len({round(p.expected, 1) for p in said if p.expected is not None}) == len(posts)
+    assert simulator.identity.reads_kind == ("comments", "reactions", "shares")
+    assert simulator.identity.without_kind("shares", posts) == 1
+    assert simulator.identity.without_kind("click_rate", posts) == 0
 
 
 def test_an_unseen_channel_widens_the_interval() -> None:
