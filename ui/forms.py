@@ -1,4 +1,4 @@
-"""Form values to a `Brief`, and pasted lines or files to texts. Mistakes are named by the form's own labels."""
+"""Form values to a `Brief`, and what its lists offer. Mistakes are named by the form's own labels."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lcbm_model.content import CHANNELS, FORMATS
-from lcbm_model.errors import BriefError, TableError
+from lcbm_model.errors import BriefError
 from lcbm_model.metrics import get_metric, metric_names
 from optimizer.brief import Brief
 
-MAX_LINES = 500
 LABELS = {
     "message": "What has to be said",
     "draft": "Your draft",
@@ -149,35 +148,3 @@ def channel_choices() -> list[tuple[str, str]]:
 def format_choices() -> list[tuple[str, str]]:
     """(what people read, name) of the known kinds of post, behind the one that is not said."""
     return [("Not said", ""), *((what.capitalize(), name) for name, what in FORMATS.items())]
-
-
-def texts_from(pasted: str | None, file: Path | None) -> tuple[list[str], list[str]]:
-    """Texts to score: the file's `text` column (or a .txt file's lines) after the pasted lines, without repeats; and
-    what people should know of how the file was read.
-
-    Raises:
-        TableError: Nothing there, more than `MAX_LINES`, or a file without readable texts.
-    """
-    column, notes = _file_texts(file) if file else ([], [])
-    texts = list(dict.fromkeys([*split_lines(pasted or ""), *column]))
-    if not texts:
-        raise TableError("Lines to score", "are empty", remedy="Paste one text per line, or choose a file")
-    if len(texts) > MAX_LINES:
-        raise TableError("Lines to score", f"are more than {MAX_LINES}", value=len(texts), remedy="Send them in parts")
-    return texts, notes
-
-
-def _file_texts(path: Path) -> tuple[list[str], list[str]]:
-    from lcbm_model.corpus.tables import as_strings, read_table
-    from lcbm_model.corpus.textlines import TextLines
-
-    if path.suffix.lower() == ".txt":
-        lines = TextLines(path, path.name)
-        cells, notes = list(lines), [*lines.notes]
-    else:
-        table = read_table(path, required=("text",), where=path.name)
-        cells, notes = as_strings(table.frame["text"]).drop_nulls().to_list(), [*table.notes]
-        if table.problems:
-            first = table.problems[0]
-            notes.append(f"rows left out: {len(table.problems)}; the first is row {first.row}, which {first.problem}")
-    return [flat for cell in cells if (flat := " ".join(cell.split()))], notes

@@ -7,9 +7,11 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lcbm_model.content import Content
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction
 from ui import words
+from ui.lines import Line
 from ui.render import render
 
 SHOWN = 50
@@ -20,17 +22,28 @@ SHOWN_MEANWHILE = 12
 
 @dataclass(frozen=True)
 class Setting:
-    """Where lines appear, who reads them, and the kind of post."""
+    """Where lines appear, who reads them, and the kind of post and the title of those that name none."""
 
     channel: str
     audience: str | None = None
     format: str | None = None
+    title: str | None = None
 
     @property
     def label(self) -> str:
         """'headline', 'headline for young parents', 'post (photo)'."""
         kind = f" ({self.format})" if self.format else ""
         return words.channel(self.channel) + kind + (f" for {self.audience}" if self.audience else "")
+
+    def content(self, line: Line) -> Content:
+        """A line as it would appear."""
+        return Content(
+            text=line.text,
+            channel=self.channel,
+            title=line.title or self.title,
+            format=line.format or self.format,
+            audience=self.audience,
+        )
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class Scored:
 class Row:
     """One line: its prediction, rank and chance under the first setting and, where asked for, the second."""
 
-    text: str
+    line: Line
     prediction: Prediction | None
     rank: int | None
     share: float | None
@@ -73,13 +86,13 @@ class Row:
         return theirs.expected - ours.expected
 
 
-def rows_of(texts: Sequence[str], first: Scored, second: Scored | None = None) -> list[Row]:
+def rows_of(lines: Sequence[Line], first: Scored, second: Scored | None = None) -> list[Row]:
     """Best first under the first setting; then what is awaited or failed, in the order of the lines."""
-    nothing: list[None] = [None] * len(texts)
+    nothing: list[None] = [None] * len(lines)
     ranks, others = first.ranks(), second.ranks() if second else nothing
     rows = [
         Row(
-            text=text,
+            line=line,
             prediction=first.predictions[i],
             rank=ranks[i],
             share=first.shares[i] if first.shares else None,
@@ -87,47 +100,47 @@ def rows_of(texts: Sequence[str], first: Scored, second: Scored | None = None) -
             other_rank=others[i],
             other_share=second.shares[i] if second and second.shares else None,
         )
-        for i, text in enumerate(texts)
+        for i, line in enumerate(lines)
     ]
-    return sorted(rows, key=lambda row: row.rank or len(texts) + 1)
+    return sorted(rows, key=lambda row: row.rank or len(lines) + 1)
 
 
-def ranking(texts: Sequence[str], metric: str, first: Scored, second: Scored | None = None) -> str:
+def ranking(lines: Sequence[Line], metric: str, first: Scored, second: Scored | None = None) -> str:
     """The finished table."""
-    rows = rows_of(texts, first, second)
+    rows = rows_of(lines, first, second)
     known = get_metric(metric)
     models = [p.simulator for p in first.predictions if p is not None]
     return render(
         "score",
         rows=rows[:SHOWN],
         more=rows[SHOWN:],
-        heading=f"{len(texts)} lines, best first" if len(texts) > 1 else "1 line",
+        heading=f"{len(lines)} lines, best first" if len(lines) > 1 else "1 line",
         metric_title=known.title,
         metric_unit=known.unit,
         first=first.setting,
         second=second.setting if second else None,
         moved=sum(r.rank != r.other_rank for r in rows) if second else 0,
         elsewhere=second is not None and second.setting.channel != first.setting.channel,
-        cautions=words.model_cautions(models[0]) if models else [],
+        cautions=words.model_cautions(models[0], metric, list(map(first.setting.content, lines))) if models else [],
     )
 
 
-def meanwhile(texts: Sequence[str], metric: str, done: int, wanted: int, first: Scored) -> str:
+def meanwhile(lines: Sequence[Line], metric: str, done: int, wanted: int, first: Scored) -> str:
     """What is known so far, while other lines are still being scored.
 
     Args:
         done: Predictions that are there, of `wanted`.
     """
-    rows = [row for row in rows_of(texts, first) if row.rank is not None]
+    rows = [row for row in rows_of(lines, first) if row.rank is not None]
     return render(
         "scoring", rows=rows[:SHOWN_MEANWHILE], done=done, wanted=wanted, metric_title=get_metric(metric).title
     )
 
 
-COLUMNS = ("rank", "text", "channel", "format", "audience", "expected", "low", "high", "does_best", "error")
+COLUMNS = ("rank", "text", "title", "channel", "format", "audience", "expected", "low", "high", "does_best", "error")
 
 
-def ranking_csv(texts: Sequence[str], settings: Sequence[Scored]) -> str:
+def ranking_csv(lines: Sequence[Line], settings: Sequence[Scored]) -> str:
     """One line per text and setting; percentiles 0..100, `does_best` 0..1. Safe to open in a spreadsheet."""
     from optimizer.report.table import neutral
 
@@ -135,14 +148,15 @@ def ranking_csv(texts: Sequence[str], settings: Sequence[Scored]) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     for scored in settings:
-        for row in rows_of(texts, scored):
-            p = row.prediction
+        for row in rows_of(lines, scored):
+            p, content = row.prediction, scored.setting.content(row.line)
             cells = (
                 row.rank,
-                row.text,
-                scored.setting.channel,
-                scored.setting.format,
-                scored.setting.audience,
+                row.line.text,
+                content.title,
+                content.channel,
+                content.format,
+                content.audience,
                 p.expected if p else None,
                 p.low if p else None,
                 p.high if p else None,

@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from lcbm_model.content import Content
 from lcbm_model.errors import LcbmError, TableError
 from ui import ranking, render
-from ui.forms import LABELS, MAX_LINES, channel_choices, format_choices, metric_choices, texts_from
+from ui.forms import LABELS, channel_choices, format_choices, metric_choices
+from ui.lines import MAX_LINES, Line, lines_from
 from ui.notify import MISTAKE, log, plain, told
 from ui.ranking import Scored, Setting
 from ui.sample import sample_lines
@@ -66,7 +66,7 @@ class ScoreTab:
             elem_id="s-lines",
         )
         self.file = gr.File(
-            label="or a table with a column text, or a .txt of lines",
+            label="or a table: column text, perhaps title and format; or a .txt of lines",
             file_types=[*TABLES, *LINES],
             type="filepath",
             height=130,
@@ -84,6 +84,9 @@ class ScoreTab:
             self.format = gr.Dropdown(
                 format_choices(), value="", label=LABELS["format"], allow_custom_value=True, elem_id="s-format"
             )
+        self.title = gr.Textbox(
+            label=LABELS["title"], placeholder="Of the page or video", max_length=500, elem_id="s-title"
+        )
         with gr.Accordion("What if?", open=False, elem_id="s-whatif"):
             self.other_channel = gr.Dropdown(
                 [("The same place", ""), *channel_choices()],
@@ -116,6 +119,7 @@ class ScoreTab:
                 self.channel,
                 self.audience,
                 self.format,
+                self.title,
                 self.other_channel,
                 self.other_audience,
             ],
@@ -143,6 +147,7 @@ class ScoreTab:
         channel: str,
         audience: str,
         format_: str,
+        title: str,
         other_channel: str,
         other_audience: str,
         request: gr.Request,
@@ -159,22 +164,22 @@ class ScoreTab:
         }
         try:
             yield {self.table: render.render("opening", line="Reading your lines."), **busy}
-            texts, notes = texts_from(lines, checked_table(file, also=LINES) if file else None)
+            read, notes = lines_from(lines, checked_table(file, also=LINES) if file else None)
             if self.services.loading.phase != "ready":
                 yield {self.table: render.render("opening", line="Waiting for the audience model to load.")}
-            settings = _settings(channel, audience, format_, other_channel, other_audience)
+            settings = _settings(channel, audience, format_, title, other_channel, other_audience)
             scored: list[Scored] = []
             with self.services.job(owner) as stopped:
-                for so_far in self._all(texts, metric, settings, stopped.is_set):
+                for so_far in self._all(read, metric, settings, stopped.is_set):
                     scored = so_far
                     done = sum(s.count for s in scored)
-                    wanted = len(texts) * len(settings)
+                    wanted = len(read) * len(settings)
                     if done < wanted and not stopped.is_set():
-                        yield {self.table: ranking.meanwhile(texts, metric, done, wanted, scored[0])}
-            texts, scored = _finished(texts, scored)
+                        yield {self.table: ranking.meanwhile(read, metric, done, wanted, scored[0])}
+            read, scored = _finished(read, scored)
             chances = [replace(s, shares=self._shares(s)) for s in scored]
-            read = render.notice(notes, "info", "How your file was read")
-            yield {self.table: ranking.ranking(texts, metric, *chances) + read, **idle, **self._file(texts, chances)}
+            how = render.notice(notes, "info", "How your file was read")
+            yield {self.table: ranking.ranking(read, metric, *chances) + how, **idle, **self._file(read, chances)}
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
             yield {self.table: render.notice([str(error)], "error", "These lines could not be scored"), **idle}
@@ -182,13 +187,10 @@ class ScoreTab:
             log.exception("lines could not be scored")
             yield {self.table: render.notice([MISTAKE], "error", "These lines could not be scored"), **idle}
 
-    def _all(self, texts: list[str], metric: str, settings: list[Setting], cancelled: Any) -> Iterator[list[Scored]]:
+    def _all(self, lines: list[Line], metric: str, settings: list[Setting], cancelled: Any) -> Iterator[list[Scored]]:
         before: list[Scored] = []
         for setting in settings:
-            contents = [
-                Content(text=t, channel=setting.channel, format=setting.format, audience=setting.audience)
-                for t in texts
-            ]
+            contents = [setting.content(line) for line in lines]
             now: list[Scored] = []
             for predictions in self.services.score(contents, metric, cancelled=cancelled):
                 now = [Scored(setting, predictions)]
@@ -201,28 +203,30 @@ class ScoreTab:
             return None
         return self.services.compare(known, scored.setting.channel)
 
-    def _file(self, texts: list[str], scored: list[Scored]) -> Updates:
+    def _file(self, lines: list[Line], scored: list[Scored]) -> Updates:
         path = self.services.private_file("ranking.csv")
-        path.write_text(ranking.ranking_csv(texts, scored), encoding="utf-8")
+        path.write_text(ranking.ranking_csv(lines, scored), encoding="utf-8")
         return {self.downloads: gr.update(visible=True), self.csv: gr.update(value=str(path))}
 
 
-def _settings(channel: str, audience: str, format_: str, other_channel: str, other_audience: str) -> list[Setting]:
+def _settings(
+    channel: str, audience: str, format_: str, title: str, other_channel: str, other_audience: str
+) -> list[Setting]:
     """One setting, or two where the what-if names another place or other readers."""
-    kind = (format_ or "").strip() or None
-    first = Setting((channel or "").strip() or "post", (audience or "").strip() or None, kind)
+    kind = {"format": (format_ or "").strip() or None, "title": (title or "").strip() or None}
+    first = Setting((channel or "").strip() or "post", (audience or "").strip() or None, **kind)
     there, readers = (other_channel or "").strip(), (other_audience or "").strip()
-    second = Setting(there or first.channel, readers or first.audience, kind)
+    second = Setting(there or first.channel, readers or first.audience, **kind)
     return [first] if second == first else [first, second]
 
 
-def _finished(texts: list[str], scored: list[Scored]) -> tuple[list[str], list[Scored]]:
+def _finished(lines: list[Line], scored: list[Scored]) -> tuple[list[Line], list[Scored]]:
     """After a stop: only the lines that every setting has scored.
 
     Raises:
         TableError: None has been.
     """
-    kept = [i for i in range(len(texts)) if all(s.predictions[i] is not None for s in scored)]
+    kept = [i for i in range(len(lines)) if all(s.predictions[i] is not None for s in scored)]
     if not kept:
         raise TableError("Lines to score", "were stopped before one was scored", remedy="Press “Score them” again")
-    return [texts[i] for i in kept], [replace(s, predictions=[s.predictions[i] for i in kept]) for s in scored]
+    return [lines[i] for i in kept], [replace(s, predictions=[s.predictions[i] for i in kept]) for s in scored]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lcbm_model.content import CHANNELS
+from lcbm_model.content import CHANNELS, Content
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from optimizer.result import Candidate, OptimizationResult
@@ -49,6 +49,10 @@ UNTUNED = (
 )
 UNCALIBRATED = (
     "The ranges shown come straight from the model and were not checked against real results; they may be too narrow."
+)
+UNSAID = (
+    "The model judges {what} by the kind of post and the title it goes with as much as by the words. Say them for a "
+    "closer prediction."
 )
 NO_JUDGE = (
     "No second, independent model has checked this result. The gain is the view of the one model "
@@ -122,11 +126,15 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
 
 
-def model_cautions(identity: SimulatorIdentity) -> list[str]:
-    """What a reader must know about the model before believing a number."""
+def model_cautions(identity: SimulatorIdentity, metric: str = "", contents: Sequence[Content] = ()) -> list[str]:
+    """What a reader must know about the model before believing a number it gave these contents."""
     if not identity.tuned:
         return [UNTUNED]
-    return [] if identity.calibration_id else [UNCALIBRATED]
+    told = [] if identity.calibration_id else [UNCALIBRATED]
+    if bare := identity.without_kind(metric, contents):
+        whose = "" if bare == len(contents) else f" Of {bare} of {len(contents)} lines it knows neither."
+        told.append(f"{UNSAID.format(what=get_metric(metric).title)}{whose}")
+    return told
 
 
 def result_cautions(result: OptimizationResult) -> list[str]:

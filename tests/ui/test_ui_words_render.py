@@ -24,6 +24,7 @@ from tests.fakes import FakeSimulator
 from tests.ui.floors_fake import occlude
 from ui import drafts, render, words
 from ui.charts import rounds_chart
+from ui.lines import Line
 from ui.loading import Loading
 from ui.ranking import Scored, Setting, meanwhile, ranking, ranking_csv
 from ui.runs import Marks, Snapshot
@@ -147,8 +148,12 @@ def test_every_view_is_harmless() -> None:
         render.hits([hit], title=HOSTILE, note=HOSTILE, none_text=""),
         render.posts([post], "click_rate"),
         render.library_figures([tile], [rejected]),
-        ranking([HOSTILE], "click_rate", Scored(Setting(HOSTILE, HOSTILE), [predicted(HOSTILE)], [1.0])),
-        meanwhile([HOSTILE], "click_rate", 1, 2, Scored(Setting("post"), [predicted(HOSTILE)])),
+        ranking(
+            [Line(HOSTILE, HOSTILE, HOSTILE)],
+            "click_rate",
+            Scored(Setting(HOSTILE, HOSTILE), [predicted(HOSTILE)], [1.0]),
+        ),
+        meanwhile([Line(HOSTILE)], "click_rate", 1, 2, Scored(Setting("post"), [predicted(HOSTILE)])),
         rounds_chart([one_round()], [candidate(1, HOSTILE)], 3),
         drafts.why(HOSTILE, occlude(FakeSimulator(), Content(text=HOSTILE), "click_rate")),
         drafts.edited(predicted(HOSTILE), 50.0, 0.5, 3.0, broken=[HOSTILE]),
@@ -230,7 +235,7 @@ def test_a_judge_that_is_not_convinced_has_the_last_word() -> None:
 def test_a_failed_line_stands_last_with_its_reason() -> None:
     texts = ["broken", "a line that works"]
     predictions = FakeSimulator().predict([Content(text=t) for t in texts], "shares")
-    page = ranking(texts, "shares", Scored(Setting("post"), predictions, [0.0, 1.0]))
+    page = ranking(list(map(Line, texts)), "shares", Scored(Setting("post"), predictions, [0.0, 1.0]))
     assert page.index("a line that works") < page.index("cannot be scored")
 
 
@@ -239,26 +244,47 @@ def test_a_what_if_tells_ranks_and_warns_across_channels() -> None:
     ours = [predicted(t) for t in texts]
     first = Scored(Setting("headline", "cooks"), ours, [0.4, 0.6])
     second = Scored(Setting("post", "chefs"), ours[::-1], [0.6, 0.4])
-    page = ranking(texts, "click_rate", first, second)
+    page = ranking(list(map(Line, texts)), "click_rate", first, second)
     assert "2 of the lines change their rank" in page
     assert "rank 1 → 2" in page
     assert "compare the order of the lines" in page
-    assert "compare the order" not in ranking(texts, "click_rate", first, replace(second, setting=Setting("headline")))
+    assert "compare the order" not in ranking(
+        list(map(Line, texts)), "click_rate", first, replace(second, setting=Setting("headline"))
+    )
 
 
 def test_only_the_first_rows_are_in_sight_and_none_is_lost() -> None:
     texts = [f"{'x' * i} line" for i in range(120)]
-    page = ranking(texts, "shares", Scored(Setting("post"), [predicted(t) for t in texts]))
+    page = ranking(list(map(Line, texts)), "shares", Scored(Setting("post"), [predicted(t) for t in texts]))
     assert "70 more lines" in page
     assert page.count("lc-cell-text") == 120
 
 
 def test_the_ranking_as_csv_is_safe_in_a_spreadsheet() -> None:
     texts = ['=HYPERLINK("http://e.x")', "a line, with a comma"]
-    table = ranking_csv(texts, [Scored(Setting("post"), [predicted(t) for t in texts], [0.7, 0.3])])
+    table = ranking_csv(list(map(Line, texts)), [Scored(Setting("post"), [predicted(t) for t in texts], [0.7, 0.3])])
     rows = list(csv.DictReader(io.StringIO(table)))
     assert {row["text"] for row in rows} == {"'" + texts[0], texts[1]}
     assert [row["rank"] for row in rows] == ["1", "2"]
+
+
+def test_the_ranking_says_what_each_line_goes_with() -> None:
+    lines = [Line("Look at this", "Ten pans that last", "link"), Line("Look at that")]
+    scored = Scored(Setting("post", format="photo"), [predicted(line.text) for line in lines], [0.7, 0.3])
+    rows = {row["text"]: row for row in csv.DictReader(io.StringIO(ranking_csv(lines, [scored])))}
+    assert (rows["Look at this"]["title"], rows["Look at this"]["format"]) == ("Ten pans that last", "link")
+    assert (rows["Look at that"]["title"], rows["Look at that"]["format"]) == ("", "photo")
+    assert "link \N{MIDDLE DOT} Ten pans that last" in ranking(lines, "shares", scored)
+
+
+def test_what_a_metric_is_judged_by_is_asked_for() -> None:
+    lines = [Line("Look at this"), Line("Look at that", "Ten pans that last")]
+    predictions = [predicted(line.text) for line in lines]
+    kind = predictions[0].simulator.model_copy(update={"reads_kind": ("shares",)})
+    scored = Scored(Setting("post"), [p.model_copy(update={"simulator": kind}) for p in predictions])
+    assert "Of 1 of 2 lines it knows neither" in ranking(lines, "shares", scored)
+    assert "kind of post" not in ranking(lines, "click_rate", scored)
+    assert "kind of post" not in ranking(lines, "shares", replace(scored, setting=Setting("post", format="photo")))
 
 
 # Drafts -------------------------------------------------------------------------------------------------------------
