@@ -28,7 +28,9 @@ PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
             rf"(?:h[tx]{{2}}ps?|ftp)://[^\s<>\"'`]+|www\.[^\s<>\"'`]+"
             rf"|(?<![\w@.])(?:[\w-]+\.)+(?:{_TLDS})\b(?:/[^\s<>\"'`]*)?"
             # Any ending at all, where nothing but an address is written so: "word.word/word", "pans.haus".
-            rf"|(?<![\w@.])(?:[a-z0-9-]{{2,}}\.)+[a-z]{{2,24}}(?:/[^\s<>\"'`]*|(?![\w.]))",
+            rf"|(?<![\w@.])(?:[a-z0-9-]{{2,}}\.)+[a-z]{{2,24}}(?:/[^\s<>\"'`]*|(?![\w.]))"
+            # A host of one letter only with its path: "t.ly/x" is a link, "e.g." is not.
+            rf"|(?<![\w@.])(?:[a-z0-9-]+\.)+[a-z]{{2,24}}/[^\s<>\"'`]+",
             re.I,
         ),
     ),

@@ -12,6 +12,8 @@ _LOOKALIKES = str.maketrans(
     "aeopcyxijshdqwbgaabenikvoptuxclii",
 )
 _SWAPS = {"a": "a4@", "b": "b8", "e": "e3", "i": "i1!|", "l": "l1|", "o": "o0", "s": "s5$", "t": "t7"}
+_MARKS = re.compile(r"([\W_]{4})[\W_]*([\W_]{4})")
+"""Runs of marks. Some marks stand for letters too: in a long run of them the search would try every way to read it."""
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR")
 
 
@@ -44,7 +46,7 @@ def contains_evasively(text: str, word: str) -> bool:
     pattern = _evasion_pattern(word)
     if pattern is None:
         return False
-    for match in pattern.finditer(fold(text)):
+    for match in pattern.finditer(_MARKS.sub(r"\1\2", fold(text))):
         found = [c for c in match.group() if not c.isspace()]
         # "50" is not the banned word "so": digits may stand for some letters, not for most.
         if 2 * sum(c.isalpha() for c in found) > sum(c.isalnum() or c in "@$!|" for c in found):

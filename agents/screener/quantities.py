@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -16,6 +17,7 @@ _UNITS: dict[str, tuple[str, ...]] = {
     "CHF": ("chf", "francs"),
     "cent": ("cent", "cents", "ct", "pence"),
     "%": ("%", "percent", "per cent", "pct"),
+    "‰": ("‰", "per mille", "per mil"),
     "points": ("percentage points", "percentage point", "percent points", "%-points", "% points", "pp"),
     "second": ("second", "seconds", "sec", "secs"),
     "minute": ("minute", "minutes", "min", "mins"),
@@ -56,14 +58,17 @@ WORDS = (
     | {"hundred": 100, "thousand": 1000, "million": 10**6, "dozen": 12}
 )
 
+_SIGNS = "".join(c for c in map(chr, range(0xFFFF)) if unicodedata.category(c) == "Sc")
+"""Every currency's sign; one that `_UNITS` does not know is a unit of its own, letters before it included ("R$")."""
 _UNIT = "|".join(sorted((re.escape(form) for form in UNITS), key=len, reverse=True))
 _SCALE = "|".join(sorted(_SCALES, key=len, reverse=True))
 _WORD = "|".join(sorted(WORDS, key=len, reverse=True))
 _DIGITS = re.compile(
-    rf"(?P<before>us\$|[€$£¥₹]|(?<!\w)(?:eur|usd|gbp|chf))?\s?"
+    rf"(?P<minus>(?<![\w)\]])[-−–](?=\d|[{_SIGNS}]\s?\d))?"
+    rf"(?P<before>(?:(?<![a-z])[a-z]{{1,3}})?[{_SIGNS}]|(?<!\w)(?:eur|usd|gbp|chf))?\s?"
     rf"(?<![\w])(?P<number>\d+(?:[.,'’\u00a0\u202f]\d+)*)(?P<ordinal>st|nd|rd|th)?"
     rf"(?:\s?(?P<scale>{_SCALE})(?!\w))?"
-    rf"(?:[\s\u00a0-]?(?P<unit>{_UNIT})(?!\w))?",
+    rf"(?:[\s\u00a0-]?(?P<unit>{_UNIT}|[{_SIGNS}])(?!\w))?",
     re.IGNORECASE,
 )
 _SPELLED = re.compile(
@@ -123,7 +128,7 @@ class Quantity:
 
     @property
     def is_price(self) -> bool:
-        return self.unit in CURRENCIES
+        return self.unit in CURRENCIES or bool(set(self.unit or "") & set(_SIGNS))
 
     def stands_in(self, known: list[Quantity]) -> bool:
         """Whether one of `known` says the same: value, unit, bound, and what is counted."""
@@ -173,9 +178,11 @@ def extract_quantities(text: str) -> list[Quantity]:
 
 def _from_digits(match: re.Match[str], text: str) -> Quantity:
     written = match["before"] or match["unit"]
-    unit = UNITS[written.casefold()] if written else None
+    unit = UNITS.get(written.casefold(), written.casefold()) if written else None
     scale = _SCALES[match["scale"].casefold()] if match["scale"] else 1
-    values = frozenset(value * scale for value in readings(match["number"]))
+    # "-20 %" is how a discount of 20 % is written.
+    sign = -1 if match["minus"] and unit != "%" else 1
+    values = frozenset(value * scale * sign for value in readings(match["number"]))
     return Quantity(match.group().strip(" -"), values, unit, **_around(text, match.start(), match.end(), unit))
 
 

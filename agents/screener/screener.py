@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.screener.conditions import Conditions
 from agents.screener.directions import Directions
 from agents.screener.folding import collapse
 from agents.screener.invention import KnownFacts, invention_reasons
@@ -30,6 +31,7 @@ class Screener:
         self._known = KnownFacts(sources, (*task.must_keep, *task.required_words))
         self._denials = Denials(sources)
         self._directions = Directions(sources)
+        self._conditions = Conditions(sources)
         self._relations = Relations(sources, apart=(sender.name or "",) if sender else ())
         self._said = "\n".join((*sources, *task.must_keep, *task.required_words))
         self._rules, unchecked = parse_rules(task.rules)
@@ -52,6 +54,7 @@ class Screener:
             *lookalike_reasons(text, self._said),
             *self._denials.reasons(text),
             *self._directions.reasons(text),
+            *self._conditions.reasons(text),
             *self._relations.reasons(text),
         ]
 

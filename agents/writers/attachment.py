@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from agents.screener.conditions import limits, offers
 from agents.screener.folding import collapse
 from agents.writers.base import WritingTask
 
@@ -20,6 +21,16 @@ def attached(text: str, task: WritingTask) -> bool:
         if fact in said and sources and not any(_bearers(source, fact) <= own for source in sources):
             return False
     return True
+
+
+def travels(phrase: str, source: str, target: str) -> bool:
+    """Whether a phrase at the end of `source` is as true of `target`.
+
+    What states or limits something stays with the two longer words it was said of.
+    """
+    if not (re.search(r"\d|\b[A-ZÀ-Þ]", phrase) or limits(phrase) or offers(phrase)):
+        return True
+    return set(stems(source.partition(phrase)[0])[-2:]) <= set(stems(target))
 
 
 def fact_phrase(task: WritingTask, fact: str) -> str:

@@ -13,7 +13,7 @@ from itertools import permutations
 from agents.occlusion import cuts
 from agents.screener import Screener
 from agents.selector import similarity
-from agents.writers.attachment import attached
+from agents.writers.attachment import attached, travels
 from agents.writers.base import Draft, WriterResult, WriterUsage, WritingTask
 from agents.writers.cleaning import degenerate
 
@@ -63,6 +63,8 @@ def children(first: str, second: str) -> Iterator[tuple[str, str]]:
         yield "hook+body", f"{hook}{mark} {body if mark == ':' else _upper(body)}"
     for phrase in _phrases(first):
         whole = second.rstrip(".!?… ")
+        if not travels(phrase, first, whole):
+            continue
         if not _shares_words(phrase, whole) and "?" not in second and len(re.split(r"[.!?]\s", second)) == 1:
             end = second[len(whole) :].strip()
             yield "phrase-moved", f"{whole} {phrase}{end}"

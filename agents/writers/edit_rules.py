@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from agents.screener.conditions import limits
 from agents.screener.names import proper_names
 from agents.screener.survival import all_survive
 from agents.writers.base import WritingTask
@@ -58,6 +59,11 @@ def number_first(text: str, task: WritingTask) -> str | None:
     match = re.fullmatch(rf"([^:;?]+?)\s+({_TIME})[.!]?", text, flags=re.IGNORECASE)
     if not match or re.match(r"(?:how|why|what|when|who|in|because)\b", match[1], re.IGNORECASE):
         return None
+    # "9 in 10 adults" is one figure, "children under 6" one group; ", and within 5 days" belongs to what is before it.
+    if re.search(r"(?:\d|,|\b(?:and|or|but))$", match[1], re.IGNORECASE) or re.fullmatch(
+        r"(?:under|from)\s+[\d.,]+", match[2], re.IGNORECASE
+    ):
+        return None
     return f"{upper_first(match[2])}, {lower_first(match[1], task)}"
 
 
@@ -76,6 +82,8 @@ def first_clause(text: str, task: WritingTask) -> str | None:
     clause = parts[0].rstrip(" .")
     dependent = re.match(rf"(?:because|if|when|while|in|at|after|within|for|from|{_AUXILIARY})\b", clause, re.I)
     if len(parts) < 2 or "?" in text or len(clause.split()) < 4 or dependent or not all_survive(clause, task.must_keep):
+        return None
+    if limits(re.split(r"[.!?]\s", text[len(parts[0]) :])[0]):  # the rest of its sentence says for whom, or when
         return None
     return clause
 

@@ -20,7 +20,9 @@ _BACK = (
     "it|its|this|that|these|those|they|them|their|he|him|his|she|her|hers|ours|one|most|some|each|both|all|nobody|none"
 )
 _OPENS_BACK = re.compile(
-    rf"(?:{_BACK}|and|but|or|so|then|there|here|even|two of|one of|last time|now)\b", re.IGNORECASE
+    rf"(?:{_BACK}|and|but|or|so|then|there|here|even|two of|one of|last time|now"
+    r"|(?:after|before|below|above|until|from) (?:that|then))\b",
+    re.IGNORECASE,
 )
 _PRONOUN = re.compile(r"\b(?:it|they|them|he|him|she|her)\b", re.IGNORECASE)
 _JOINT = re.compile(r",|\b(?:and|because|but|if|that|who|which|when|while|with)\b", re.IGNORECASE)

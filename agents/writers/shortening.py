@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from agents.occlusion import Cut, cuts
+from agents.screener.conditions import limits, offers
 from agents.writers.sentences import sentences, starts_back
 
 FEWEST_WORDS = 5
@@ -30,9 +31,17 @@ def shorter(text: str) -> Iterator[str]:
     """What can be left out so that the rest reads well; what then would open by pointing back is left as it is."""
     for cut in cuts(text):
         opens_back = starts_back(cut.rest) and not starts_back(text)
-        hangs = _PASSIVE.search(text[: cut.start])
+        part = text[cut.start : cut.end]
+        hangs = _PASSIVE.search(text[: cut.start]) or (cut.kind == "phrase" and _limited(text, part))
         if _whole(text, cut) and _reads_well(cut.rest) and not (opens_back or hangs):
             yield cut.rest.rstrip(".") if len(sentences(cut.rest)) == 1 else cut.rest
+
+
+def _limited(text: str, part: str) -> bool:
+    """Whether a part says for whom, when or from what price on: without it the rest promises more."""
+    if part in sentences(text):
+        return False
+    return limits(part) or any(part in said and offers(said) for said in sentences(text))
 
 
 def _reads_well(rest: str) -> bool:

@@ -166,3 +166,40 @@ def test_required_words_keep_their_accents() -> None:
 def test_extraction_never_fails_on_hostile_text(text: str) -> None:
     for fact in extract_facts(text):
         assert fact.text
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("Works down to -20 degrees", "-20", "degree"),
+        ("Works down to \N{MINUS SIGN}20 degrees", "-20", "degree"),
+        ("It costs -149 euros", "-149", "EUR"),
+        ("-20 % on pans", "20", "%"),
+        ("It costs R$149", "149", "r$"),
+        ("It costs 149 \N{TURKISH LIRA SIGN}", "149", "\N{TURKISH LIRA SIGN}"),
+        ("It costs \N{WON SIGN}149", "149", "\N{WON SIGN}"),
+        ("It costs US$149", "149", "USD"),
+        ("Save 5\N{PER MILLE SIGN}", "5", "\N{PER MILLE SIGN}"),
+        ("Lasts 5-10 years", "10", "year"),
+        ("See page A-20 degrees", "20", "degree"),
+    ],
+)
+def test_signs_and_currencies_are_part_of_a_number(text: str, value: str, unit: str) -> None:
+    found = extract_quantities(text)[-1]
+    assert found.values == {Decimal(value)}
+    assert found.unit == unit
+    assert found.is_price == (unit in ("EUR", "USD", "r$", "\N{TURKISH LIRA SIGN}", "\N{WON SIGN}"))
+
+
+@pytest.mark.parametrize("link", ["t.ly/evil", "v.gd/copper", "s.id/copper", "g.page/xyz", "a.b.co/x"])
+def test_hosts_of_one_letter_are_links(link: str) -> None:
+    assert ("link", link) in kinds(f"Order the copper pan: {link}")
+    assert not [kind for kind, _ in kinds("Copper pans, e.g. ours, i.e. the new ones") if kind == "link"]
+
+
+@pytest.mark.parametrize("text", ["|" * 600, "|-" * 2000, "@|" * 2000, "i|l|e|" * 500])
+def test_long_runs_of_marks_are_read_in_no_time(text: str) -> None:
+    """Each of them took minutes, or for ever."""
+    assert not contains_evasively(text, "illegal")
+    assert not contains_evasively(text, "alias")
+    assert contains_evasively(f"{text} i||egal", "illegal")

@@ -56,6 +56,6 @@ def test_no_edit_cuts_a_fact_off_what_it_is_said_of() -> None:
 
 def test_no_crossover_moves_a_fact_to_something_else() -> None:
     draft, earlier = "Our new pan browns onions in 9 minutes", "Copper spreads heat evenly"
-    assert f"{earlier} in 9 minutes" in [text for _, text in children(draft, earlier)]
+    assert f"{earlier} in 9 minutes" not in [text for _, text in children(draft, earlier)]
     texts = [d.text for d in CrossoverWriter().write(task(draft, earlier), 60, seed=0).drafts]
     assert not [t for t in texts if "onion" not in t.casefold()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,9 +34,29 @@ def test_an_opening_stands_before_the_other_body() -> None:
 
 
 def test_a_phrase_moves_over() -> None:
-    made = set(children("The pan browns onions in 9 minutes", "Copper spreads heat evenly."))
-    assert ("phrase-moved", "Copper spreads heat evenly in 9 minutes.") in made
-    assert ("phrase-first", "In 9 minutes, Copper spreads heat evenly.") in made
+    made = set(children("The pan browns onions in a small kitchen", "Copper spreads heat evenly."))
+    assert ("phrase-moved", "Copper spreads heat evenly in a small kitchen.") in made
+    assert ("phrase-first", "In a small kitchen, Copper spreads heat evenly.") in made
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("The pan browns onions in 9 minutes", "Copper spreads heat evenly."),
+        ("Entry is free on Sundays", "The exhibition opens with a talk"),
+        ("Children under 6 ride for free", "Adults pay at the gate"),
+        ("We have baked bread without sugar", "Our new oven is from Erfurt"),
+        ("The exhibition is open until 3 June", "Entry costs nothing"),
+    ],
+)
+def test_what_states_or_limits_something_stays_where_it_was(first: str, second: str) -> None:
+    moved = first.split()[-1].rstrip(".")
+    assert not [text for how, text in children(first, second) if how.startswith("phrase") and moved in text]
+
+
+def test_it_moves_to_a_text_about_the_same() -> None:
+    made = set(children("The copper pan heats up in 9 minutes", "Our pan heats every side alike"))
+    assert ("phrase-moved", "Our pan heats every side alike in 9 minutes") in made
 
 
 def test_what_both_say_is_not_said_twice() -> None:
