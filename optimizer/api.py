@@ -19,6 +19,7 @@ from optimizer.decision import Decision
 from optimizer.defaults import held_out_pair
 from optimizer.events import RunEvent
 from optimizer.loop.context import LoopContext, Searchable, Stopwatch
+from optimizer.loop.driver import only_driver
 from optimizer.loop.folder import RunFolder, RunSettings, new_run_id
 from optimizer.loop.outcome import waiting_event
 from optimizer.loop.run import PreparedRun, drive, still_waiting
@@ -108,11 +109,13 @@ def stream(
     """`optimize`, step by step. The last event carries the result."""
     folder = RunFolder(store, new_run_id() if run_id is None else run_id)
     folder.create()
-    try:
-        run = _begin(folder, brief, library, simulator, judge, writers, seed, keep_picture=keep_picture)
-    except BaseException:
-        folder.discard()
-        raise
+    with only_driver(folder):  # loading takes a while: nobody else begins a run of this id meanwhile
+        try:
+            folder.create()
+            run = _begin(folder, brief, library, simulator, judge, writers, seed, keep_picture=keep_picture)
+        except BaseException:
+            folder.discard()
+            raise
     yield from drive(run, should_stop=should_stop)
 
 

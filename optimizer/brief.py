@@ -49,6 +49,14 @@ def _known_metric(metric: str) -> str:
     return metric
 
 
+def _said(value: Any) -> Any:
+    """Words, or a list of them, each with something in it: a required word of nothing would refuse every draft."""
+    for text in [value] if isinstance(value, str) else value or ():
+        if not text.strip():
+            raise ValueError("is blank: fill it in or drop it")
+    return value
+
+
 class Objective(BaseModel):
     """A further aim beside the brief's own metric: another metric, or the same one elsewhere or for other people."""
 
@@ -114,6 +122,9 @@ class Brief(BaseModel):
     )
 
     _known_metric = field_validator("metric")(_known_metric)
+    _said = field_validator(
+        "name", "message", "channel", "draft", "must_keep", "required_words", "banned_words", "rules"
+    )(_said)
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Brief:

@@ -37,7 +37,7 @@ def add(
     candidate: Annotated[str | None, typer.Option("--candidate", help="Its id there; the best by default.")] = None,
     text: Annotated[str | None, typer.Option("--text", help="Words that no run wrote.")] = None,
     metric: Annotated[str | None, typer.Option("--metric", help="With --text: what was measured.")] = None,
-    channel: Annotated[str, typer.Option("--channel", help="With --text: where it appeared.")] = "post",
+    channel: Annotated[str | None, typer.Option("--channel", help="With --text: where it appeared; post.")] = None,
     value: Annotated[float | None, typer.Option("--value", help="As measured: a rate 0..1, a count, a rating.")] = None,
     count: Annotated[float | None, typer.Option("--count", help="Clicks, opens, ...: with --exposure.")] = None,
     exposure: Annotated[float | None, typer.Option("--exposure", help="Impressions, views, sends.")] = None,
@@ -59,13 +59,18 @@ def add(
     scale_of = _scale_of(library)
     if run is not None:
         brief = read_run(run, store)[0].brief
+        for option, asked, own in (("--metric", metric, brief.metric), ("--channel", channel, brief.channel)):
+            if asked is not None and asked != own:
+                remedy = "Leave it out, or give the words by --text: nothing was predicted of that"
+                raise SettingsError(option, f"run {run} was about {own}", value=asked, remedy=remedy)
         scale = scale_of(brief.metric, brief.channel) if scale_of else None
         noted = note_candidate(run, candidate, **figures, store=store, scale=scale)
     else:
         if metric is None:
             raise SettingsError("--metric", "is missing", remedy="Say what was measured: click_rate, shares, ...")
-        scale = scale_of(metric, channel) if scale_of else None
-        noted = note_text(text or "", metric, **figures, channel=channel, scale=scale)
+        place = channel or "post"
+        scale = scale_of(metric, place) if scale_of else None
+        noted = note_text(text or "", metric, **figures, channel=place, scale=scale)
     kept = OutcomeStore(outcomes, runs=store)
     new = kept.add(noted)
     if as_json:
@@ -117,8 +122,11 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Results noted so far, the latest first."""
+    from lcbm_model.metrics import get_metric
     from optimizer.outcomes import OutcomeStore
 
+    if metric is not None:
+        get_metric(metric)
     kept = OutcomeStore(outcomes, runs=store)
     found = kept.list(metric=metric, run_id=run)
     if as_json:
@@ -158,9 +166,12 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Predictions beside what happened: how far off, and how often inside the range."""
+    from lcbm_model.metrics import get_metric
     from optimizer.outcomes import OutcomeStore
 
     with progress("Reading"), only_results_on_stdout():
+        if metric is not None:
+            get_metric(metric)
         found = OutcomeStore(outcomes, runs=store).report(metric=metric, scale_of=_scale_of(library))
     if as_json:
         print_json(found.model_dump(mode="json"))

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lcbm_model.errors import SettingsError
-from optimizer.loop.folder import RunFolder
-
-_LOCK = ".lock"
+from optimizer.loop.folder import LOCK, RunFolder
 
 
 @contextmanager
@@ -21,7 +19,7 @@ def only_driver(folder: RunFolder) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     # Not bound to a thread: a generator that was left alone may be closed by any.
-    lock = FileLock(folder.path / _LOCK, thread_local=False)
+    lock = FileLock(folder.path / LOCK, thread_local=False)
     try:
         lock.acquire(blocking=False)
     except Timeout as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -17,6 +18,8 @@ from lcbm_model.errors import SettingsError
 from lcbm_model.prediction import SimulatorIdentity
 from optimizer.brief import Brief
 
+LOCK = ".lock"
+"""Held by whoever begins a run or takes its steps."""
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
@@ -73,13 +76,15 @@ class RunFolder:
         writable_folder(self.path, "store")
 
     def discard(self) -> None:
-        """Take a folder away again in which no run began."""
+        """Take a folder away again in which no run began; by whoever holds its lock."""
         if self.settings_file.exists():
             return
         if self._kept is not None:
             self._kept.unlink(missing_ok=True)
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
+        if all(path.name == LOCK for path in self.path.iterdir()):
+            (self.path / LOCK).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the next one who wants this id is in it already
+                self.path.rmdir()
 
     def keep_picture(self, file: Path) -> Path:
         """A copy of the brief's picture or video inside the folder: it goes wherever the run goes, and when it goes.

@@ -111,10 +111,11 @@ def measured(
     counted = _counted(known, count, exposure)
     if value is None:
         if counted is None:
-            problem = "is missing" if count is None else "is missing: a count without its exposure makes no rate"
+            why = "votes make no rating" if known.kind == "rating" else "a count without its exposure makes no rate"
+            problem = "is missing" if count is None else f"is missing: {why}"
             raise InputError("value", problem, remedy=_ways(known))
         return counted
-    if counted is None or known.kind == "rating":  # What is counted beside a rating are its votes.
+    if counted is None:
         return value
     rounded = _ROUNDED_RATE if known.kind == "rate" else 0.0
     if abs(value - counted) > max(rounded, _ROUNDING * max(abs(value), abs(counted))):
@@ -126,6 +127,8 @@ def measured(
 
 def _counted(metric: Metric, count: float | None, exposure: float | None) -> float | None:
     """The value that the counts make; None where they make none."""
+    if metric.kind == "rating":  # what is counted are its votes
+        return None
     if metric.kind != "rate" or count is None:
         return count
     if exposure is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from datetime import date as Date
@@ -100,12 +100,29 @@ def import_outcomes(
             problem = error.problem if isinstance(error, InputError) else str(error)
             shown = "" if value is None else str(value)[:120]
             rejected.append(RejectedRow(row=table.rows[i], column=where, value=shown, problem=problem))
+    outcomes, repeated = _latest(outcomes)
+    if repeated:
+        notes.append(f"rows that repeat a text: {repeated}; of each the figures published last are kept")
     notes += known.problems if known else ()
     anywhere = known.find(rows.texts, [None] * len(places)) if known else places
     if elsewhere := sum(here is None and there is not None for here, there in zip(places, anywhere, strict=True)):
         notes.append(f"{elsewhere} texts were written by a run for another channel: nothing was predicted of them here")
     matched = sum(o.run_id is not None for o in outcomes)
     return Imported(tuple(outcomes), matched, tuple(sorted(rejected, key=lambda r: r.row)), tuple(notes))
+
+
+def _latest(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], int]:
+    """One outcome of each text and metric, that of the latest day, in the file's order; and how many were left out.
+
+    Of one day, or without days, the last row counts. Exports begin with the oldest post or with the newest.
+    """
+    latest: dict[str, int] = {}
+    for i, outcome in enumerate(outcomes):
+        held = latest.get(outcome.key)
+        before = outcomes[held].published if held is not None else None
+        if before is None or (outcome.published is not None and outcome.published >= before):
+            latest[outcome.key] = i
+    return [outcomes[i] for i in sorted(latest.values())], len(outcomes) - len(latest)
 
 
 def _metric_by_columns(table: Table, *, named_runs: bool) -> tuple[str | None, list[str]]:

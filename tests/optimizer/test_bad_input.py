@@ -30,6 +30,8 @@ MADE_BRIEFS = {
     "aim-named-twice": (b"message: a\nmetric: shares\nobjectives: [{metric: shares}]\n", "asked for twice"),
     "senseless-threshold": (b"message: a\nreliable_gain: 0.3\n", "reliable_gain"),
     "senseless-meaning": (b"message: a\nleast_meaning: 2\n", "least_meaning"),
+    "blank-message": (b"message: '  '\n", "brief.yaml: message: is blank"),
+    "blank-required-word": (b"message: a\nrequired_words: ['']\n", "brief.yaml: required_words: is blank"),
     "no-picture": (b"message: a\npicture: gone.png\n", "gone.png"),
 }
 

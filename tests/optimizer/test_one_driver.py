@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lcbm_model.errors import SettingsError
+from lcbm_model.errors import SettingsError, TableError
 from optimizer import Decision, resume, stream, stream_resume
 from optimizer.campaigns import list_campaigns
 from tests.fakes import FakeSimulator
@@ -85,3 +86,33 @@ def test_a_run_that_cannot_be_written_to_says_so(tmp_path: Path) -> None:
     database.write_bytes(b"no database at all, but long enough to look at" * 40)
     with pytest.raises(SettingsError, match="store: cannot be opened"):
         resume("a", **_parts(tmp_path))
+
+
+def test_two_runs_begun_under_one_id_do_not_mix(tmp_path: Path) -> None:
+    """The second begins while the first still loads its parts: it is told, and the first keeps its folder."""
+    refused: list[SettingsError] = []
+
+    class Slow(FakeSimulator):
+        """While it is asked who it is, somebody else begins."""
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "identity" and begun and not refused:
+                with pytest.raises(SettingsError, match="somebody else is driving this run") as told:
+                    next(stream(bakery(message="Second"), run_id="a", **_parts(tmp_path)))
+                refused.append(told.value)
+            return super().__getattribute__(name)
+
+    begun: list[bool] = []
+    simulator = Slow()
+    begun.append(True)
+    assert run(tmp_path, bakery(message="First"), run_id="a", simulator=simulator).status == "finished"
+    assert len(refused) == 1
+    settings = json.loads((tmp_path / "a" / "run.json").read_text())
+    assert settings["brief"]["message"] == "First"
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(TableError):
+        run(tmp_path, bakery(), run_id="a", library=tmp_path / "none")
+    assert not (tmp_path / "a").exists()
+    assert run(tmp_path, bakery(), run_id="a").status == "finished"

@@ -62,6 +62,16 @@ def test_texts_that_a_run_wrote_are_recognised(tmp_path: Path, runs: Path) -> No
     assert found.rejected[2].value == "someday"
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_a_text_published_twice_the_latest_figures_stay(tmp_path: Path, runs: Path, newest_first: bool) -> None:
+    rows = ["Rye bread at six,90,1000,2026-03-20", "Rye bread at six,10,1000,2025-01-05"]
+    rows = [*(rows if newest_first else rows[::-1]), "Without a day,1,100,", "Without a day,2,100,"]
+    file = lines(tmp_path, "\n".join(["text,clicks,impressions,date", *rows]))
+    found = import_outcomes(file, metric="click_rate", store=runs)
+    assert {o.text: o.value for o in found.outcomes} == {"Rye bread at six": 0.09, "Without a day": 0.02}
+    assert any("repeat a text: 2" in note for note in found.notes)
+
+
 def test_runs_are_named_by_their_id(tmp_path: Path, runs: Path) -> None:
     rows = [{"run": "spring-1", "candidate": "r1-01", "value": "0.03"}, {"run": "spring-2", "value": "2 %"},
             {"run": "nowhere", "value": "0.1"}, {"run": "spring-1", "value": "much"}]  # fmt: skip
@@ -292,6 +302,13 @@ def test_the_command_line_refuses_what_cannot_be(
     assert run(["outcomes", "add", "--text", "x", "--value", "0.1"]) == 2
     assert run(["outcomes", "add", "spring-1", "--value", "7"]) == 2
     capsys.readouterr()
+    for option, wrong in (("--metric", "shares"), ("--channel", "email_subject")):
+        assert run(["outcomes", "add", "spring-1", option, wrong, "--value", "0.5"]) == 2
+        assert f"{option}: run spring-1 was about" in capsys.readouterr().err
+    assert run(["outcomes", "list", "--metric", "clik_rate"]) == 2
+    assert run(["outcomes", "report", "--metric", "clik_rate"]) == 2
+    assert run(["outcomes", "add", "--text", "x", "--metric", "funniness", "--count", "500"]) == 2
+    assert "votes make no rating" in capsys.readouterr().err
     for text, problem in (("ab\udcff", "no characters"), ("x" * 100_001, "longer than 100000")):
         assert run(["outcomes", "add", "--text", text, "--metric", "shares", "--value", "3"]) == 2
         told = capsys.readouterr().err
