@@ -1,8 +1,9 @@
 """What part of the drafts' scores only follows their length and format, and the scores without it.
 
 A simulator that likes long texts, digits or capitals can be won by them alone. A ridge regression of the scores on
-such surface features finds how much of them those features predict, with the penalty and the share chosen by
-leaving out each draft in turn: what does not predict drafts it has not seen is left in the scores.
+such surface features finds how much of them those features predict, with the penalty chosen by leaving out each draft
+in turn. The best of several penalties foretells something of any scores; so the part is taken away only where it
+foretells more than it does of the same scores in another order (a permutation test).
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 FEATURES = ("log length", "capitals", "digits", "punctuation", "lines and sentences")
 FEWEST = 8
 """Scored drafts below which nothing is fitted."""
+SHUFFLES = 199
+LEVEL = 0.05
+"""Share of shuffled scores of which the surface may foretell as much."""
 _PENALTIES = tuple(10.0**power for power in np.arange(-1, 3.01, 0.5))
 
 
@@ -51,7 +55,7 @@ class LengthDebias:
         self._mean = raw.mean(axis=0)
         spread = raw.std(axis=0)
         self._spread = np.where(spread > 1e-9, spread, np.inf)  # what never varies explains nothing
-        self.explained, self._weights = _best_ridge((raw - self._mean) / self._spread, scores - scores.mean())
+        self.explained, self._weights = _found((raw - self._mean) / self._spread, scores - scores.mean())
         return self
 
     def surface_part(self, texts: Sequence[str]) -> list[float]:
@@ -84,18 +88,32 @@ def surface(text: str) -> list[float]:
     ]
 
 
-def _best_ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """Share of variance explained on left-out rows, and weights, (N, F) and (N,) -> (F,); zeros where none is."""
+def _found(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """Share of variance explained on left-out rows, and weights, (N, F) and (N,) -> (F,); zeros where it is no more
+    than chance finds."""
+    order = np.random.default_rng(0)
+    columns = np.column_stack([y, *(order.permutation(y) for _ in range(SHUFFLES))])  # (N, 1 + SHUFFLES)
+    explained, weights = _best_ridge(x, columns)
+    by_chance = (1 + int((explained[1:] >= explained[0]).sum())) / (1 + SHUFFLES)
+    if explained[0] <= 0 or by_chance > LEVEL:
+        return 0.0, np.zeros(x.shape[1])
+    return float(explained[0]), weights[:, 0]
+
+
+def _best_ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each column of centred scores (N, C): variance explained on left-out rows (C,) by the penalty that explains
+    most, and its weights (F, C)."""
     n = len(y)
     left, values, right = np.linalg.svd(x, full_matrices=False)
-    alone = y * n / (n - 1)  # error of predicting each row by the mean of the others
-    best, weights = 0.0, np.zeros(x.shape[1])
+    alone = ((y * n / (n - 1)) ** 2).sum(axis=0)  # error of predicting each row by the mean of the others
+    turned = left.T @ y
+    best, weights = np.full(y.shape[1], -np.inf), np.zeros((x.shape[1], y.shape[1]))
     for penalty in _PENALTIES:
         shrink = values**2 / (values**2 + penalty)
         hat = (left**2) @ shrink + 1 / n  # leverages, the mean's included
-        errors = (y - left @ (shrink * (left.T @ y))) / np.maximum(1 - hat, 1e-6)
-        explained = 1 - float(errors @ errors) / float(alone @ alone)
-        if explained > best:
-            best = explained
-            weights = right.T @ (values / (values**2 + penalty) * (left.T @ y))
+        errors = (y - left @ (shrink[:, None] * turned)) / np.maximum(1 - hat, 1e-6)[:, None]
+        explained = 1 - (errors**2).sum(axis=0) / alone
+        better = explained > best
+        best = np.where(better, explained, best)
+        weights[:, better] = right.T @ ((values / (values**2 + penalty))[:, None] * turned[:, better])
     return best, weights

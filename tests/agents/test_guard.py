@@ -142,6 +142,21 @@ def test_scores_that_follow_something_else_stay() -> None:
     assert np.mean(found) < 0.08
 
 
+@pytest.mark.parametrize("n", [8, 16])
+def test_scores_that_follow_nothing_are_rarely_touched(n: int) -> None:
+    """One run in twenty, by the test's own level; the best of several penalties alone found something in half."""
+    rng = np.random.default_rng(5)
+    words = "copper pan onions brown heat supper bread oven nine our new why slow 9 149 euros!".split()
+    touched = [
+        LengthDebias()
+        .fit([" ".join(rng.choice(words, rng.integers(4, 16))) for _ in range(n)], rng.normal(50, 8, n).tolist())
+        .explained
+        > 0
+        for _ in range(100)
+    ]
+    assert sum(touched) <= 12
+
+
 def test_a_good_draft_keeps_its_lead_over_others_of_its_length() -> None:
     texts = [*texts_of([4, 6, 9, 12, 15, 18, 22, 27, 30]), "iron " * 12]
     scores = [20 + 10 * float(np.log1p(len(t))) for t in texts]

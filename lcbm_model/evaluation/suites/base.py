@@ -14,6 +14,7 @@ from lcbm_model.corpus.record import Record
 from lcbm_model.evaluation.bootstrap import Floats, Groups, OfSums, Statistic
 from lcbm_model.evaluation.metrics import Indices, coverage, expected_calibration_error, reliability
 
+Bools = NDArray[np.bool_]
 WinProbability = Callable[[Indices, Indices], Floats]
 """Rows (P,) and (P,) -> (P,) probability that the first of each pair does better."""
 
@@ -96,8 +97,9 @@ class Suite(ABC):
     def figures(self, rows: Rows, answers: Mapping[str, Answers]) -> dict[str, Statistic]:
         """The suite's own figures by key; `answers` has every behaviour of the suite."""
 
-    def calibration_pairs(self, rows: Rows) -> tuple[Indices, Indices] | None:
-        """Pairs whose stated win probabilities are checked; None where the suite has no comparisons."""
+    def calibration_pairs(self, rows: Rows) -> tuple[Indices, Indices, Bools] | None:
+        """Pairs (P,), (P,) whose stated win probabilities are checked, and whether the first one won; None where the
+        suite has no comparisons."""
         return None
 
     def calibration(self, rows: Rows, answers: Mapping[str, Answers]) -> dict[str, Statistic]:
@@ -121,10 +123,8 @@ class Suite(ABC):
         pairs = self.calibration_pairs(rows)
         if said.win is None or pairs is None or not len(pairs[0]):
             return None
-        first, second = pairs
-        values = rows.values(self.behaviors[0])
-        won = (values[first] > values[second]).astype(np.float64)
-        return np.asarray(said.win(first, second)), won, rows.groups[first]
+        first, second, won = pairs
+        return np.asarray(said.win(first, second)), won.astype(np.float64), rows.groups[first]
 
 
 def coverage_over(rows: Rows, answers: Mapping[str, Answers]) -> OfSums:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lcbm_model.evaluation.bootstrap import Statistic
 from lcbm_model.evaluation.metrics import Indices, accuracy_of_distinct_pairs, members, spearman_within
-from lcbm_model.evaluation.suites.base import Answers, Rows, Suite
+from lcbm_model.evaluation.suites.base import Answers, Bools, Rows, Suite
 
 GAP = 0.2
 """Mean ratings (1..3) that differ by less are not told apart reliably."""
@@ -34,11 +34,11 @@ class CaptionContestSuite(Suite):
             "pair_accuracy": accuracy_of_distinct_pairs(scores, truth, rows.contexts, gap=GAP),
         }
 
-    def calibration_pairs(self, rows: Rows) -> tuple[Indices, Indices]:
+    def calibration_pairs(self, rows: Rows) -> tuple[Indices, Indices, Bools]:
         """Pairs drawn at random inside each contest (fixed seed), ties left out."""
         rng = np.random.default_rng(0)
         truth = rows.values("funniness")
         drawn = [rng.choice(g, (2, PAIRS_PER_CONTEST)) for g in members(rows.contexts)]
         a, b = np.concatenate(drawn, axis=1) if drawn else np.zeros((2, 0), dtype=np.intp)
         kept = truth[a] != truth[b]
-        return a[kept], b[kept]
+        return a[kept], b[kept], truth[a[kept]] > truth[b[kept]]

@@ -11,7 +11,7 @@ from lcbm_model.corpus.record import Record
 from lcbm_model.evaluation.arms import Arms, pooled_arms
 from lcbm_model.evaluation.bootstrap import Count, Floats, Groups, Statistic, ratio
 from lcbm_model.evaluation.metrics import Indices, credit, members, pair_accuracy
-from lcbm_model.evaluation.suites.base import Answers, Rows, Suite
+from lcbm_model.evaluation.suites.base import Answers, Bools, Rows, Suite
 
 SIGNIFICANT_Z = 1.96
 MIN_HEADLINES = 3
@@ -53,12 +53,13 @@ class UpworthySuite(Suite):
             "best_over_mean": ratio(best, mean, story),
         }
 
-    def calibration_pairs(self, rows: Rows) -> tuple[Indices, Indices]:
+    def calibration_pairs(self, rows: Rows) -> tuple[Indices, Indices, Bools]:
         """Every pair whose rates differ."""
         arms = pooled_arms(rows, "click_rate")
         a, b = arms.pairs()
         distinct = arms.rate[a] != arms.rate[b]
-        return arms.rows[a[distinct]], arms.rows[b[distinct]]
+        a, b = a[distinct], b[distinct]
+        return arms.rows[a], arms.rows[b], arms.rate[a] > arms.rate[b]
 
 
 def _choices(arms: Arms, scores: Floats) -> tuple[Floats, Floats, Floats, Groups]:
