@@ -146,24 +146,7 @@ def test_scores_that_follow_something_else_stay() -> None:
 def test_scores_that_follow_nothing_are_rarely_touched(n: int) -> None:
     """One run in twenty, by the test's own level; the best of several penalties alone found something in half."""
     rng = np.random.default_rng(5)
-    words = [
-        "copper",
-        "pan",
-        "onions",
-        "brown",
-        "heat",
-        "supper",
-        "bread",
-        "oven",
-        "nine",
-        "our",
-        "new",
-        "why",
-        "slow",
-        "9",
-        "149",
-        "euros!",
-    ]
+    words = ("copper", "pan", "onions", "brown", "heat", "supper", "our", "new", "why", "slow", "9", "149", "euros!")
     touched = [
         LengthDebias()
         .fit([" ".join(rng.choice(words, rng.integers(4, 16))) for _ in range(n)], rng.normal(50, 8, n).tolist())
