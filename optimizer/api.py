@@ -131,6 +131,8 @@ def _begin(
     keep_picture: bool,
 ) -> PreparedRun:
     """Every part loaded and checked, the cheap ones first; then the settings on disk."""
+    if not 0 <= seed < 2**63:
+        raise SettingsError("seed", "must be a whole number, zero or more", value=seed)
     check_picture(brief.content())
     screener_for(brief)
     found = resolve_library(library, brief.metric)

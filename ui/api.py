@@ -125,8 +125,8 @@ class Api:
         """
         user = user_of(request)
         with answered(), self.limit.turn(user):
-            if not (_is_number(seed) and float(seed).is_integer()):
-                raise InputError("seed", "must be a whole number", value=seed)
+            if not (_is_number(seed) and float(seed).is_integer() and 0 <= seed < 2**63):
+                raise InputError("seed", "must be a whole number, zero or more", value=seed)
             job = self._brief(brief)
             past = self._library(library, job.metric) if library else None
             run = self.services.start_run(job, library=past, owner=f"api {user}", seed=int(seed))

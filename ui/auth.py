@@ -61,7 +61,7 @@ def read_auth_file(path: str | Path) -> Callable[[str, str], bool]:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(path), f"cannot be read: {error}", remedy="Pass a text file") from error
     users: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections import OrderedDict
@@ -248,7 +249,8 @@ def own_columns(frame: Any) -> Any:
     from lcbm_model.metrics import get_metric
 
     kept = [pl.col(name) for name in ("id", "text", "channel", "date", "audience") if name in frame.columns]
-    seen: set[str] = set()
+    # A metric may be another's exposure (views, of likes): it stands in the table once.
+    seen = {column.removeprefix("value.") for column in frame.columns if column.startswith("value.")}
     for column in frame.columns:
         if not column.startswith("value."):
             continue
@@ -277,8 +279,10 @@ def named(reading: Reading) -> Iterator[None]:
 
 def told_of(reading: Reading, text: str) -> str:
     """A message with the file's own name in the place of where the app keeps it."""
-    for path in (reading.path.parent / PICTURED, reading.path):
-        text = text.replace(str(path), reading.shown).replace(path.name, reading.shown)
+    paths = (reading.path.parent / PICTURED, reading.path)
+    # In one pass: the owner's name may hold the kept file's ("our_posts.csv", kept as "posts.csv").
+    kept = "|".join(re.escape(name) for name in (*map(str, paths), *(path.name for path in paths)))
+    text = re.sub(rf"(?<![\w.-])(?:{kept})(?![\w-])", lambda _: reading.shown, text)
     return text.replace(str(reading.path.parent), "").strip()
 
 

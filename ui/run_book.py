@@ -89,10 +89,19 @@ class RunBook:
         with self._lock:
             if not any(r.owner == owner and not r.done for r in self._runs.values()):
                 return
-            timer = threading.Timer(self.limits.grace_seconds, self.let_go, (owner,))
+            if (earlier := self._leaving.get(owner)) is not None:
+                earlier.cancel()  # each lost connection of a tab says so
+            timer = threading.Timer(self.limits.grace_seconds, self._lapse, (owner,))
             timer.daemon = True
             self._leaving[owner] = timer
             timer.start()
+
+    def _lapse(self, owner: str) -> None:
+        """Let go, unless the tab came back, or was lost once more, just as the time ran out."""
+        with self._lock:
+            mine = self._leaving.get(owner) is threading.current_thread()
+        if mine:
+            self.let_go(owner)
 
     def let_go(self, owner: str) -> int:
         """Stop a closed tab's runs that are going, and leave those that wait to whoever asks; how many were going."""

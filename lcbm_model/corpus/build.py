@@ -133,7 +133,7 @@ def build(sources: Sequence[Source], out: Path, *, progress: Progress | None = N
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
         work = Path(made)
-        readers = [_write(s, work / f"{i}.parquet", _stem(sources, i), told) for i, s in enumerate(sources)]
+        readers = [_write(sources, i, work / f"{i}.parquet", told) for i in range(len(sources))]
         told("looking for leaks", 0)
         report = find_leaks(leak_rows([work / f"{i}.parquet" for i in range(len(sources))]))
         finished = work / "corpus"
@@ -174,13 +174,24 @@ def _stem(sources: Sequence[Source], i: int) -> str:
     return sources[i].reader + (f"-{before + 1}" if before else "")
 
 
-def _write(source: Source, path: Path, stem: str, told: Progress) -> Reader:
+def open_source(sources: Sequence[Source], i: int) -> tuple[Reader, Iterator[Record]]:
+    """Reader and records of one of several files; what a further file of one source names by itself is set apart.
+
+    Raises:
+        TableError: The file cannot be read.
+    """
+    source, stem = sources[i], _stem(sources, i)
     reader = get_reader(source.reader)
     records = reader.read(source.path, images=source.images)
     if stem != source.reader:
         apart = getattr(reader, "set_apart", _renamed)
         records = (apart(r, stem) for r in records)
-    write_records(_counted(records, f"reading {source.reader}", told), path)
+    return reader, records
+
+
+def _write(sources: Sequence[Source], i: int, path: Path, told: Progress) -> Reader:
+    reader, records = open_source(sources, i)
+    write_records(_counted(records, f"reading {sources[i].reader}", told), path)
     return reader
 
 

@@ -13,7 +13,7 @@ from lcbm_model.errors import CheckpointError
 
 def join_parts(folder: Path) -> Path | None:
     """Put `NAME.gguf.part0`, `.part1`, ... together; the GGUF file of the folder, or None."""
-    parts = sorted(folder.glob("*.gguf.part*"))
+    parts = sorted(folder.glob("*.gguf.part*"), key=lambda path: _number(path.suffix))
     if parts:
         whole = folder / parts[0].name.rsplit(".part", 1)[0]
         if not whole.exists() or whole.stat().st_size != sum(p.stat().st_size for p in parts):
@@ -22,6 +22,12 @@ def join_parts(folder: Path) -> Path | None:
                     with part.open("rb") as piece:
                         shutil.copyfileobj(piece, out)
     return next(iter(sorted(folder.glob("*.gguf"))), None)
+
+
+def _number(ending: str) -> tuple[int, str]:
+    """So that part 10 comes after part 9."""
+    digits = ending.removeprefix(".part")
+    return (int(digits) if digits.isdecimal() else 0, ending)
 
 
 def hash_of(folder: Path) -> str:

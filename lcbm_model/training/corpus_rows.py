@@ -7,6 +7,7 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from lcbm_model.training.prepare import (
 from lcbm_model.training.settings import DataSettings, Recipe
 
 if TYPE_CHECKING:
+    from lcbm_model.corpus.base import Reader
     from lcbm_model.corpus.build import Source
 
 Told = Callable[[str], None]
@@ -51,7 +53,19 @@ def data_folder(settings: DataSettings) -> Path:
     return folder
 
 
-def read_sources(settings: DataSettings) -> dict[str, Iterator[Record]]:
+@dataclass
+class SourceRows:
+    """Records of one source, and the readers that know, once all are read, what they could not use."""
+
+    records: Iterator[Record]
+    readers: Sequence[Reader] = ()
+
+    def left_out(self) -> dict[str, int]:
+        """Rows by kind of problem ("score: is negative")."""
+        return dict(sum((reader.problems.counts for reader in self.readers), Counter()))
+
+
+def read_sources(settings: DataSettings) -> dict[str, SourceRows]:
     """Records of every source of the recipe, from a corpus that `lcbm corpus build` made or from the sources' files.
 
     Raises:
@@ -59,11 +73,11 @@ def read_sources(settings: DataSettings) -> dict[str, Iterator[Record]]:
         TableError: A file that cannot serve.
     """
     from lcbm_model.corpus.build import plan
-    from lcbm_model.corpus.registry import get_reader
+    from lcbm_model.corpus.readers.table import TableReader
     from lcbm_model.corpus.store import read_corpus, read_manifest
 
     wanted = [name for name in settings.sources if name != "table"]
-    found: dict[str, Iterator[Record]] = {}
+    found: dict[str, SourceRows] = {}
     if wanted:
         folder = data_folder(settings)
         if is_corpus(folder):
@@ -76,21 +90,22 @@ def read_sources(settings: DataSettings) -> dict[str, Iterator[Record]]:
             if name not in known:
                 remedy = f"Found there: {', '.join(sorted(known)) or 'nothing'}"
                 raise SettingsError("data.sources", f"{folder.name} holds no such source", value=name, remedy=remedy)
-            found[name] = _read(known[name]) if known[name] else read_corpus(folder, sources=[name])
+            found[name] = _read(known[name]) if known[name] else SourceRows(read_corpus(folder, sources=[name]))
     if "table" in settings.sources:
         if not settings.table:
             raise SettingsError("data.table", "the source 'table' needs a file", remedy="Set data.table to its path")
-        found["table"] = get_reader("table").read(settings.table)
+        reader = TableReader(metrics=settings.metrics.get("table", ()))
+        found["table"] = SourceRows(reader.read(settings.table), [reader])
     if not found:
         raise SettingsError("data.sources", "names no source", value=settings.sources)
     return found
 
 
-def _read(files: Sequence[Source]) -> Iterator[Record]:
-    from lcbm_model.corpus.registry import get_reader
+def _read(files: Sequence[Source]) -> SourceRows:
+    from lcbm_model.corpus.build import open_source
 
-    for file in files:
-        yield from get_reader(file.reader).read(file.path, images=file.images)
+    opened = [open_source(files, i) for i in range(len(files))]
+    return SourceRows(itertools.chain.from_iterable(rows for _, rows in opened), [reader for reader, _ in opened])
 
 
 def is_corpus(folder: Path) -> bool:
@@ -182,9 +197,13 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
     tokenizer = prompts.tokenizer
     encoder = Encoder(prompts, end_id=int(tokenizer.eos_token_id), max_length=settings.max_length)
     drawn: list[Record] = []
-    for name, records in read_sources(settings).items():
+    left_out: dict[str, int] = {}
+    for name, source in read_sources(settings).items():
         told(f"reading {name}")
-        drawn += draw(list(records), settings.max_records.get(name), settings.max_held)
+        drawn += draw(list(source.records), settings.max_records.get(name), settings.max_held)
+        left_out |= {f"{name}: {kind}": n for kind, n in source.left_out().items()}
+    for kind, n in left_out.items():
+        told(f"{n} rows left out: {kind}")
     told("looking for leaks")
     named = [name for name in settings.sources if name != "table"]
     kept, dropped = drop_leaks(drawn, refuse=bool(named) and is_corpus(data_folder(settings)))
@@ -207,6 +226,7 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
             "recipe": recipe.to_dict(),
             "base": base.to_dict(),
             "channels": _channels(kept),
+            "rows_left_out": left_out,
             "leaks_dropped": dropped,
             "too_long": encoder.too_long,
         },

@@ -45,6 +45,7 @@ def describe(data: Prepared, recipe: Recipe, base: Path) -> dict[str, Any]:
         "tokens": dict(zip(("p5", "p50", "p95", "longest"), quantiles, strict=True)),
         "supervised_tokens": int(answers[train].sum()),
         "pictures": len(data.pictures),
+        "rows_left_out": data.manifest.get("rows_left_out", {}),
         "leaks_dropped": data.manifest.get("leaks_dropped", {}),
         "too_long": data.manifest.get("too_long", 0),
         "estimate": estimate(data, recipe, base),

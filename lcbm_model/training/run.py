@@ -26,7 +26,8 @@ def train_recipe(
         report: Called with each event of the run.
 
     Returns:
-        Name, adapter folder, seconds, best step, figures by split/source/metric/read-out, and the calibration.
+        Name, adapter folder, seconds, best step, rows that readers could not use by kind of problem, figures by
+        split/source/metric/read-out, and the calibration.
 
     Raises:
         SettingsError: A wrong setting, or a folder that holds another recipe's run.
@@ -59,4 +60,10 @@ def train_recipe(
     calibration = calibrate_run(data, folder)
     plot_log(folder / "log.jsonl", folder / "loss.svg")
     kept = ("name", "seconds", "best_step", "selection", "joint", "figures")
-    return {**{k: summary[k] for k in kept}, "adapter": str(folder / "adapter"), "calibration": calibration}
+    left_out = data.manifest.get("rows_left_out", {})
+    return {
+        **{k: summary[k] for k in kept},
+        "rows_left_out": left_out,
+        "adapter": str(folder / "adapter"),
+        "calibration": calibration,
+    }

@@ -68,11 +68,21 @@ def decided(
     return Decision.of(
         {
             "action": answer,
-            "edits": dict(_edit(entry) for entry in edits or ()),
+            "edits": _edits(edits or ()),
             "vetoed": tuple(vetoes or ()),
             "comments": _comments(comments or ()),
         }
     )
+
+
+def _edits(entries: Sequence[str]) -> dict[str, str]:
+    from lcbm_model.errors import SettingsError
+
+    found: dict[str, str] = {}
+    for id_, text in map(_edit, entries):
+        if found.setdefault(id_, text) != text:
+            raise SettingsError("--edit", "is given twice for one candidate", value=id_, remedy="Give it one wording")
+    return found
 
 
 def _edit(entry: str) -> tuple[str, str]:

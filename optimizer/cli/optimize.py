@@ -29,7 +29,7 @@ def optimize(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Gets result.json, report.html, candidates.csv; the run's own folder.")
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same parts, same result; else 0.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same result; else 0.")] = None,
     rounds: Annotated[int | None, typer.Option("--rounds", min=0, max=100, help="Instead of the brief's.")] = None,
     candidates: Annotated[
         int | None, typer.Option("--candidates", min=1, max=1024, help="Drafts a round, instead of the brief's.")

@@ -87,7 +87,9 @@ def _prepare_only(recipe: Recipe, folder: Path) -> dict[str, Any]:
     data = _prepared(recipe)
     data.save(folder)
     base = data.manifest["base"]["name"]
-    return {"name": recipe.run.name, "prepared": str(folder), "examples": len(data.rows), "base": base}
+    left_out = data.manifest["rows_left_out"]
+    told = {"name": recipe.run.name, "prepared": str(folder), "examples": len(data.rows), "base": base}
+    return told | {"rows_left_out": left_out}
 
 
 def _run(recipe: Recipe, folder: Path, *, resume: bool) -> dict[str, Any]:

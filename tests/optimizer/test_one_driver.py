@@ -112,6 +112,8 @@ def test_two_runs_begun_under_one_id_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="seed: must be a whole number, zero or more"):
+        run(tmp_path, bakery(), run_id="a", seed=-1)
     with pytest.raises(TableError):
         run(tmp_path, bakery(), run_id="a", library=tmp_path / "none")
     assert not (tmp_path / "a").exists()

@@ -120,6 +120,7 @@ def test_a_least_percentile_must_be_one(client: Any, wrong: Any) -> None:
         ("/search", {"library": {"path": "x.csv"}, "query": "x", "metric": 3}, "metric: must be a text"),
         ("/optimize", {"brief": {"message": "x"}, "seed": "three"}, "seed: must be a whole number"),
         ("/optimize", {"brief": {"message": "x"}, "seed": 0.5}, "seed: must be a whole number"),
+        ("/optimize", {"brief": {"message": "x"}, "seed": -1}, "seed: must be a whole number, zero or more"),
         ("/score", {"texts": ["x"] * 501, "metric": "click_rate"}, "more than 500"),
         ("/score", {"texts": ["x" * 4001], "metric": "click_rate"}, "longer than 4000"),
         ("/score", {"texts": [{"a": 1}], "metric": "click_rate"}, "is empty or no text"),

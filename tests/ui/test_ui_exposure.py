@@ -27,6 +27,9 @@ def test_the_auth_file_lets_its_users_in_and_nobody_else(tmp_path: Path) -> None
     file = tmp_path / "users.txt"
     file.write_text(f"# team\nanna:plain:word\nbert:{hash_password('secret')}\n")
     check = read_auth_file(file)
+    with_mark = tmp_path / "saved_by_an_editor.txt"
+    with_mark.write_text("anna:plain:word\n", encoding="utf-8-sig")
+    assert read_auth_file(with_mark)("anna", "plain:word")
     assert check("anna", "plain:word")
     assert check("bert", "secret")
     assert not check("bert", "wrong")

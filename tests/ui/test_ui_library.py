@@ -70,6 +70,27 @@ def test_headings_of_ones_own_are_mapped_by_hand(library: LibraryService, table:
     assert [p.exposure for p in again.posts] == [p.exposure for p in opened.posts]
 
 
+@pytest.mark.parametrize("metric", ["likes", "like_rate", "views"])
+def test_a_measure_that_is_anothers_exposure_stands_in_the_table_once(
+    library: LibraryService, tmp_path: Path, metric: str
+) -> None:
+    path = tmp_path / "posts.csv"
+    rows = "".join(f"Invented post {i},{i},{100 * i}\n" for i in range(1, 25))
+    path.write_text(f"Message,likes,views\n{rows}", encoding="utf-8")
+    key, opened = library.open(library.keep(path, metric, columns={"text": "Message"}))
+    assert len(opened.posts) == 24
+    again = built(Reading(library.table_for_briefs(key), "x", metric))
+    assert [p.values[metric] for p in again.posts] == pytest.approx([p.values[metric] for p in opened.posts])
+
+
+def test_a_name_that_holds_the_kept_one_is_told_whole(library: LibraryService, table: Path) -> None:
+    reading = library.keep(table.rename(table.parent / "our_posts.csv"), "click_rate")
+    with pytest.raises(TableError) as caught:
+        library.open(reading)
+    assert "our_posts.csv" in str(caught.value)
+    assert "our_our" not in str(caught.value)
+
+
 def test_messages_name_the_file_as_its_owner_knows_it(library: LibraryService, table: Path) -> None:
     reading = library.keep(table, "click_rate")
     with pytest.raises(TableError) as caught:

@@ -98,6 +98,18 @@ def test_a_tab_that_comes_back_in_time_keeps_its_run() -> None:
     assert runs.close() == [run]
 
 
+def test_a_tab_that_was_lost_twice_comes_back_once() -> None:
+    """Each lost connection says so; the timer of the first must not outlive the return."""
+    runs, _ = book(grace=0.2)
+    run = waiting(Run(id="a", owner="anna", brief=BRIEF))
+    runs.admit(run)
+    runs.leave("anna")
+    runs.leave("anna")
+    assert runs.arrive("anna", run.ticket) is run
+    time.sleep(0.5)
+    assert run.owner == "anna"
+
+
 def test_an_owner_answers_one_run_at_a_time() -> None:
     runs, _ = book()
     first = waiting(Run(id="a", owner="anna", brief=BRIEF))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from lcbm_model.errors import CheckpointError, SettingsError
@@ -28,6 +29,40 @@ def test_another_base_is_refused(prepared: Prepared, base: Path, tmp_path: Path)
         load_base(other, prepared.manifest["base"]["hash"])
     with pytest.raises(CheckpointError, match="no GGUF and no safetensors"):
         load_base(tmp_path)
+
+
+def test_rows_that_a_reader_cannot_use_are_told(base: Path, tmp_path: Path) -> None:
+    table = tmp_path / "posts.csv"
+    rows = [f"Invented post number {i},{'1.2k' if i % 4 == 0 else 10 + i},{-1 if i % 2 else 1}" for i in range(60)]
+    table.write_text("text,likes,score\n" + "\n".join(rows))
+    data = {"sources": ["table"], "table": str(table), "metrics": {"table": ["likes"]}, "text_examples": 0}
+    events: list[str] = []
+    recipe = tiny_recipe(base, tmp_path, data=data, run={"mix": {"table": 1.0}})
+    prepared = prepare_recipe(recipe, told=events.append)
+    (kind,) = prepared.manifest["rows_left_out"]
+    assert kind.startswith("table: likes: is rounded")
+    assert prepared.manifest["rows_left_out"][kind] == 15  # the score, which nobody trains on, costs no row
+    assert f"15 rows left out: {kind}" in events
+
+
+def test_files_of_one_source_do_not_take_each_other_for_leaks(base: Path, tmp_path: Path) -> None:
+    """Both number their rows from one."""
+    letters = np.random.default_rng(0)
+    for split, word in (("train", "bread"), ("test", "pan")):
+        rows = {
+            "title": [" ".join("".join(letters.choice([*"abcdefgh"], 6)) for _ in range(8)) for _ in range(30)],
+            "subreddit": [f"r{i % 3}{word}" for i in range(30)],
+            "score": list(range(30)),
+            "num_comments": list(range(30)),
+            "domain": ["example.org"] * 30,
+            "split": [split] * 30,
+        }
+        frame = pl.DataFrame(rows)
+        frame.write_parquet(tmp_path / f"reddit_{split}.parquet")
+    data = {"sources": ["reddit"], "metrics": {"reddit": ["score"]}, "text_examples": 0}
+    prepared = prepare_recipe(tiny_recipe(base, tmp_path, data=data, run={"mix": {"reddit": 1.0}}))
+    assert prepared.manifest["leaks_dropped"] == {}
+    assert np.bincount(prepared.rows.split, minlength=3).tolist() == [30, 0, 30]
 
 
 def test_leaks_are_dropped_from_files_and_refused_in_a_corpus(base: Path, tmp_path: Path) -> None:
