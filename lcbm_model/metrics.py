@@ -23,6 +23,7 @@ class Metric(BaseModel):
     count_column: str | None = Field(default=None, description="Column of counts, where a rate is made of two columns.")
     exposure_column: str | None = Field(default=None, description="Column of exposures: impressions, views, votes.")
     higher_is_better: bool = True
+    signed: bool = Field(default=False, description="Whether values below zero are possible.")
 
 
 BUILTIN: tuple[Metric, ...] = (
@@ -80,7 +81,7 @@ BUILTIN: tuple[Metric, ...] = (
         verb="react to it",
         exposure_column="views",
     ),
-    Metric(name="score", title="score", kind="count", unit="up-votes less down-votes", verb="vote it up"),
+    Metric(name="score", title="score", kind="count", unit="up-votes less down-votes", verb="vote it up", signed=True),
     Metric(name="views", title="views", kind="count", unit="views", verb="watch it"),
     Metric(
         name="funniness",

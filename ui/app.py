@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from lcbm_model.errors import SettingsError
+from lcbm_model.vision.video import frames_folder
 from ui.auth import check_exposure, read_auth_file
 from ui.theme import CSS, theme
 from ui.uploads import MAX_BYTES
@@ -163,7 +164,8 @@ def launch(
         raise
     if not block:
         return page, url
-    sweeper = Sweeper([services.scratch / name for name in ("uploads", "files", "outcomes")])
+    swept = [services.scratch / name for name in ("uploads", "files", "outcomes")]
+    sweeper = Sweeper([*swept, frames_folder()])
     sweeper.start()
     if not quiet:
         print(f"The app is at {url}  (Ctrl-C ends it)", flush=True)

@@ -20,9 +20,6 @@ EXPOSURE = "exposure"
 EXPOSURES = (EXPOSURE, "impressions", "sends", "views", "votes")
 """Columns that say how many people had the chance, by preference."""
 
-SIGNED = frozenset({"score"})
-"""Counts that may be negative: up-votes less down-votes."""
-
 
 @dataclass(frozen=True)
 class Measure:
@@ -153,7 +150,7 @@ def _out_of_range(values: np.ndarray, metric: Metric | None) -> dict[int, str]:
     if metric is not None and metric.kind == "rate":
         bad = np.flatnonzero((values < 0) | (values > 1))
         return dict.fromkeys(bad.tolist(), "is no rate; write 0.034 or 3.4 %")
-    if metric is not None and (metric.kind == "rating" or metric.name in SIGNED):
+    if metric is not None and (metric.kind == "rating" or metric.signed):
         return {}
     return dict.fromkeys(np.flatnonzero(values < 0).tolist(), "is negative")
 

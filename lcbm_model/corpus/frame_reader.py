@@ -34,6 +34,7 @@ class FrameReader(ABC):
     metrics: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[Mapping[str, Kind]]
     optional: ClassVar[tuple[str, ...]] = ()
+    signed: ClassVar[tuple[str, ...]] = ()
     group: ClassVar[str] = ROW
     """Column that is never cut by a split; by default each row stands alone."""
     images_folder: ClassVar[str | None] = None
@@ -96,7 +97,7 @@ class FrameReader(ABC):
                 found.append(Check(column, value.is_null(), "is missing", "Fill the value in or drop the row"))
             if kind == "float":
                 found.append(Check(column, value.is_finite().not_(), "is no finite number", "Give a finite number"))
-            if kind in ("int", "float"):
+            if kind in ("int", "float") and column not in self.signed:
                 found.append(Check(column, value < 0, "is negative", "Give zero or more"))
         return found
 

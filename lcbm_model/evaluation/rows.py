@@ -51,6 +51,8 @@ def load_rows(suite: Suite, file: Path, split: str, *, images: Path | None = Non
         wanted = split if split in known else "test"
         rows: list[Record] = []
         train: list[Record] = []
+        if part is not None and images is None and getattr(reader, "pictures_beside", False):
+            images = file.parent  # not beside the copy
         for record in reader.read(path, images=images):
             if record.split in (wanted, "train") and suite.usable(record):
                 (rows if record.split == wanted else train).append(record)

@@ -6,6 +6,7 @@ A prepared folder holds `rows.npz` (tokens of all rows end to end, one entry per
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -129,6 +130,13 @@ class Prepared:
     manifest: dict[str, Any] = field(default_factory=dict)
     texts: Texts | None = None
     """For a text encoder, whose hash the manifest then names."""
+
+    def sight(self) -> str:
+        """Hash (hex) of what the pictures were seen as, and by which tower: states read of them depend on it."""
+        tower = self.manifest.get("base", {}).get("vision_hash")
+        seen = hashlib.sha256(f"{tower} {self.picture_step!r} {self.pictures.shape}".encode())
+        seen.update(np.ascontiguousarray(self.pictures))
+        return seen.hexdigest()
 
     def save(self, folder: Path) -> None:
         """Write the folder; an existing one is overwritten file by file."""

@@ -97,6 +97,7 @@ def _stamp(data: Prepared, readout: ReadoutSettings, size: int) -> dict[str, Any
     return {
         "rows": rows.hexdigest(),
         "base": data.manifest.get("base", {}).get("hash", ""),
+        "sight": data.sight(),
         "read": [sorted(set(readout.layers)), sorted(set(readout.last_layers)), readout.pooling, readout.picture],
         "size": size,
     }

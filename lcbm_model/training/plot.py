@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 TERMS = ("bins", "pairs", "pairs_bins", "value", "text", "distance")
 
 
 def plot_log(log: Path, target: Path) -> bool:
     """Draw a run's log.jsonl as SVG; False where it holds no step (heads only)."""
-    events = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line.strip()]
+    events = [event for line in log.read_text("utf-8").splitlines() if (event := _read(line))]
     towers = {event.get("tower", "language model"): None for event in events if "step" in event}
     if not towers:
         return False
@@ -33,3 +34,12 @@ def plot_log(log: Path, target: Path) -> bool:
             other.set_ylabel("figure on validation (dots)")
     FigureCanvasSVG(figure).print_svg(target)
     return True
+
+
+def _read(line: str) -> dict[str, Any]:
+    """A line's event; an empty one for a line that a kill has cut."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}

@@ -179,11 +179,11 @@ def _outcome(
 ) -> tuple[float, float, float]:
     """Outcome, its standard error and exposure, on a scale that compares inside a group.
 
-    Rates with an exposure keep their own scale. Everything else is compared as a normal score of its rank, whose error
-    follows from the reliability; half a unit is added, because unlike an experiment's arms such posts differ in more
-    than words.
+    Rates with an exposure keep their own scale. Everything else, and rates that are better when they are lower, is
+    compared as a normal score of its rank (high is good), whose error follows from the reliability; half a unit is
+    added, because unlike an experiment's arms such posts differ in more than words.
     """
-    if metric.kind == "rate" and exposure:
+    if metric.kind == "rate" and exposure and metric.higher_is_better:
         smoothed = (value * exposure + 0.5) / (exposure + 1)
         return value, float(np.sqrt(smoothed * (1 - smoothed) / exposure)), exposure
     score = float(ndtri(np.clip(percentile / 100, 0.005, 0.995)))

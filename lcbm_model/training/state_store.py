@@ -99,10 +99,11 @@ def cached_states(
         "width": width,
         "rows": len(data.rows),
         "base": data.manifest.get("base", {}).get("hash", ""),
+        "sight": data.sight(),
         "keys": int(np.bitwise_xor.reduce(data.rows.row_keys * np.arange(1, len(data.rows) + 1, dtype=np.uint64))),
     }
     told = folder / STAMP
-    if told.is_file() and json.loads(told.read_text("utf-8")) == stamp:
+    if told.is_file() and _read(told) == stamp:
         return StateStore(data, folder, layer=layer, width=width)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +115,14 @@ def cached_states(
         remedy = f"{needed:.1f} GB are needed: free them, or lower data.max_records"
         raise CheckpointError(str(folder), f"cannot be written: {error}", remedy=remedy) from error
     return StateStore(data, folder, layer=layer, width=width)
+
+
+def _read(stamp: Path) -> Any:
+    """What a stamp says; None of one that a kill or a full disk has cut."""
+    try:
+        return json.loads(stamp.read_text("utf-8"))
+    except ValueError:
+        return None
 
 
 def _compute(

@@ -6,6 +6,7 @@ costs seconds. Of them those are taken that differ most in colour, in the order 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -159,16 +160,29 @@ def seen_media(path: Path | None) -> tuple[Media, ...]:
         return (Media(path=path),)
     _check_file(path)
     stat = path.stat()
-    return tuple(Media(path=frame) for frame in _kept_frames(path.resolve(), stat.st_size, stat.st_mtime_ns))
+    asked = (path.resolve(), stat.st_size, stat.st_mtime_ns)
+    frames = _kept_frames(*asked)
+    if not all(frame.is_file() for frame in frames):  # swept meanwhile
+        _kept_frames.cache_clear()
+        frames = _kept_frames(*asked)
+    for frame in frames:
+        with contextlib.suppress(OSError):  # only says that it is in use
+            os.utime(frame)
+    return tuple(Media(path=frame) for frame in frames)
+
+
+def frames_folder() -> Path:
+    """Where frames of videos are kept: made again of the video wherever they are missing."""
+    from lcbm_model.backbone.runtime import cache_dir
+
+    return cache_dir() / "frames"
 
 
 @lru_cache(maxsize=64)
 def _kept_frames(path: Path, size: int, changed: int) -> Sequence[Path]:
     """Frames of a video as files; size and time of change are there so that another video of the name is looked at."""
-    from lcbm_model.backbone.runtime import cache_dir
-
     found = []
-    folder = cache_dir() / "frames"
+    folder = frames_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for frame in key_frames(path):

@@ -17,8 +17,6 @@ from lcbm_model.prediction import Prediction
 
 MAX_TEXT = 100_000
 """Characters of one published text."""
-SIGNED = frozenset({"score"})
-"""Counts that may be negative: up-votes less down-votes."""
 CERTAINTY = 0.95
 """Of the range that a rate's exposure leaves open."""
 _SHOWN = 60
@@ -91,7 +89,7 @@ def checked(outcome: Outcome, *, where: str = "outcome") -> Outcome:
     if metric.kind == "rate" and not 0 <= value <= 1:
         remedy = "Give 3.4 % as 0.034, or give the count and its exposure"
         raise InputError(f"{where}: value", f"is no {metric.title}: a rate lies in 0..1", value=value, remedy=remedy)
-    if metric.kind == "count" and value < 0 and metric.name not in SIGNED:
+    if metric.kind == "count" and value < 0 and not metric.signed:
         raise InputError(f"{where}: value", "is a count below 0", value=value, remedy="Give what was counted")
     if not outcome.text.strip():
         raise InputError(f"{where}: text", "is empty", value=outcome.text, remedy="Give the words as published")

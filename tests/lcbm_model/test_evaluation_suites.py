@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
+from lcbm_model.corpus.record import Record
 from lcbm_model.errors import BackendError, SettingsError, TableError
 from lcbm_model.evaluation import EvaluationResult, evaluate, get_suite, suite_names
 from lcbm_model.evaluation.answers import shuffled_contexts, shuffled_pictures
 from lcbm_model.evaluation.rows import load_rows
-from lcbm_model.evaluation.suites.base import Rows
+from lcbm_model.evaluation.suites.base import Answers, Rows
+from lcbm_model.evaluation.suites.facebook import FacebookSuite
 from tests.fakes import FakeSimulator
 from tests.lcbm_model import evaluation_data as invented
 
@@ -253,3 +256,38 @@ def test_equal_seeds_equal_figures(tmp_path: Path) -> None:
     varying = {"seconds", "seconds_predicting"}
     assert first.model_dump(exclude=varying) == second.model_dump(exclude=varying)
     assert np.isfinite(first.metrics["ece_win_probability"])
+
+
+class TeamSuite(FacebookSuite):
+    """A team's own posts on the bench."""
+
+    name = "team"
+    reader = "table"
+    behaviors = ("likes",)
+
+
+@pytest.mark.parametrize("split", ["test", "holdout"])
+def test_a_splits_name_costs_no_picture(tmp_path: Path, split: str) -> None:
+    rows = "".join(f"Invented post {i},{i},{split},p.png\n" for i in range(6))
+    (tmp_path / "posts.csv").write_text(f"text,likes,split,image\n{rows}", encoding="utf-8")
+    Image.new("RGB", (8, 8)).save(tmp_path / "p.png")
+    loaded = load_rows(TeamSuite(), tmp_path / "posts.csv", split)
+    assert [len(record.content.media) for record in loaded.rows] == [1] * 6
+    assert not loaded.problems
+
+
+def test_stated_chances_are_held_against_pooled_arms(tmp_path: Path) -> None:
+    """The same words in two arms are one; by its first row alone the winner would have lost."""
+    loaded = load_rows(get_suite("upworthy"), invented.upworthy(tmp_path), "test")
+    first = next(r for r in loaded.rows if r.arms is not None)
+    seen = first.observations[0]
+
+    def arm(text: str, clicks: int, shown: int) -> Record:
+        observation = seen.model_copy(update={"value": clicks / shown, "count": clicks, "exposure": shown})
+        content = first.content.with_text(text)
+        return first.model_copy(update={"id": f"{text}{clicks}", "content": content, "observations": (observation,)})
+
+    rows = Rows([arm("A", 0, 100), arm("A", 100, 1000), arm("B", 50, 1000)])
+    sure = Answers(scores=np.array([1.0, 1.0, 0.0]), win=lambda a, b: np.where(a < b, 0.95, 0.05))
+    found = get_suite("upworthy").calibration(rows, {"click_rate": sure})
+    assert found["ece_win_probability"].value() == pytest.approx(0.05)

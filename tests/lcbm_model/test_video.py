@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lcbm_model.errors import PictureError
-from lcbm_model.vision.video import FRAMES, is_video, key_frames, seen_media
+from lcbm_model.vision.video import FRAMES, frames_folder, is_video, key_frames, seen_media
 from optimizer.brief import Brief
 from tests.lcbm_model.films import write_film
 
@@ -93,6 +94,19 @@ def test_a_brief_with_a_video_shows_its_frames(tmp_path: Path, cache: Path) -> N
     assert brief.content("Another").media == media
     write_film(film, [BLUE])
     assert len(brief.content().media) == 1
+
+
+def test_frames_that_were_swept_are_made_again(tmp_path: Path, cache: Path) -> None:
+    film = write_film(tmp_path / "film.mp4", [RED, BLUE])
+    frames = [media.path for media in seen_media(film)]
+    for frame in frames:
+        os.utime(frame, (0, 0))
+    seen_media(film)
+    assert all(frame.stat().st_mtime > 1e9 for frame in frames)  # looked at: a sweeper leaves them for a while
+    assert frames_folder() == cache / "frames"
+    frames[0].unlink()
+    assert [media.path for media in seen_media(film)] == frames
+    assert frames[0].is_file()
 
 
 def test_pictures_are_handed_through() -> None:

@@ -33,6 +33,7 @@ class RedditReader(FrameReader):
         "domain": "text",
     }
     optional = ("created_utc", "domain")
+    signed = ("score",)
     group = "subreddit"
 
     def checks(self) -> Sequence[Check]:
@@ -62,7 +63,12 @@ class RedditReader(FrameReader):
                 date=datetime.fromtimestamp(created, UTC).date() if created and created < 1e11 else None,
             ),
             observations=tuple(
-                Observation(metric=metric, value=row[column], count=row[column], percentile=row[f"rank_{metric}"])
+                Observation(
+                    metric=metric,
+                    value=row[column],
+                    count=row[column] if row[column] >= 0 else None,
+                    percentile=row[f"rank_{metric}"],
+                )
                 for metric, column in _COUNTS.items()
             ),
             context=community,

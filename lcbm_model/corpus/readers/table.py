@@ -54,6 +54,9 @@ class TableReader:
     name = "table"
     licence = "the team's own"
 
+    pictures_beside = True
+    """Without a folder of pictures, they are looked for where the file lies."""
+
     def __init__(self, metrics: Sequence[str] = ()) -> None:
         self.problems = Problems()
         self.metrics = tuple(metrics)
@@ -161,9 +164,9 @@ class TableReader:
         n = table.frame.height
         counts = self._numbers(table, keep, metric.count_column)
         exposures = self._numbers(table, keep, metric.exposure_column)
-        values = self._numbers(table, keep, metric.name)
+        values = self._numbers(table, keep, metric.name, signed=metric.signed or metric.kind == "rating")
         if metric.kind == "count":
-            counts = values
+            counts = np.where(values < 0, np.nan, values)  # votes up less votes down count nobody
         if metric.kind == "rate":
             with np.errstate(divide="ignore", invalid="ignore"):
                 made = np.where(exposures > 0, counts / exposures, np.nan)
@@ -178,7 +181,7 @@ class TableReader:
         values = np.where(keep, values, np.nan)
         return _Measured(metric, values, counts, exposures, np.full(n, np.nan), np.full(n, np.nan))
 
-    def _numbers(self, table: Table, keep: np.ndarray, column: str | None) -> Array:
+    def _numbers(self, table: Table, keep: np.ndarray, column: str | None, *, signed: bool = False) -> Array:
         heading = table.find(column) if column else None
         if heading is None:
             return np.full(table.frame.height, np.nan)
@@ -186,7 +189,7 @@ class TableReader:
         for i, problem in sorted(numbers.problems.items()):
             if keep[i]:
                 self._leave_out(table, keep, i, heading, table.frame[heading][i], problem, "Mend the number")
-        for i in np.flatnonzero((numbers.values < 0) & keep).tolist():
+        for i in [] if signed else np.flatnonzero((numbers.values < 0) & keep).tolist():
             self._leave_out(table, keep, i, heading, float(numbers.values[i]), "is negative", "Give zero or more")
         return numbers.values
 

@@ -64,6 +64,13 @@ def test_a_picture_name_too_long_for_any_file_costs_the_picture(tmp_path: Path) 
     assert [p.problem for p in reader.problems] == ["picture not found"]
 
 
+def test_votes_down_count(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("text,score,likes\nHello tram,-5,3\nBye,7,2\nAgain,1,-2\n", encoding="utf-8")
+    reader, records = read("table", tmp_path / "p.csv")
+    assert [r.observation("score").value for r in records] == [-5, 7]
+    assert [p.column for p in reader.problems] == ["likes"]
+
+
 def test_metrics_that_a_table_has_not(tmp_path: Path) -> None:
     from lcbm_model.corpus.readers.table import TableReader
 

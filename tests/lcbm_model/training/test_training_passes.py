@@ -58,6 +58,18 @@ def test_frozen_states_stand_for_the_forward_pass(prepared: Prepared, base: Path
     assert len(FrozenStates(prepared, other, tmp_path / "frozen", size=size).missing(chosen)) == len(chosen)
 
 
+@pytest.mark.parametrize("what", ["pictures", "tower"])
+def test_states_read_of_other_pictures_are_read_anew(prepared: Prepared, base: Path, tmp_path: Path, what: str) -> None:
+    readout, rows = tiny_recipe(base, tmp_path).readout, np.arange(4)
+    FrozenStates(prepared, readout, tmp_path, size=3).put(rows, torch.ones(4, 3))
+    assert not len(FrozenStates(prepared, readout, tmp_path, size=3).missing(rows))
+    if what == "pictures":
+        other = replace(prepared, pictures=np.full((1, 2, 3), 200, dtype=np.uint8))
+    else:
+        other = replace(prepared, manifest={**prepared.manifest, "base": {"vision_hash": "another"}})
+    assert len(FrozenStates(other, readout, tmp_path, size=3).missing(rows)) == 4
+
+
 def test_shuffled_outcomes_stay_in_their_group_and_test_keeps_its_own(prepared: Prepared) -> None:
     rows, found = prepared.rows, prepared.shuffled(seed=0).rows
     test = rows.split == 2

@@ -18,8 +18,9 @@ from tests.lcbm_model.training_rows import SILENT, WRITES, tiny_recipe, write_up
 
 torch = pytest.importorskip("torch")
 
-from lcbm_model.training.base import load_base  # noqa: E402
+from lcbm_model.training.base import join_parts, load_base  # noqa: E402
 from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
+from lcbm_model.training.plot import plot_log  # noqa: E402
 from lcbm_model.training.run import train_recipe  # noqa: E402
 
 
@@ -29,6 +30,20 @@ def test_another_base_is_refused(prepared: Prepared, base: Path, tmp_path: Path)
         load_base(other, prepared.manifest["base"]["hash"])
     with pytest.raises(CheckpointError, match="no GGUF and no safetensors"):
         load_base(tmp_path)
+
+
+def test_parts_of_a_base_are_joined_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"base.gguf.part{number}").write_bytes(f"<{number}>".encode())
+    whole = join_parts(tmp_path)
+    assert whole is not None
+    assert whole.read_text() == "".join(f"<{number}>" for number in range(12))
+
+
+def test_a_log_that_was_cut_is_drawn_up_to_there(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "pairs": 0.7}\n{"step": 2, "pairs": 0.6}\n{"step": 3, "pa')
+    assert plot_log(tmp_path / "log.jsonl", tmp_path / "loss.svg")
+    assert (tmp_path / "loss.svg").is_file()
 
 
 def test_rows_that_a_reader_cannot_use_are_told(base: Path, tmp_path: Path) -> None:
