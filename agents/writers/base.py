@@ -95,7 +95,11 @@ class WriterResult(BaseModel):
 
 @runtime_checkable
 class Writer(Protocol):
-    """Writes drafts. Deterministic for a seed where the model behind it is."""
+    """Writes drafts. Deterministic for a seed where the model behind it is.
+
+    Two attributes may be there too: `by_rule` (False), whose drafts cost nothing, so that more may be asked for, and
+    `reads_advice` (True), whether a task's `critique` reaches it.
+    """
 
     @property
     def name(self) -> str: ...

@@ -29,6 +29,7 @@ class CrossoverWriter:
 
     name = "crossover"
     by_rule = True
+    reads_advice = False
 
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
         """Up to `n` children that pass the brief's own limits; `seed` turns which of the pairs come first."""

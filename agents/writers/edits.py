@@ -32,6 +32,7 @@ class EditWriter:
 
     name = "edits"
     by_rule = True
+    reads_advice = False
 
     def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
         """Up to `n` edits that pass the brief's own limits; fewer, or none, where no rule applies.

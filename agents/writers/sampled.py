@@ -56,6 +56,7 @@ class SampledWriter(ABC):
     """
 
     name = "sampled"
+    reads_advice = False
 
     def __init__(
         self,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from lcbm_model.content import FORMATS, Content
 from lcbm_model.prediction import SimulatorIdentity
 from optimizer.loop.context import LoopContext
-from optimizer.loop.state import ORIGINAL, State, candidates_of
+from optimizer.loop.human import unheard
+from optimizer.loop.state import ORIGINAL, State, candidates_of, decisions_of
 from optimizer.result import Candidate
 
 
@@ -29,6 +30,11 @@ def closing_warnings(state: State, context: LoopContext) -> list[str]:
     if context.judge is None:
         warnings.append("No independent judge confirmed the gain: none was configured.")
     warnings += context.missing
+    if unheard(decisions_of(state), context.writers):
+        warnings.append(
+            "Comments were kept, but no writer of this run reads them: edits and vetoes count, comments need a chat "
+            "model."
+        )
     if context.unchecked_rules:
         rules = "; ".join(repr(rule) for rule in context.unchecked_rules)
         warnings.append(f"No machine checks these rules, read the drafts for them: {rules}.")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.writers.base import Draft
+from agents.writers.base import Draft, Writer
 from optimizer.decision import HUMAN, Decision
 from optimizer.result import Candidate
 
 NEARLY_THE_SAME = 0.9
 """Likeness 0..1 (shared words or character runs) from which a veto also meets another text."""
 
-COMMENTS = 12
-"""Newest comments handed to writers: older ones are in their drafts already, and prompts are short."""
+COMMENTS, VETOES = 12, 6
+"""Newest ones handed to writers: older ones are in their drafts already, and prompts are short."""
 
 
 def like_a_vetoed(text: str, vetoed: Sequence[Candidate]) -> Candidate | None:
@@ -46,10 +46,16 @@ def own_wordings(decisions: Sequence[Decision], number: int) -> list[Draft]:
 def advice(decisions: Sequence[Decision], candidates: Sequence[Candidate]) -> str | None:
     """A person's comments and vetoes in words that writers can follow; None where there are none."""
     texts = {c.id: c.text for c in candidates}
-    lines = []
+    said, struck = [], []
     for decision in decisions:
         for id_, comment in decision.comments.items():
-            said = " ".join(comment.split())
-            lines.append(f"On {texts.get(id_, id_)!r} the team says: {said}" if id_ else f"The team says: {said}")
-        lines += [f"The team does not want anything like {texts.get(id_, id_)!r}." for id_ in decision.vetoed]
-    return "\n".join(lines[-COMMENTS:]) or None
+            words = " ".join(comment.split())
+            said.append(f"On {texts.get(id_, id_)!r} the team says: {words}" if id_ else f"The team says: {words}")
+        struck += [f"The team does not want anything like {texts.get(id_, id_)!r}." for id_ in decision.vetoed]
+    return "\n".join([*said[-COMMENTS:], *struck[-VETOES:]]) or None
+
+
+def unheard(decisions: Sequence[Decision], writers: Sequence[Writer]) -> bool:
+    """Whether somebody commented, and no writer of the run reads words of advice."""
+    commented = any(decision.comments for decision in decisions)
+    return commented and not any(getattr(writer, "reads_advice", True) for writer in writers)

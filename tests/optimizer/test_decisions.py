@@ -10,7 +10,7 @@ import pytest
 
 from lcbm_model.errors import SettingsError
 from optimizer import Decision, OptimizationResult, RunEvent, resume
-from optimizer.loop.human import like_a_vetoed, with_vetoes
+from optimizer.loop.human import advice, like_a_vetoed, with_vetoes
 from optimizer.result import Candidate
 from tests.fakes import FakeSimulator, FakeWriter
 from tests.optimizer.calls import BRIEF, Lcbm, answer, in_a_process
@@ -92,6 +92,23 @@ def test_comments_reach_the_writers_and_stay_in_the_result(tmp_path: Path) -> No
     later = Baker()
     _answer(tmp_path, "continue", writers=[later])
     assert "less about the oven" in (later.tasks[0].critique or "")
+    assert not [warning for warning in after.warnings if "Comments were kept" in warning]
+
+
+def test_comments_that_no_writer_reads_are_said_to_be_unread(tmp_path: Path) -> None:
+    class Deaf(Baker):
+        reads_advice = False
+
+    _begin(tmp_path)
+    after = _answer(tmp_path, Decision(comments={"": "less about the oven"}), writers=[Deaf()])
+    assert [warning for warning in after.warnings if "no writer of this run reads them" in warning]
+
+
+def test_vetoes_do_not_push_comments_out() -> None:
+    decision = Decision(comments={"": "never mention the price"}, vetoed=tuple(f"r1-{i:02d}" for i in range(1, 20)))
+    told = (advice([decision], []) or "").splitlines()
+    assert told[0] == "The team says: never mention the price"
+    assert 1 < len(told) < 12
 
 
 def test_the_last_round_is_shown_too_and_edits_at_the_end_are_scored_before_the_judge(tmp_path: Path) -> None:
