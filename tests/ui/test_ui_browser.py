@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import time
 import urllib.error
@@ -180,6 +182,30 @@ def test_scores_rank_and_ask_what_if(browser: Any, url: str, tmp_path: Path) -> 
             page.locator("#dl-ranking").click()
         waiting.value.save_as(tmp_path / "ranking.csv")
         assert len((tmp_path / "ranking.csv").read_text().splitlines()) == 13
+
+
+def test_a_file_says_the_title_and_kind_of_each_line(browser: Any, url: str, tmp_path: Path) -> None:
+    table = tmp_path / "lines.csv"
+    table.write_text("text,title,format\nLook at this,Ten pans that last,link\nLook at this,,photo\nNo more,,\n")
+    with visit(browser, url) as (page, _):
+        page.get_by_role("tab", name="Score & compare").click()
+        page.locator("#s-file input[type=file]").set_input_files(table)
+        page.locator("#s-title :is(textarea, input)").fill("A page of ours")
+        page.locator("#s-file .file-preview").wait_for()
+        page.get_by_role("button", name="Score them").click()
+        page.locator('#score-table [data-state="done"]').wait_for()
+        assert sorted(page.locator("#score-table .lc-cell-text .lc-small").all_inner_texts()) == [
+            "link \N{MIDDLE DOT} Ten pans that last", "photo",
+        ]  # fmt: skip
+        with page.expect_download() as waiting:
+            page.locator("#dl-ranking").click()
+        waiting.value.save_as(tmp_path / "ranking.csv")
+        rows = list(csv.DictReader(io.StringIO((tmp_path / "ranking.csv").read_text())))
+        assert sorted((row["text"], row["title"], row["format"]) for row in rows) == [
+            ("Look at this", "A page of ours", "photo"),
+            ("Look at this", "Ten pans that last", "link"),
+            ("No more", "A page of ours", ""),
+        ]
 
 
 def test_hundreds_of_lines_come_bit_by_bit_and_can_be_stopped(browser: Any) -> None:
