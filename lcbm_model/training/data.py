@@ -135,7 +135,7 @@ class Prepared:
         """Hash (hex) of what the pictures were seen as, and by which tower: states read of them depend on it."""
         tower = self.manifest.get("base", {}).get("vision_hash")
         seen = hashlib.sha256(f"{tower} {self.picture_step!r} {self.pictures.shape}".encode())
-        seen.update(np.ascontiguousarray(self.pictures))
+        seen.update(np.ascontiguousarray(self.pictures).data)
         return seen.hexdigest()
 
     def save(self, folder: Path) -> None:
