@@ -154,11 +154,11 @@ def test_a_split_of_any_name_can_be_evaluated(tmp_path: Path) -> None:
 
 def test_bad_rows_beside_a_split_of_any_name_are_told_by_their_place_in_the_file(tmp_path: Path) -> None:
     lines = ["subreddit,title,score,num_comments,split", *(f"a,title {i},{i},1,other" for i in range(10))]
-    lines += [*(f"b,title {i},{i},1,dev" for i in range(6)), "b,below nothing,-3,1,dev", "b,cut", "b,good,3,1,dev"]
+    lines += [*(f"b,title {i},{i},1,dev" for i in range(6)), "b,below nothing,-3,-1,dev", "b,cut", "b,good,-3,1,dev"]
     (tmp_path / "r.csv").write_text("\n".join(lines), encoding="utf-8")
     loaded = load_rows(get_suite("reddit"), tmp_path / "r.csv", "dev")
     assert len(loaded.rows) == 7
-    assert {(p.file, p.row, p.column) for p in loaded.problems} == {("r.csv", 17, "score"), ("r.csv", 18, "")}
+    assert {(p.file, p.row, p.column) for p in loaded.problems} == {("r.csv", 17, "num_comments"), ("r.csv", 18, "")}
     assert loaded.problems.total == 2
 
 
