@@ -41,6 +41,9 @@ class EvaluationResult(BaseModel):
     n: int = Field(description="Rows evaluated.")
     groups: int = Field(description="Stories, pages, contests: what the bootstrap resamples.")
     model: str = Field(description="As it was asked for: 'embedded', a path, a name.")
+    asked: dict[str, str | int | bool | None] = Field(
+        default_factory=dict, description="Settings of the measurement: limit, pictures, seed. To make it again."
+    )
     identity: SimulatorIdentity | None = Field(default=None, description="Weights and read-out; None for a baseline.")
     seconds: float = Field(description="Wall time of everything, loading and baselines included.")
     seconds_predicting: float = Field(description="Wall time of the model's own predictions.")

@@ -92,7 +92,9 @@ def evaluate(
             raise SettingsError("suite", "unknown suite", value=suite, remedy=f"Use one of: {known}")
         if suite in ("replay", "writing") and (controls or baselines == "all"):
             raise SettingsError(suite, "knows neither --controls nor --baselines all", remedy="Leave them out")
+        asked: dict[str, Any] = {"limit": limit, "pictures": images is not None}
         if suite == "writing":
+            asked = {"limit": limit, "seed": seed, "writers": writers, "judge": judge, "rewrites": rewrites}
             result = _writing(
                 data,
                 split,
@@ -106,6 +108,7 @@ def evaluate(
                 progress=told,
             )
         elif suite == "replay":
+            asked |= {"seed": seed, "per_round": per_round}
             result = _replay(
                 data,
                 split,
@@ -132,6 +135,7 @@ def evaluate(
                 controls=controls,
                 progress=told,
             )
+        result = result.model_copy(update={"asked": asked})
         if out_file is not None:
             _save(result, out_file)
     if as_json:

@@ -28,6 +28,7 @@ def test_evaluate_prints_the_contracts_object_and_nothing_else(
     assert isinstance(answer["metrics"]["n_significant"], int)
     assert said.err == ""
     assert json.loads(recorded.read_text()) == answer
+    assert answer["asked"] == {"limit": None, "pictures": False}
 
 
 def test_evaluate_prints_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
