@@ -66,7 +66,7 @@ class ScoreTab:
             elem_id="s-lines",
         )
         self.file = gr.File(
-            label="or a table: column text, perhaps title and format; or a .txt of lines",
+            label="or a table (text, title, format), or .txt",
             file_types=[*TABLES, *LINES],
             type="filepath",
             height=130,
