@@ -30,15 +30,17 @@ _PEOPLE = (
 )
 _DEAL = "purchases?|orders?|subscriptions?|tickets?|memberships?|cards?|codes?|coupons?|bookings?|receipts?"
 _DAYS = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays|weekends"
-_STRICT = (
-    r"if|unless|except|excluding|without|provided|as long as|when|whenever|while stocks? lasts?|only"
-    rf"|(?:from|over|above|under|below|at least|within|beyond|then)(?=\s{_NUMBER})"
-    r"|for(?=\s(?:(?:the|your|its)\s)?(?:first|next|last)\b)"
+_WHEN = r"if|unless|except|excluding|without|provided|as long as|when|whenever|while stocks? lasts?|only"
+_BOUND = rf"(?:from|over|above|under|below|at least|within|beyond|then)(?=\s{_NUMBER})"
+_FOR = (
+    r"for(?=\s(?:(?:the|your|its)\s)?(?:first|next|last)\b)"
     rf"|(?:with|on|for|to)(?=\s(?:[\w'’-]+\s){{0,2}}(?:{_DEAL}|{_DAYS}|{_PEOPLE})\b)"
 )
-_STRICTLY = re.compile(rf"\b(?:{_STRICT})\b", re.IGNORECASE)
-_LIMIT = re.compile(rf"\b(?:{_STRICT}|until|till|before|after)\b", re.IGNORECASE)
+_STRICTLY = re.compile(rf"\b(?:(?P<when>{_WHEN})|(?P<bound>{_BOUND})|(?P<whom>{_FOR}))\b", re.IGNORECASE)
+_LIMIT = re.compile(rf"\b(?:{_WHEN}|{_BOUND}|{_FOR}|until|till|before|after)\b", re.IGNORECASE)
 """Strict ones, and an end that an offer may leave to the page behind it."""
+_OR = re.compile(r"\s+(?:and|or)(?:\s+(?:for|on|to|with))?\s+", re.IGNORECASE)
+_SUBJECT = re.compile(r"\s(?:you|we|they|it|he|she)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n")
 _END = re.compile(r"[,;:()–—]\s|[.!?…](?!\d)")
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -66,16 +68,27 @@ class Condition:
         return 2 * len(self.stems & stems) >= len(self.stems)
 
 
+@dataclass(frozen=True)
+class Limit:
+    """A limiting phrase; of "for members and for children under 12" a draft may say either."""
+
+    text: str
+    ways: tuple[Condition, ...]
+    for_whom: bool
+
+
 class Conditions:
     """The offers of a brief with what limits them, read once."""
 
     def __init__(self, sources: Iterable[str]) -> None:
-        self._told: dict[str, list[list[Condition]]] = {}
+        self._told: dict[str, list[list[Limit]]] = {}
         for source in sources:
             for sentence in _SENTENCE.split(source):
-                limited = conditions(sentence)
+                found = conditions(sentence)
                 for offer in _offers(sentence):
-                    self._told.setdefault(offer, []).append(limited)
+                    # What is safe for children is not unsafe for others.
+                    own = [limit for limit in found if offer != "safe" or not limit.for_whom]
+                    self._told.setdefault(offer, []).append(own)
 
     def reasons(self, text: str) -> list[str]:
         """Conditions that a draft leaves out of an offer it makes; none where the brief also makes it without any."""
@@ -84,7 +97,7 @@ class Conditions:
         found: list[str] = []
         for offer in _offers(text):
             missed = [
-                [c.text for c in limited if not c.stands_in(numbers, stems, text)]
+                [limit.text for limit in limited if not any(c.stands_in(numbers, stems, text) for c in limit.ways)]
                 for limited in self._told.get(offer, [])
             ]
             if missed and all(missed):
@@ -102,23 +115,32 @@ def offers(text: str) -> bool:
     return _OFFER.search(text) is not None
 
 
-def conditions(sentence: str) -> list[Condition]:
+def conditions(sentence: str) -> list[Limit]:
     """The strictly limiting phrases of a sentence, each up to the next one or the next mark."""
-    starts = [m.start() for m in _STRICTLY.finditer(sentence)]
-    found: list[Condition] = []
-    opened = None
-    for start, following in pairwise([*starts, len(sentence)]):
-        start = start if opened is None else opened
-        part = sentence[start:following]
-        closed = _END.search(part)
-        part = part[: closed.start()] if closed else part
-        numbers, words = tuple(q.values for q in extract_quantities(part)), frozenset(_stems(part))
-        if not numbers and len(words) < 2 and not closed and following < len(sentence):
-            opened = start  # "for people" says nothing without the "under 27" behind it
+    starts: list[re.Match[str]] = []
+    for match in _STRICTLY.finditer(sentence):
+        between = sentence[starts[-1].end() : match.start()] if starts else ""
+        # "for people under 27" is one phrase, and "for members and for children" too.
+        joined = bool(starts) and starts[-1]["whom"] is not None and not _END.search(between)
+        if joined and (match["bound"] or (match["whom"] and re.search(r"\b(?:and|or)\s+$", between, re.IGNORECASE))):
             continue
-        opened = None
-        found.append(Condition(part.strip(), numbers, words))
+        starts.append(match)
+    found = []
+    for match, following in pairwise([*starts, None]):
+        assert match is not None
+        part = sentence[match.start() : following.start() if following else len(sentence)]
+        part = part[: end.start()] if (end := _END.search(part)) else part
+        for_whom = match["whom"] is not None
+        if for_whom and (subject := _SUBJECT.search(part)):
+            part = part[: subject.start()]  # "With our card you get ...": the offer itself begins
+        part = part.strip()
+        ways = _OR.split(part) if for_whom else [part]
+        found.append(Limit(part, tuple(_condition(way) for way in ways), for_whom))
     return found
+
+
+def _condition(text: str) -> Condition:
+    return Condition(text, tuple(q.values for q in extract_quantities(text)), frozenset(_stems(text)))
 
 
 def _offers(text: str) -> set[str]:

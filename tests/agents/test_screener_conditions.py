@@ -25,6 +25,8 @@ def task(message: str, draft: str = "") -> WritingTask:
         ("You get 20 percent off if you order online.", "You get 20 percent off"),
         ("The pan is dishwasher safe without its wooden handle.", "The pan is dishwasher safe"),
         ("If you bring a friend, entry is free.", "Come in: entry is free"),
+        ("Entry is free for members and for children under 12.", "Entry is free for children"),
+        ("With our card you get a free coffee.", "A free coffee"),
     ],
 )
 def test_an_offer_without_its_condition_is_refused(message: str, draft: str) -> None:
@@ -41,6 +43,12 @@ def test_an_offer_without_its_condition_is_refused(message: str, draft: str) -> 
         ("Entry is free. On Sundays entry is free for members.", "Entry is free"),
         ("Our pans brown onions if you wait 9 minutes.", "Our pans brown onions"),
         ("Entry is free until 3 June.", "Entry is free"),
+        ("Entry is free for members and for children under 12.", "Members get in free"),
+        ("Entry is free for members and children under 12.", "Members get in free"),
+        ("Entry is free for members and for children under 12.", "Free for children under 12"),
+        ("Our filter is safe for children and saves money.", "A filter that is safe"),
+        ("With our card you get a free coffee.", "A free coffee with our card"),
+        ("Save 20 % on all pans when you order this week.", "20 % off all pans, ordered this week"),
     ],
 )
 def test_who_says_it_or_needs_none_may_pass(message: str, draft: str) -> None:
