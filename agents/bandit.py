@@ -72,8 +72,10 @@ def shares(n: int, writers: Mapping[str, Gains], *, seed: int) -> dict[str, int]
     generator = np.random.default_rng(seed)
     mean, spread = _posterior(list(writers.values()))
     counts = dict.fromkeys(names, 0)
-    for name in sorted(names, key=lambda name: -mean[names.index(name)])[:n] if n < len(names) else names:
-        counts[name] = 1
+    # Where there are fewer drafts than writers a draw decides, as for every further draft: else some are never asked.
+    chance = generator.normal(mean, spread) if n < len(names) else mean
+    for i in np.argsort(-chance, kind="stable")[:n].tolist():
+        counts[names[i]] = 1
     for _ in range(n - sum(counts.values())):
         counts[names[int(np.argmax(generator.normal(mean, spread)))]] += 1
     return counts

@@ -80,7 +80,7 @@ def add_posts(
         library = Library.open(folder, embedder=embedder)
         taken = _taken(posts, library, dedupe)
         merged, counts = merge(library.frame, taken.frame)
-        gone = repeats(merged, library.metric, dedupe)
+        gone = _of_the_file(repeats(merged, library.metric, dedupe), merged, taken.frame)
         notes = [*taken.notes, *_told(library, taken, merged, gone)]
         merged = merged.with_row_index("row").filter(~pl.col("row").is_in(list(gone))).drop("row")
         changed = Library.from_checked(
@@ -174,6 +174,14 @@ def _widened(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataF
 
 def _unranked(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(c for c in frame.columns if not c.startswith(("ranked.", "percentile.")))
+
+
+def _of_the_file(
+    gone: Mapping[int, tuple[int, float]], merged: pl.DataFrame, new: pl.DataFrame
+) -> dict[int, tuple[int, float]]:
+    """Repeats in which a post of the file has part: what the library held of its own accord stays."""
+    fresh = merged["id"].is_in(new["id"].to_list()).to_list()
+    return {row: told for row, told in gone.items() if fresh[row] or fresh[told[0]]}
 
 
 def _told(library: Library, taken: Ingested, merged: pl.DataFrame, gone: Mapping[int, tuple[int, float]]) -> list[str]:

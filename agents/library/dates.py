@@ -11,13 +11,25 @@ from itertools import product
 import polars as pl
 
 _DAYS = (
-    *("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y"),
+    *(
+        "%Y-%m-%d",
+        "%d/%m/%Y",
+        "%m/%d/%Y",
+        "%d.%m.%Y",
+        "%d-%m-%Y",
+        "%m-%d-%Y",
+        "%Y/%m/%d",
+        "%d/%m/%y",
+        "%m/%d/%y",
+        "%d.%m.%y",
+    ),
     *("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%a, %b %d, %Y", "%d-%b-%Y", "%a, %d %b %Y"),
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p", ", %H:%M:%S")
 _FORMATS = tuple(day + time for day, time in product(_DAYS, _TIMES))
 _ZONE = re.compile(r"(:\d{2}(?:\.\d+)?)\s*(?:[+-]\d{2}:?\d{2}|\(?[A-Z]{2,5}\)?)$")
 """What may stand behind a time of day. AM and PM are no zones."""
+_HALF = re.compile(r"(?<=\d)([AP]M)$", re.IGNORECASE)
 _SURE = 0.95
 """Share of the readable cells that a format must read; two that do and disagree leave the column in doubt."""
 _SAMPLE = 50
@@ -74,22 +86,27 @@ def parse_dates(column: pl.Series, today: date, formats: Sequence[str] = ()) -> 
 
 
 def _read_odd(texts: set[str], known: Sequence[str]) -> tuple[dict[str, datetime], set[str]]:
-    """Times of the texts that can be read, and the texts whose day and month are in doubt."""
+    """Times of the texts that can be read, and the texts whose day and month are in doubt.
+
+    An export's own format counts where it reads what one hand wrote: a file saved anew elsewhere may have another.
+    """
     read: dict[str, datetime] = {}
-    for text in texts:
-        time = next((t for form in known if (t := _read(text, form)) is not None), None)
-        if time is not None:
-            read[text] = time
     doubt: set[str] = set()
     shapes: dict[str, list[str]] = {}
-    for text in sorted(texts - set(read)):
+    for text in sorted(texts):
         shapes.setdefault(_shape(text), []).append(text)
     for alike in shapes.values():
         sure, readable = _surely(alike)
-        if sure is None:
-            doubt |= readable
+        for form in known:
+            own = {text: time for text in alike if (time := _read(text, form)) is not None}
+            if own and len(own) >= _SURE * len(readable | own.keys()):
+                read |= own
+                break
         else:
-            read |= sure
+            if sure is None:
+                doubt |= readable
+            else:
+                read |= sure
     return read, doubt
 
 
@@ -125,6 +142,7 @@ def _iso(cell: object) -> tuple[datetime | date | None, str | None]:
         return datetime.fromisoformat(text), None
     except ValueError:
         pass
+    text = _HALF.sub(r" \1", text)
     bare = text if text.upper().endswith((" AM", " PM")) else _ZONE.sub(r"\1", text)
     try:
         return datetime.fromisoformat(bare), None

@@ -187,10 +187,14 @@ def _read_files(folder: Path, manifest: Manifest, verify: bool) -> Stored:
         raise LibraryError(str(folder / MANIFEST), f"names no file of {sorted(missing)[0]}", remedy=_REBUILD)
     frame = pl.read_parquet(paths["posts"], glob=False)
     index = VectorIndex.read(paths["vectors"])
-    lines = paths["rejected"].read_text(encoding="utf-8").splitlines()
+    # Not `splitlines`: a rejected cell may hold line separators of other alphabets, which JSON leaves as they are.
+    lines = [line for line in paths["rejected"].read_text(encoding="utf-8").split("\n") if line]
     if not len(index) == frame.height == manifest.posts or index.dimension != manifest.embedder.dimension:
         raise LibraryError(str(folder), "its posts and its vectors do not belong together", remedy=_REBUILD)
-    rejected = tuple(RejectedRow.model_validate_json(line) for line in lines)
+    try:
+        rejected = tuple(RejectedRow.model_validate_json(line) for line in lines)
+    except ValidationError as error:
+        raise LibraryError(str(paths["rejected"]), "is damaged", remedy=_REBUILD) from error
     return Stored(manifest=manifest, frame=frame, index=index, rejected=rejected)
 
 

@@ -73,9 +73,22 @@ _NO_SUPERLATIVES_WORDS = (
 _NO_SUPERLATIVES = frozenset(_NO_SUPERLATIVES_WORDS.split())
 
 
+_FREE_OF = re.compile(rf"(?<![\w#])(?:{_GROUPS['free of']})(?!\w)", re.IGNORECASE)
+
+
+def without_idioms(text: str) -> str:
+    """The text with "feel free" and the like struck out, letter by letter."""
+    return _IDIOMS.sub(lambda m: "_" * len(m.group()), text)
+
+
+def priced(text: str) -> str:
+    """The text without idioms and without what it is free of: the "free" that is left is a price."""
+    return _FREE_OF.sub(lambda m: "_" * len(m.group()), without_idioms(text))
+
+
 def claims(text: str) -> list[str]:
     """Every claim of these kinds, as written, each once."""
-    plain = _IDIOMS.sub(lambda m: "_" * len(m.group()), text)
+    plain = without_idioms(text)
     found = [match.group() for match in _CLAIMS.finditer(plain)]
     for pattern in (_SUPERLATIVE, _BARE):
         words = (match["word"] for match in pattern.finditer(plain))

@@ -8,19 +8,20 @@ them: its numbers, or half of its longer words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import pairwise
 
+from agents.screener.claims import priced
 from agents.screener.quantities import WORDS, extract_quantities, stem
 
 _OFFER = re.compile(
-    r"\b(?:(?P<free>free(?!\w|-)|gratis|complimentary|no charge|pays? nothing)|(?P<less>discount\w*|half[- ]price"
-    r"|(?<=[\d%€$£])\s?off|(?<=percent )off|(?<=euros )off|(?<=dollars )off|saves?|cheaper)"
-    r"|(?P<win>wins?|prizes?|gifts?|vouchers?|bonus\w*)"
+    r"(?<![\w-])(?:(?P<free>free(?![\w-])|gratis|complimentary|no charge|pays? nothing)"
+    r"|(?P<less>discount\w*|half[- ]price|(?:(?<=[\d%€$£])|(?<=[\d%€$£]\s)|(?<=percent )|(?<=euros )|(?<=dollars )"
+    r"|(?<=pounds ))off|save(?=\s(?:up to\s)?[€$£]?\s?\d))"
+    r"|(?P<win>(?:(?<=^)|(?<=[.!?:]\s)|(?<=can )|(?<=could )|(?<=to ))win|vouchers?|bonus\w*)"
     r"|(?P<back>refund\w*|money[- ]back|cash ?back|guarante\w+|warrant\w+)"
-    r"|(?P<safe>safe))\b",
+    r"|(?P<safe>(?<=is )safe|(?<=are )safe|(?:dishwasher|oven|microwave|freezer|machine|hand)[- ]safe))(?!\w)",
     re.IGNORECASE,
 )
 _NUMBER = rf"(?:just |only |the age of )?[€$£]?\s?(?:\d|(?:{'|'.join(WORDS)})\b)"
@@ -30,7 +31,12 @@ _PEOPLE = (
 )
 _DEAL = "purchases?|orders?|subscriptions?|tickets?|memberships?|cards?|codes?|coupons?|bookings?|receipts?"
 _DAYS = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays|weekends"
-_WHEN = r"if|unless|except|excluding|without|provided|as long as|when|whenever|while stocks? lasts?|only"
+_WHEN = (
+    r"(?<!even )if|unless|except|excluding|(?<!even )without|provided|as long as|while stocks? lasts?"
+    # Not "when it opened": a condition lies ahead.
+    r"|(?<!even )when(?:ever)?(?!\s(?:\w+\s){1,3}(?:was|were|had|did|won|came|went|fell|\w{2,}ed)\b)"
+    r"|only(?=\s(?:for|with|on|in|at|to|until|if|when)\b)"
+)
 _BOUND = rf"(?:from|over|above|under|below|at least|within|beyond|then)(?=\s{_NUMBER})"
 _FOR = (
     r"for(?=\s(?:(?:the|your|its)\s)?(?:first|next|last)\b)"
@@ -59,7 +65,11 @@ class Condition:
     numbers: tuple[frozenset[Decimal], ...]
     stems: frozenset[str]
 
-    def stands_in(self, numbers: list[frozenset[Decimal]], stems: set[str], text: str) -> bool:
+    def beside(self, about: frozenset[str]) -> Condition:
+        """The same without words that the offer itself says: they are no sign that a draft says the condition."""
+        return replace(self, stems=(self.stems - about) or self.stems)
+
+    def stands_in(self, numbers: Sequence[frozenset[Decimal]], stems: frozenset[str], text: str) -> bool:
         """Whether a draft with these numbers and stems says it."""
         if self.numbers:
             return all(any(own & other for other in numbers) for own in self.numbers)
@@ -77,31 +87,54 @@ class Limit:
     for_whom: bool
 
 
+@dataclass(frozen=True)
+class Told:
+    """One sentence of the brief with an offer: what limits it, and the stems of what else it says."""
+
+    limits: tuple[Limit, ...]
+    about: frozenset[str]
+
+    def missed(self, draft: _Draft) -> list[str]:
+        """Its limits that a draft leaves out."""
+        return [limit.text for limit in self.limits if not any(draft.says(way) for way in limit.ways)]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    text: str
+    numbers: tuple[frozenset[Decimal], ...]
+    stems: frozenset[str]
+
+    def says(self, condition: Condition) -> bool:
+        return condition.stands_in(self.numbers, self.stems, self.text)
+
+
 class Conditions:
     """The offers of a brief with what limits them, read once."""
 
     def __init__(self, sources: Iterable[str]) -> None:
-        self._told: dict[str, list[list[Limit]]] = {}
+        self._told: dict[str, list[Told]] = {}
         for source in sources:
             for sentence in _SENTENCE.split(source):
                 found = conditions(sentence)
+                about = _rest(sentence, found)
+                own = [replace(limit, ways=tuple(way.beside(about) for way in limit.ways)) for limit in found]
                 for offer in _offers(sentence):
                     # What is safe for children is not unsafe for others.
-                    own = [limit for limit in found if offer != "safe" or not limit.for_whom]
-                    self._told.setdefault(offer, []).append(own)
+                    kept = tuple(limit for limit in own if offer != "safe" or not limit.for_whom)
+                    self._told.setdefault(offer, []).append(Told(kept, about))
 
     def reasons(self, text: str) -> list[str]:
-        """Conditions that a draft leaves out of an offer it makes; none where the brief also makes it without any."""
-        numbers = [q.values for q in extract_quantities(text)]
-        stems = _stems(text)
+        """Conditions that a draft leaves out of an offer it makes; none where the brief makes the same without any."""
+        draft = _Draft(text, tuple(q.values for q in extract_quantities(text)), frozenset(_stems(text)))
         found: list[str] = []
         for offer in _offers(text):
-            missed = [
-                [limit.text for limit in limited if not any(c.stands_in(numbers, stems, text) for c in limit.ways)]
-                for limited in self._told.get(offer, [])
-            ]
-            if missed and all(missed):
-                found += [f"leaves out what limits the offer: {part!r}" for part in min(missed, key=len)]
+            all_told = self._told.get(offer, [])
+            told = [t for t in all_told if t.about & draft.stems] or all_told
+            kept = [t for t in told if not t.missed(draft)]
+            for one in told:
+                if (parts := one.missed(draft)) and not any(one.about & draft.stems <= other.about for other in kept):
+                    found += [f"leaves out what limits the offer: {part!r}" for part in parts]
         return list(dict.fromkeys(found))
 
 
@@ -112,7 +145,7 @@ def limits(text: str) -> bool:
 
 def offers(text: str) -> bool:
     """Whether a text offers something: free, cheaper, to be won, safe."""
-    return _OFFER.search(text) is not None
+    return bool(_offers(text))
 
 
 def conditions(sentence: str) -> list[Limit]:
@@ -126,9 +159,8 @@ def conditions(sentence: str) -> list[Limit]:
             continue
         starts.append(match)
     found = []
-    for match, following in pairwise([*starts, None]):
-        assert match is not None
-        part = sentence[match.start() : following.start() if following else len(sentence)]
+    for match, following in zip(starts, [*(m.start() for m in starts[1:]), len(sentence)], strict=bool(starts)):
+        part = sentence[match.start() : following]
         part = part[: end.start()] if (end := _END.search(part)) else part
         for_whom = match["whom"] is not None
         if for_whom and (subject := _SUBJECT.search(part)):
@@ -143,8 +175,15 @@ def _condition(text: str) -> Condition:
     return Condition(text, tuple(q.values for q in extract_quantities(text)), frozenset(_stems(text)))
 
 
+def _rest(sentence: str, found: Sequence[Limit]) -> frozenset[str]:
+    """Stems of a sentence outside its limits and its word of offer."""
+    for limit in found:
+        sentence = sentence.replace(limit.text, " ", 1)
+    return frozenset(_stems(_OFFER.sub(" ", priced(sentence))))
+
+
 def _offers(text: str) -> set[str]:
-    return {m.lastgroup for m in _OFFER.finditer(text) if m.lastgroup}
+    return {m.lastgroup for m in _OFFER.finditer(priced(text)) if m.lastgroup}
 
 
 def _stems(text: str) -> set[str]:

@@ -17,6 +17,9 @@ LIMIT = 200_000
 """Characters of an answer that are read; the rest of a longer one is not looked at."""
 
 
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+
+
 class Entry(BaseModel):
     """One entry of an answer. Other keys are ignored, other types refused. Subclasses say what else they need."""
 
@@ -49,7 +52,7 @@ def parse_entries(
     answer: str, kind: type[AnyEntry], *, channel: str = "post", allowed: str = ""
 ) -> tuple[list[AnyEntry], int]:
     """Valid entries with distinct, cleaned texts, and how many were dropped. Arguments as for `parse_answer`."""
-    entries = _entries(answer[:LIMIT])
+    entries = _entries(_spoken(answer)[:LIMIT])
     valid = [entry for raw in entries if (entry := _valid(raw, kind, channel, allowed)) is not None]
     kept = set(distinct([entry.text for entry in valid]))
     unique = []
@@ -65,9 +68,16 @@ def slug(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", words.casefold()).strip("-")[:40]
 
 
+def _spoken(answer: str) -> str:
+    """The answer without what a reasoning model thought aloud before it."""
+    return _THOUGHT.sub("", answer).rpartition("</think>")[2]
+
+
 def _valid(raw: Any, kind: type[AnyEntry], channel: str, allowed: str) -> AnyEntry | None:
     try:
-        entry = kind.model_validate({"text": raw} if isinstance(raw, str) else raw)
+        said = {"text": raw} if isinstance(raw, str) else raw
+        # A field that is null was not given.
+        entry = kind.model_validate({name: value for name, value in said.items() if value is not None})
     except ValidationError:
         return None
     text = clean(entry.text, channel=channel)
@@ -77,10 +87,13 @@ def _valid(raw: Any, kind: type[AnyEntry], channel: str, allowed: str) -> AnyEnt
 
 
 def _entries(answer: str) -> list[Any]:
-    """Entries of the first JSON value that has any; else the lines of a marked list."""
-    for value in _json_values(answer):
-        if entries := _listed(value):
-            return entries
+    """Entries of the first list of objects with a text in the JSON values, or of the first list of words; else the
+    lines of a marked list."""
+    lists = [entries for value in _json_values(answer) for entries in _lists(value)]
+    if lists:
+        return next(
+            (own for own in lists if any(isinstance(entry, dict) and "text" in entry for entry in own)), lists[0]
+        )
     lines = [line for line in answer.splitlines() if re.match(r"\s*(?:\d{1,2}[.)]|[-*•])\s+\S", line)]
     if lines:
         return list(lines)
@@ -90,17 +103,18 @@ def _entries(answer: str) -> list[Any]:
     return list(bare) if plausible else []
 
 
-def _listed(value: Any) -> list[Any]:
-    """The list of drafts inside a JSON value, however it was wrapped."""
+def _lists(value: Any) -> Iterator[list[Any]]:
+    """Every list of entries inside a JSON value, however it was wrapped."""
     if isinstance(value, list):
-        return [entry for entry in value if isinstance(entry, (dict, str))]
-    if isinstance(value, dict):
+        if entries := [entry for entry in value if isinstance(entry, (dict, str))]:
+            yield entries
+    elif isinstance(value, dict):
         if isinstance(value.get("text"), str):
-            return [value]
+            yield [value]
+            return
         for inner in value.values():
-            if isinstance(inner, list) and (entries := _listed(inner)):
-                return entries
-    return []
+            if isinstance(inner, list):
+                yield from _lists(inner)
 
 
 def _json_values(answer: str) -> Iterator[Any]:

@@ -83,7 +83,11 @@ def _good_rows(
                 raise TableError(
                     f"{where}, line {line}", "opens a quotation mark that is never closed", remedy="Close or double it"
                 ) from error
-            problems.append(RowProblem(number, "", "", f"is no CSV: {error}"))
+            last = int(reader.line_num)  # type: ignore[attr-defined]
+            lost = (
+                f"opens a quotation mark in line {line} that line {last} closes in mid-cell: all of these are left out"
+            )
+            problems.append(RowProblem(number, "", "", lost if last > line else f"is no CSV: {error}"))
             continue
         if not any(cell.strip() for cell in cells):
             continue  # counted all the same: row numbers stay those a spreadsheet shows, less the header

@@ -182,19 +182,21 @@ def report(
 @app.command()
 def calibrate(
     remove: Annotated[bool, typer.Option("--remove", help="Go back to the model's own intervals.")] = False,
+    library: LibraryDir = None,
     store: Runs = None,
     outcomes: Place = None,
     as_json: Json = False,
 ) -> None:
     """Fit the intervals to the team's own results, once there are enough; kept beside them."""
     from optimizer.outcomes import OutcomeStore, fit_team
+    from optimizer.outcomes.reporting import on_scale
 
     kept = OutcomeStore(outcomes, runs=store)
     if remove:
         kept.keep_calibration(None)
         print_json({"removed": True}) if as_json else out().print("removed: the model's own intervals are shown again")
         return
-    fitted = fit_team(kept.list())
+    fitted = fit_team(on_scale(kept.list(), _scale_of(library)))
     kept.keep_calibration(fitted)
     if as_json:
         print_json({"id": fitted.id, **fitted.model_dump(mode="json")})

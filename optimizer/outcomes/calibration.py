@@ -111,14 +111,10 @@ def fit_team(outcomes: Sequence[Outcome], *, least: int = LEAST) -> TeamCalibrat
     Raises:
         InputError: None has enough; the message says how many there are.
     """
-    groups: dict[tuple[str, str, float], list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        p = outcome.predicted
-        if outcome.comparable and p is not None and p.low is not None and len(p.bins) == N_BINS:
-            groups[p.simulator.checkpoint_hash, p.metric, p.level].append(outcome)
-    enough = [group for group in groups.values() if len(group) >= least]
+    groups = _groups(outcomes)
+    enough = [group for group in groups if len(group) >= least]
     if not enough:
-        most = max((len(group) for group in groups.values()), default=0)
+        most = largest_group(outcomes)
         problem = f"a calibration of one's own needs {least} results of one model and metric beside its predictions"
         raise InputError("outcomes", problem, value=most, remedy="Note more results; the report says where you stand")
     # Two levels of one checkpoint and metric are one entry: that with more outcomes.
@@ -127,6 +123,21 @@ def fit_team(outcomes: Sequence[Outcome], *, least: int = LEAST) -> TeamCalibrat
         entry = _fit(group)
         best[entry.checkpoint_hash, entry.metric] = entry
     return TeamCalibration(fitted_at=datetime.now(UTC), entries=tuple(best.values()))
+
+
+def largest_group(outcomes: Sequence[Outcome]) -> int:
+    """How many outcomes of one model and metric a calibration could be fitted on."""
+    return max(map(len, _groups(outcomes)), default=0)
+
+
+def _groups(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Outcomes with a place and a whole prediction, by checkpoint, metric and level."""
+    groups: dict[tuple[str, str, float], list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        p = outcome.predicted
+        if outcome.comparable and p is not None and p.low is not None and len(p.bins) == N_BINS:
+            groups[p.simulator.checkpoint_hash, p.metric, p.level].append(outcome)
+    return list(groups.values())
 
 
 def _fit(group: Sequence[Outcome]) -> TeamEntry:

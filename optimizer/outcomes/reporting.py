@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.metrics import get_metric
-from optimizer.outcomes.calibration import LEAST
+from optimizer.outcomes.calibration import LEAST, largest_group
 from optimizer.outcomes.record import Outcome, ranked
 
 FEW = 10
@@ -113,8 +113,8 @@ def report(outcomes: Sequence[Outcome], *, metric: str | None = None, scale_of: 
         outcomes = [o for o in outcomes if o.metric == metric]
     placed, notes = _placed(outcomes, scale_of)
     points = tuple(_point(o) for o in placed if o.comparable)
-    most = Counter((p.predicted.simulator.checkpoint_hash, p.metric) for p in placed if p.predicted and p.comparable)
-    largest = max(most.values(), default=0)
+    # Ranks among themselves show how predictions went; ranges are fitted to places on a scale of past posts.
+    largest = largest_group(on_scale(outcomes, scale_of))
     without = sum(o.predicted is None or not o.predicted.ok for o in outcomes)
     if without:
         notes.append(f"{without} results have no prediction beside them: they teach the library, not this report")
@@ -135,9 +135,14 @@ def report(outcomes: Sequence[Outcome], *, metric: str | None = None, scale_of: 
     )
 
 
+def on_scale(outcomes: Sequence[Outcome], scale_of: ScaleOf | None) -> list[Outcome]:
+    """Outcomes with their place on a newer scale, where one is given."""
+    return [ranked(o, scale_of(o.metric, o.channel)) if scale_of else o for o in outcomes]
+
+
 def _placed(outcomes: Sequence[Outcome], scale_of: ScaleOf | None) -> tuple[list[Outcome], list[str]]:
     """Outcomes with their place: on the given scale, else that of the time of noting, else among themselves."""
-    placed = [ranked(o, scale_of(o.metric, o.channel)) if scale_of else o for o in outcomes]
+    placed = on_scale(outcomes, scale_of)
     groups = Counter((o.metric, o.channel) for o in placed if o.percentile is None)
     notes = []
     for (metric, channel), n in groups.items():

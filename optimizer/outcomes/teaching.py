@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ def teach_library(
         raise LibraryError("outcomes", "there are none to add", remedy="Note what came of a published text first")
     with tempfile.TemporaryDirectory(prefix="lcbm-outcomes-") as scratch:
         file = Path(scratch) / "outcomes.jsonl"
-        write_posts(file, outcomes)
+        write_posts(file, outcomes, known=_taught(Path(folder)))
         try:
             return add_posts(folder, file, source="plain", embedder=embedder)
         except InputError as error:
@@ -42,23 +43,45 @@ def teach_library(
             raise LibraryError("outcomes", error.problem, value=error.value, remedy=remedy) from error
 
 
-def write_posts(file: Path, outcomes: Sequence[Outcome]) -> Path:
+def _taught(folder: Path) -> dict[tuple[str, str], str]:
+    """Ids of a library's posts by channel and text: what was taught before is found again, whatever it is called."""
+    import polars as pl
+
+    from agents.library.storage import read_manifest
+
+    posts = folder / read_manifest(folder).files["posts"].name
+    frame = pl.read_parquet(posts, columns=["id", "channel", "text"], glob=False)
+    return {(channel, text): id_ for id_, channel, text in frame.iter_rows()}
+
+
+def write_posts(file: Path, outcomes: Sequence[Outcome], *, known: Mapping[tuple[str, str], str] | None = None) -> Path:
     """Outcomes as a table of posts in our own columns (JSONL), one line a published text.
+
+    Args:
+        known: Ids of texts that have one already, by channel and text.
 
     Raises:
         OSError: The file cannot be written.
     """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for outcome in sorted(outcomes, key=lambda o: o.noted_at):
-        row = rows.setdefault((outcome.channel, outcome.text), _row(outcome))
-        row |= _figures(outcome)
+        place = (outcome.channel, outcome.text)
+        rows[place] = {"id": "", **rows.get(place, {}), **_row(outcome), **_figures(outcome)}
+    for place, row in rows.items():
+        row["id"] = (known or {}).get(place) or _name([o for o in outcomes if (o.channel, o.text) == place])
     file.write_text("".join(json.dumps(row) + "\n" for row in rows.values()), encoding="utf-8")
     return file
 
 
+def _name(outcomes: Sequence[Outcome]) -> str:
+    """What a published text is known by, whichever outcome was noted first: the run that wrote it, if one did."""
+    written = sorted(f"{o.run_id}-{o.candidate_id}" for o in outcomes if o.run_id)
+    first = outcomes[0]
+    return written[0] if written else "o-" + hashlib.sha256(f"{first.channel}\0{first.text}".encode()).hexdigest()[:16]
+
+
 def _row(outcome: Outcome) -> dict[str, Any]:
-    name = f"{outcome.run_id}-{outcome.candidate_id}" if outcome.run_id else f"o-{outcome.key[:16]}"
-    row = {"id": name, "text": outcome.text, "channel": outcome.channel}
+    row = {"text": outcome.text, "channel": outcome.channel}
     return row | ({"date": outcome.published.isoformat()} if outcome.published else {})
 
 

@@ -67,3 +67,10 @@ def test_senseless_gains_raise(gains: list[float], asked: int) -> None:
 def test_senseless_numbers_raise() -> None:
     with pytest.raises(ValueError, match="n >= 0"):
         shares(-1, {"a": Gains()}, seed=0)
+
+
+def test_with_fewer_drafts_than_writers_each_is_asked_now_and_then() -> None:
+    known = {"first": Gains(5, 0.0, 0.0), "second": Gains(5, 0.0, 0.0), "third": Gains(0, 0.0, 0.0)}
+    asked = [shares(2, known, seed=seed) for seed in range(40)]
+    assert all(sum(one.values()) == 2 for one in asked)
+    assert min(sum(one[name] for one in asked) for name in known) > 5

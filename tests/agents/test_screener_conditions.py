@@ -27,6 +27,17 @@ def task(message: str, draft: str = "") -> WritingTask:
         ("If you bring a friend, entry is free.", "Come in: entry is free"),
         ("Entry is free for members and for children under 12.", "Entry is free for children"),
         ("With our card you get a free coffee.", "A free coffee"),
+        ("Get 20 % off all lamps with the code GLOW.", "Get 20 % off all lamps"),
+        ("Visitors over 65 get 20% off the annual pass.", "Visitors get 20% off the annual pass"),
+        ("10 pounds off if you book online.", "10 pounds off"),
+        ("Shipping is free from 50 euros. Returns are free.", "Free shipping"),
+        ("Shipping is free from 50 euros. Returns are free.", "Shipping and returns are free"),
+        ("Shipping is free from 50 euros. Feel free to call us.", "Shipping is free"),
+        ("All our bread is gluten-free. Coffee is free with every order over 10 euros.", "Coffee is free"),
+        ("Entry is free in all city museums, except the maritime museum.", "Entry is free in all city museums"),
+        ("15 percent off on all roses, except for climbing roses.", "15 percent off on all roses, except"),
+        ("All concert tickets are half price, except tickets for the opera.", "All concert tickets are half price"),
+        ("Parking is free for visitors without a parking permit.", "Parking is free for visitors"),
     ],
 )
 def test_an_offer_without_its_condition_is_refused(message: str, draft: str) -> None:
@@ -49,6 +60,15 @@ def test_an_offer_without_its_condition_is_refused(message: str, draft: str) -> 
         ("Our filter is safe for children and saves money.", "A filter that is safe"),
         ("With our card you get a free coffee.", "A free coffee with our card"),
         ("Save 20 % on all pans when you order this week.", "20 % off all pans, ordered this week"),
+        ("Delivery is free, even if you order just one book.", "Delivery is free"),
+        ("The new insulation saves 300 euros a year without changing the windows.", "It saves 300 euros a year"),
+        ("The museum won a prize for its new wing when it opened in 2021.", "The museum won a prize for its new wing"),
+        ("She won the prize when she was only 19.", "She won the prize"),
+        ("The helmet keeps children safe when they fall off the bike.", "A helmet that keeps children safe"),
+        ("The judge set him free when the witness withdrew her statement.", "The judge set him free"),
+        ("Gluten free bread only from local flour, baked at six.", "Bread baked at six, gluten free"),
+        ("Shipping is free from 50 euros. Returns are free.", "Returns are free"),
+        ("Shipping is free from 50 euros. Returns are free.", "Free shipping from 50 euros, free returns"),
     ],
 )
 def test_who_says_it_or_needs_none_may_pass(message: str, draft: str) -> None:
@@ -56,9 +76,9 @@ def test_who_says_it_or_needs_none_may_pass(message: str, draft: str) -> None:
 
 
 def test_conditions_end_where_the_next_begins() -> None:
-    found = [c.text for c in conditions("Shipping is free from 50 euros if you order online, and quick.")]
+    found = [limit.text for limit in conditions("Shipping is free from 50 euros if you order online, and quick.")]
     assert found == ["from 50 euros", "if you order online"]
-    assert [c.text for c in conditions("Free for people under 27.")] == ["for people under 27"]
+    assert [limit.text for limit in conditions("Free for people under 27.")] == ["for people under 27"]
     assert limits("until Sunday")
     assert not limits("in a small kitchen")
 

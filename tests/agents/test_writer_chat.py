@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.writers import ChatModel, ChatWriter, Writer, WritingTask
+from agents.writers.answers import parse_answer
 from agents.writers.base import NothingUsable, WriterResult
 from agents.writers.chat_crossover import Crossover
 from agents.writers.chat_edits import EDITS, StructuredEdits
@@ -163,3 +164,16 @@ def test_only_what_is_asked_for_leaves_the_house(server: Server) -> None:
     assert path == "/v1/chat/completions"
     assert set(asked) <= {"model", "messages", "max_tokens", "temperature", "seed", "response_format"}
     assert headers["authorization"] == "Bearer none"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '<think>The critique names ["hook", "question"].</think>\n{"drafts": [{"text": "Rye bread at six"}]}',
+        'Thinking: ["hook"]</think>{"drafts": [{"text": "Rye bread at six"}]}',
+        '{"reasoning": ["short hook", "a question"], "drafts": [{"text": "Rye bread at six", "strategy": null}]}',
+    ],
+)
+def test_what_a_model_thought_aloud_is_no_draft(answer: str) -> None:
+    drafts, dropped = parse_answer(answer)
+    assert ([draft.text for draft in drafts], dropped) == (["Rye bread at six"], 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.errors import LibraryError, TableError
 from optimizer.cli import run
-from optimizer.outcomes import OutcomeStore, import_outcomes, note_text
+from optimizer.outcomes import Outcome, OutcomeStore, import_outcomes, note_text
 from optimizer.outcomes.teaching import write_posts
 from tests.agents.hashing_embedder import HashingEmbedder
 from tests.optimizer.campaign_runs import TEXTS, write_run
@@ -239,6 +239,29 @@ def test_results_that_cannot_be_posts_are_told(tmp_path: Path, runs: Path, capsy
     told = " ".join(capsys.readouterr().out.split())
     assert "1 added, 0 updated, 0 unchanged, 1 left out; 9 posts" in told
     assert "left out: date '2999-01-01': lies in the future" in told
+
+
+def test_a_taught_text_is_found_again_whichever_metric_is_newer(tmp_path: Path) -> None:
+    from agents.library import Library
+    from optimizer.outcomes import teach_library
+
+    file = lines(tmp_path, "text,clicks,impressions\n" + "".join(f"Invented post {i},{i},1000\n" for i in range(1, 9)))
+    library = tmp_path / "library"
+    Library.from_file(file, embedder=HashingEmbedder()).save(library)
+
+    def noted(metric: str, day: int, value: float) -> Outcome:
+        outcome = note_text("A pan of copper", metric, value=value)
+        return outcome.model_copy(update={"noted_at": datetime(2026, 3, day, tzinfo=UTC)})
+
+    rates, shared = noted("click_rate", 1, 0.05), noted("shares", 2, 12)
+    first = teach_library(library, [rates, shared], embedder=HashingEmbedder())
+    assert (first.added, first.updated) == (1, 0)
+    second = teach_library(library, [shared, noted("click_rate", 3, 0.02)], embedder=HashingEmbedder())
+    third = teach_library(library, [noted("click_rate", 3, 0.02), noted("shares", 4, 40)], embedder=HashingEmbedder())
+    assert [(c.added, c.updated, c.repeated) for c in (second, third)] == [(0, 1, 0)] * 2
+    posts = Library.open(library, embedder=HashingEmbedder()).posts
+    (post,) = [post for post in posts if post.text == "A pan of copper"]
+    assert (post.values["click_rate"], post.values["shares"]) == (0.02, 40)
 
 
 def test_hostile_words_stay_words_in_the_file(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def test_without_a_library_enough_results_rank_among_themselves() -> None:
     assert found.n == 30
     assert any("ranked among themselves" in note for note in found.notes)
     assert np.mean([p.observed for p in found.points]) == pytest.approx(50, abs=0.5)
+    assert found.missing_to_calibrate == 50  # ranks among themselves are no places to fit a range to
 
 
 def test_a_newer_scale_places_them_anew() -> None:
