@@ -20,9 +20,18 @@ FIELDS = ("text", "id", "image", "channel", "date", "audience")
 MAX_TEXT = 100_000
 """Characters of one post. A longer cell is no post."""
 DEFAULT_CHANNEL = "post"
+NAMELESS = "t-"
+"""How ids of posts begin that are known by their text."""
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _CUT_ID = re.compile(r"\d(?:[.,]\d+)?E\+\d{2}", re.IGNORECASE)
 """A long number as a spreadsheet program leaves it: several posts then have one id."""
+
+
+def _is_cut(cell: str) -> bool:
+    """Whether an id is what a spreadsheet program left of a longer one: written short, or rounded to 15 digits."""
+    if _CUT_ID.fullmatch(cell):
+        return True
+    return cell.isascii() and cell.isdigit() and 16 <= len(cell) <= 30 and int(float(f"{int(cell):.14e}")) == int(cell)
 
 
 def channel_key(text: str) -> str:
@@ -79,7 +88,7 @@ class Fields:
     def ids(self, frame: pl.DataFrame) -> pl.Series:
         """The team's ids. A post without one is known by what it says, so that a later export finds it again."""
         given = self._cells("id").str.replace_all(_CONTROL, "").to_list()
-        cut = [i for i, cell in enumerate(given) if _CUT_ID.fullmatch(cell)]
+        cut = [i for i, cell in enumerate(given) if _is_cut(cell)]
         if cut:
             self.notes.append(
                 f"{len(cut)} ids such as {given[cut[0]]!r} were cut short by a spreadsheet program: those posts are "
@@ -90,7 +99,7 @@ class Fields:
         seen: Counter[str] = Counter()
         for i, row in enumerate(frame.select("text", "channel", "audience", "image").iter_rows()):
             if not given[i]:
-                name = "t-" + hashlib.sha256("\0".join(part or "" for part in row).encode()).hexdigest()[:16]
+                name = NAMELESS + hashlib.sha256("\0".join(part or "" for part in row).encode()).hexdigest()[:16]
                 seen[name] += 1
                 given[i] = name if seen[name] == 1 else f"{name}-{seen[name]}"
         return pl.Series(given, dtype=pl.String)

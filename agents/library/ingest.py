@@ -10,7 +10,7 @@ import polars as pl
 
 from agents.library.duplicates import Dedupe, check_dedupe, repeats
 from agents.library.exports import PostsTable
-from agents.library.fields import FIELDS, Fields, channel_key
+from agents.library.fields import FIELDS, NAMELESS, Fields, channel_key
 from agents.library.measures import EXPOSURE, Measures, measure_columns
 from agents.library.records import RejectedRow
 from lcbm_model.corpus.tables import Table, missing_column
@@ -56,7 +56,8 @@ def ingest(
         columns: Our column names to the file's headings, where they differ: {"text": "Message"}.
         folder: Where relative pictures are and beyond which none is read; the file's own by default.
         dedupe: Of posts that say the same ("exact") or nearly the same ("near") the better measured one is kept.
-        known: Posts of a library (`id`, `channel`): where no cell says a channel, they keep theirs.
+        known: Posts of a library (`id`, `text`, `channel`, `audience`): they are found again by their text where the
+            file has no ids, and keep their channel where no cell says one.
 
     Raises:
         TableError: No text column, no column of the metric, or a mapping to a heading that is not there.
@@ -87,6 +88,7 @@ def ingest(
     )
     frame = frame.insert_column(0, fields.ids(frame).alias("id"))
     if known is not None:
+        frame = _under_known_ids(frame, channels, known)
         frame = _in_known_channels(frame, channels, known)
     fields.reject_repeated(frame["id"])
     names = tuple(m.metric.name for m in measures.found)
@@ -95,6 +97,21 @@ def ingest(
     frame = frame.filter(~pl.Series(fields.bad_mask(), dtype=pl.Boolean))
     _check_left(table, frame, names[0], rejected, notes)
     return Ingested(frame, names, rejected, tuple(notes), _used(fields, measures))
+
+
+def _under_known_ids(frame: pl.DataFrame, told: pl.Series, known: pl.DataFrame) -> pl.DataFrame:
+    """The posts without an id of their own under that of the only known one with their text, if nothing told speaks
+    against it: a table may leave the channel out, and its pictures may lie in another folder than last time."""
+    nameless = pl.col("id").str.starts_with(NAMELESS)
+    once = known.filter(nameless).filter(pl.len().over("text") == 1)
+    theirs = frame.select("text").join(once, on="text", how="left", maintain_order="left")
+    here = frame.select(single=pl.len().over("text") == 1, nameless=nameless)
+    agrees = [
+        (mine.is_null() | (mine == other)).fill_null(True)
+        for mine, other in ((told, theirs["channel"]), (frame["audience"], theirs["audience"]))
+    ]
+    taken = here["single"] & here["nameless"] & theirs["id"].is_not_null() & agrees[0] & agrees[1]
+    return frame.with_columns(id=pl.select(pl.when(taken).then(theirs["id"]).otherwise(frame["id"])).to_series())
 
 
 def _in_known_channels(frame: pl.DataFrame, told: pl.Series, known: pl.DataFrame) -> pl.DataFrame:

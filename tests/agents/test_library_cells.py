@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from PIL import Image
 
 from agents.library import Library
 from agents.library.changes import add_posts
@@ -80,3 +81,37 @@ def test_a_stray_quotation_mark_says_which_lines_it_took(tmp_path: Path) -> None
     library = Library.from_file(tmp_path / "posts.csv", embedder=HashingEmbedder())
     assert [post.text for post in library.posts] == ["a one", "g seven"]
     assert "opens a quotation mark in line 3 that line 6 closes" in library.rejected[0].problem
+
+
+def test_posts_without_ids_are_found_again_by_their_text(tmp_path: Path) -> None:
+    """Also where the next table leaves the channel out, or lies in another folder with its pictures."""
+    for month, rows in (
+        ("jan", "text,channel,image,shares\nsame words,caption,p.png,5\nx,caption,,1\n"),
+        ("feb", "text,image,shares\nsame words,p.png,50\nx,,3\nnew,,2\n"),
+        ("mar", "text,channel,shares\nx,email_subject,9\n"),
+    ):
+        (tmp_path / month).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / month / "p.png")
+        (tmp_path / month / "posts.csv").write_text(rows)
+    built = Library.from_file(tmp_path / "jan" / "posts.csv", embedder=HashingEmbedder())
+    built.save(tmp_path / "library")
+    change = add_posts(tmp_path / "library", tmp_path / "feb" / "posts.csv", embedder=HashingEmbedder())
+    assert (change.added, change.updated) == (1, 2)
+    found = {post.text: (post.channel, post.values["shares"]) for post in change.library.posts}
+    assert found == {"same words": ("caption", 50), "x": ("caption", 3), "new": ("post", 2)}
+    elsewhere = add_posts(tmp_path / "library", tmp_path / "mar" / "posts.csv", embedder=HashingEmbedder())
+    assert (elsewhere.added, elsewhere.updated) == (1, 0)
+
+
+def test_ids_that_a_spreadsheet_rounded_are_no_ids(tmp_path: Path) -> None:
+    rounded = ["178414012345678016", "178414012345678016", "178414012345679008"]
+    (tmp_path / "posts.csv").write_text(
+        "id,text,shares\n" + "".join(f"{r},post {i},5\n" for i, r in enumerate(rounded))
+    )
+    library = Library.from_file(tmp_path / "posts.csv", embedder=HashingEmbedder())
+    assert len(library.posts) == 3
+    assert not library.rejected
+    assert any("3 ids" in note and "cut short" in note for note in library.notes)
+    whole = ["178414012345678123", "122100123456789123", "1784140123456781"]
+    (tmp_path / "whole.csv").write_text("id,text,shares\n" + "".join(f"{w},post {i},5\n" for i, w in enumerate(whole)))
+    assert [p.id for p in Library.from_file(tmp_path / "whole.csv", embedder=HashingEmbedder()).posts] == whole
