@@ -55,7 +55,7 @@ class LengthDebias:
         self._mean = raw.mean(axis=0)
         spread = raw.std(axis=0)
         self._spread = np.where(spread > 1e-9, spread, np.inf)  # what never varies explains nothing
-        self.explained, self._weights = _found((raw - self._mean) / self._spread, scores - scores.mean())
+        self.explained, self._weights = _beyond_chance((raw - self._mean) / self._spread, scores - scores.mean())
         return self
 
     def surface_part(self, texts: Sequence[str]) -> list[float]:
@@ -88,7 +88,7 @@ def surface(text: str) -> list[float]:
     ]
 
 
-def _found(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+def _beyond_chance(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """Share of variance explained on left-out rows, and weights, (N, F) and (N,) -> (F,); zeros where it is no more
     than chance finds."""
     order = np.random.default_rng(0)

@@ -19,7 +19,7 @@ _OFFER = re.compile(
     r"(?<![\w-])(?:(?P<free>free(?![\w-])|gratis|complimentary|no charge|pays? nothing)"
     r"|(?P<less>discount\w*|half[- ]price|(?:(?<=[\d%€$£])|(?<=[\d%€$£]\s)|(?<=percent )|(?<=euros )|(?<=dollars )"
     r"|(?<=pounds ))off|save(?=\s(?:up to\s)?[€$£]?\s?\d))"
-    r"|(?P<win>(?:(?<=^)|(?<=[.!?:]\s)|(?<=can )|(?<=could )|(?<=to ))win|vouchers?|bonus\w*)"
+    r"|(?P<win>(?:^|(?<=[.!?:]\s)|(?<=can )|(?<=could )|(?<=to ))win|vouchers?|bonus\w*)"
     r"|(?P<back>refund\w*|money[- ]back|cash ?back|guarante\w+|warrant\w+)"
     r"|(?P<safe>(?<=is )safe|(?<=are )safe|(?:dishwasher|oven|microwave|freezer|machine|hand)[- ]safe))(?!\w)",
     re.IGNORECASE,
@@ -88,18 +88,6 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Told:
-    """One sentence of the brief with an offer: what limits it, and the stems of what else it says."""
-
-    limits: tuple[Limit, ...]
-    about: frozenset[str]
-
-    def missed(self, draft: _Draft) -> list[str]:
-        """Its limits that a draft leaves out."""
-        return [limit.text for limit in self.limits if not any(draft.says(way) for way in limit.ways)]
-
-
-@dataclass(frozen=True)
 class _Draft:
     text: str
     numbers: tuple[frozenset[Decimal], ...]
@@ -109,11 +97,23 @@ class _Draft:
         return condition.stands_in(self.numbers, self.stems, self.text)
 
 
+@dataclass(frozen=True)
+class Offer:
+    """One sentence of the brief that offers something: what limits it, and the stems of what else it says."""
+
+    limits: tuple[Limit, ...]
+    about: frozenset[str]
+
+    def missed(self, draft: _Draft) -> list[str]:
+        """Its limits that a draft leaves out."""
+        return [limit.text for limit in self.limits if not any(draft.says(way) for way in limit.ways)]
+
+
 class Conditions:
     """The offers of a brief with what limits them, read once."""
 
     def __init__(self, sources: Iterable[str]) -> None:
-        self._told: dict[str, list[Told]] = {}
+        self._told: dict[str, list[Offer]] = {}
         for source in sources:
             for sentence in _SENTENCE.split(source):
                 found = conditions(sentence)
@@ -122,7 +122,7 @@ class Conditions:
                 for offer in _offers(sentence):
                     # What is safe for children is not unsafe for others.
                     kept = tuple(limit for limit in own if offer != "safe" or not limit.for_whom)
-                    self._told.setdefault(offer, []).append(Told(kept, about))
+                    self._told.setdefault(offer, []).append(Offer(kept, about))
 
     def reasons(self, text: str) -> list[str]:
         """Conditions that a draft leaves out of an offer it makes; none where the brief makes the same without any."""
@@ -159,7 +159,8 @@ def conditions(sentence: str) -> list[Limit]:
             continue
         starts.append(match)
     found = []
-    for match, following in zip(starts, [*(m.start() for m in starts[1:]), len(sentence)], strict=bool(starts)):
+    edges = [*(match.start() for match in starts), len(sentence)]
+    for match, following in zip(starts, edges[1:], strict=True):
         part = sentence[match.start() : following]
         part = part[: end.start()] if (end := _END.search(part)) else part
         for_whom = match["whom"] is not None

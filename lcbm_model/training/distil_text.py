@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from lcbm_model.training.collate import Ints
 from lcbm_model.training.data import Prepared
 from lcbm_model.training.learned import copy_of, restore
 from lcbm_model.training.settings import Recipe
-from lcbm_model.training.text_tower import Report, TextTower, TowerRun
+from lcbm_model.training.text_tower import TextTower, TowerRun, fit_text_tower
 
 SAMPLE = 1500
 """Training rows that fix every teacher's scale and where the heads start."""
@@ -32,37 +33,23 @@ RIDGE = 0.1
 
 
 def distil_text_towers(
-    teachers: Sequence[TextTower],
-    data: Prepared,
-    recipe: Recipe,
-    out: Path,
-    *,
-    device: torch.device,
-    folder: Path | None = None,
-    resume: bool = False,
-    save: bool = True,
-    report: Report = lambda event: None,
+    teachers: Sequence[TextTower], data: Prepared, recipe: Recipe, out: Path, **how: Any
 ) -> tuple[TextTower, TrainState]:
     """One encoder that says the mean of what its teachers say; the best step on validation is what comes back.
 
     Args:
         teachers: Of one recipe, and so of one shape. Each counts alike on every metric, whatever its scale.
         out: Keeps the state of an unfinished run.
-        folder: Of the encoder's weights; None: the packaged one.
+        how: As `fit_text_tower` takes it.
 
     Raises:
         SettingsError: The data was not prepared for it.
         BackendError: The loss became NaN; the state before that step is kept.
     """
     settings = recipe.text_encoder
-    steps, rate = settings.distil_steps, settings.lr / 2
-    own = dataclasses.replace(recipe, text_encoder=dataclasses.replace(settings, steps=steps, lr=rate))
-    tower = TextTower(data, own, folder=folder, device=device).to(device)
-    run = DistilRun(tower, teachers, data, own, out if save else None, report)
-    run.start()
-    run.fit(resume=resume)
-    tower.round()
-    return tower.eval(), run.state
+    settings = dataclasses.replace(settings, steps=settings.distil_steps, lr=settings.lr / 2)
+    own = dataclasses.replace(recipe, text_encoder=settings)
+    return fit_text_tower(data, own, out, run=partial(DistilRun, teachers), **how)
 
 
 class DistilRun(TowerRun):
@@ -71,8 +58,8 @@ class DistilRun(TowerRun):
     title = "text encoder, mean of several"
     term = "distance"
 
-    def __init__(self, tower: TextTower, teachers: Sequence[TextTower], *args: Any) -> None:
-        super().__init__(tower, *args)
+    def __init__(self, teachers: Sequence[TextTower], *args: Any) -> None:
+        super().__init__(*args)
         self.teachers = teachers
         rows = self.data.rows
         self.measured = np.zeros((len(self.data.sources), len(self.data.metrics)), dtype=bool)

@@ -133,7 +133,8 @@ def check_ranges(recipe: Recipe, where: str) -> Recipe:
         raise SettingsError(f"{where}: readout.probe_l2", "holds no penalty for the probe", value=[], remedy=remedy)
     read = recipe.text_encoder
     if read.distil_steps and not read.cross_fit:
-        remedy, problem = "Switch text_encoder.cross_fit on", "needs the encoders of both halves"
+        remedy = "Switch text_encoder.cross_fit on, or distil_steps to 0"
+        problem = "needs the encoders of both halves"
         raise SettingsError(f"{where}: text_encoder.distil_steps", problem, value=read.distil_steps, remedy=remedy)
     return recipe
 

@@ -119,22 +119,24 @@ def fit_text_tower(
     resume: bool = False,
     save: bool = True,
     report: Report = lambda event: None,
+    run: Callable[..., TowerRun] | None = None,
 ) -> tuple[TextTower, TrainState]:
     """Tune the encoder of a recipe; the best step on validation is what comes back.
 
     Args:
         out: Keeps the state of an unfinished run.
         folder: Of the encoder's weights; None: the packaged one.
+        run: Another way to learn than from comparisons, made from the arguments of a `TowerRun`.
 
     Raises:
         SettingsError: The data was not prepared for it, or `run.select_on` weighs nothing that it learns from.
         BackendError: The loss became NaN; the state before that step is kept.
     """
     tower = TextTower(data, recipe, folder=folder, device=device).to(device)
-    run = TowerRun(tower, data, recipe, out if save else None, report)
-    run.fit(resume=resume)
+    learning = (run or TowerRun)(tower, data, recipe, out if save else None, report)
+    learning.fit(resume=resume)
     tower.round()
-    return tower.eval(), run.state
+    return tower.eval(), learning.state
 
 
 class TowerRun:
@@ -183,12 +185,16 @@ class TowerRun:
         )
         self.average: dict[str, Tensor] = {}
 
+    def start(self) -> None:
+        """Where the weights begin; by default untuned."""
+
     def fit(self, *, resume: bool) -> None:
         """All steps; the tower ends with the weights that were best on validation.
 
         Raises:
             BackendError: The loss became NaN; the state before that step is kept.
         """
+        self.start()
         if resume and self.folder is not None and (found := load_state(self.folder, self.optimizer, self.device)):
             self.state, weights, self.average = found
             restore(self.tower.trainable(), weights)

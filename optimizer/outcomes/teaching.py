@@ -63,13 +63,16 @@ def write_posts(file: Path, outcomes: Sequence[Outcome], *, known: Mapping[tuple
     Raises:
         OSError: The file cannot be written.
     """
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    texts: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in sorted(outcomes, key=lambda o: o.noted_at):
-        place = (outcome.channel, outcome.text)
-        rows[place] = {"id": "", **rows.get(place, {}), **_row(outcome), **_figures(outcome)}
-    for place, row in rows.items():
-        row["id"] = (known or {}).get(place) or _name([o for o in outcomes if (o.channel, o.text) == place])
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows.values()), encoding="utf-8")
+        texts.setdefault((outcome.channel, outcome.text), []).append(outcome)
+    rows = []
+    for place, own in texts.items():
+        row: dict[str, Any] = {"id": (known or {}).get(place) or _name(own)}
+        for outcome in own:
+            row |= {**_row(outcome), **_figures(outcome)}
+        rows.append(row)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return file
 
 

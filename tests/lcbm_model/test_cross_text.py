@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from lcbm_model.errors import SettingsError
-from tests.lcbm_model.tiny_model import write_tiny_model
-from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
+from tests.lcbm_model.training_rows import encoder_recipe
 
 torch = pytest.importorskip("torch")
 
@@ -22,21 +21,10 @@ from lcbm_model.training.data import Prepared  # noqa: E402
 from lcbm_model.training.run import train_recipe  # noqa: E402
 from lcbm_model.training.settings import Recipe  # noqa: E402
 
-ENCODER: dict[str, Any] = {
-    "rank": 2, "steps": 8, "tokens_per_step": 400, "eval_every": 4, "lr": 1e-3, "head_lr": 0.05, "max_tokens": 24,
-    "cross_fit": True,
-}  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    folder = tmp_path_factory.mktemp("cross")
-    base = write_tiny_model(folder / "base", layers=4)
-    return tiny_recipe(
-        base, write_upworthy(folder / "data", tests=60),
-        lora={"rank": 0}, optim={"steps": 0}, data={"text_examples": 0}, text_encoder=ENCODER,
-        run={"mix": {"upworthy": 1.0}, "threads": 1},
-    )  # fmt: skip
+    return encoder_recipe(tmp_path_factory.mktemp("cross"), lr=1e-3, head_lr=0.05)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from lcbm_model.errors import SettingsError
-from tests.lcbm_model.tiny_model import write_tiny_model
-from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
+from tests.lcbm_model.training_rows import encoder_recipe
 
 torch = pytest.importorskip("torch")
 
@@ -25,21 +24,11 @@ from lcbm_model.training.settings import Recipe  # noqa: E402
 from lcbm_model.training.text_tower import TextTower  # noqa: E402
 
 CPU = torch.device("cpu")
-ENCODER: dict[str, Any] = {
-    "rank": 2, "steps": 8, "tokens_per_step": 400, "eval_every": 4, "lr": 2e-3, "head_lr": 0.01, "max_tokens": 24,
-    "cross_fit": True, "distil_steps": 12,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    folder = tmp_path_factory.mktemp("distil")
-    base = write_tiny_model(folder / "base", layers=4)
-    return tiny_recipe(
-        base, write_upworthy(folder / "data", tests=60),
-        lora={"rank": 0}, optim={"steps": 0}, data={"text_examples": 0}, text_encoder=ENCODER,
-        run={"mix": {"upworthy": 1.0}, "threads": 1},
-    )  # fmt: skip
+    return encoder_recipe(tmp_path_factory.mktemp("distil"), lr=2e-3, head_lr=0.01, distil_steps=12)
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +69,28 @@ def test_it_says_what_its_teachers_say_on_average(prepared: Prepared, recipe: Re
 
 def test_a_run_ends_with_one_encoder(recipe: Recipe, tmp_path: Path) -> None:
     events: list[dict[str, Any]] = []
-    found = train_recipe(recipe, tmp_path, report=events.append)
+    train_recipe(recipe, tmp_path, report=events.append)
     assert max(event["step"] for event in events if "mean" in event.get("tower", "")) == 12
     spec = json.loads((tmp_path / "adapter" / "lcbm.json").read_text())
     assert not spec["text_encoder"].get("towers")
-    again = train_recipe(recipe, tmp_path, resume=True)
-    assert json.dumps(again["figures"]) == json.dumps(found["figures"])
+
+
+def test_a_run_killed_while_it_learns_the_mean_ends_as_an_unbroken_one(recipe: Recipe, tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def dies(event: dict[str, Any]) -> None:
+        if "mean" in event.get("tower", "") and event["step"] == 10:  # its state was saved at step 8
+            raise Killed
+
+    unbroken = train_recipe(recipe, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        train_recipe(recipe, tmp_path / "killed", report=dies)
+    assert not (tmp_path / "killed" / "adapter").exists()
+    resumed = train_recipe(recipe, tmp_path / "killed", resume=True)
+    assert json.dumps(resumed["figures"]) == json.dumps(unbroken["figures"])
+    one, other = (tmp_path / name / "adapter" / "text_encoder.safetensors" for name in ("unbroken", "killed"))
+    assert one.read_bytes() == other.read_bytes()
 
 
 def test_there_is_no_mean_without_halves() -> None:

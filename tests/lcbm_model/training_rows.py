@@ -10,6 +10,7 @@ import polars as pl
 
 from lcbm_model.training.recipes import recipe_from
 from lcbm_model.training.settings import Recipe
+from tests.lcbm_model.tiny_model import write_tiny_model
 
 TINY: dict[str, Any] = {
     "data": {"sources": ["upworthy"], "text_examples": 12, "max_length": 1000},
@@ -73,3 +74,13 @@ def tiny_recipe(base_folder: Path, data_folder: Path, /, **groups: dict[str, Any
     raw["base"] = {"model": str(base_folder), **groups.get("base", {})}
     raw["data"] = {**raw["data"], "folder": str(data_folder)}
     return recipe_from(raw)
+
+
+def encoder_recipe(folder: Path, **encoder: Any) -> Recipe:
+    """Heads on frozen states beside a small text encoder with some settings changed, on invented headlines."""
+    settings = {"rank": 2, "steps": 8, "tokens_per_step": 400, "eval_every": 4, "max_tokens": 24, "cross_fit": True}
+    return tiny_recipe(
+        write_tiny_model(folder / "base", layers=4), write_upworthy(folder / "data", tests=60),
+        lora={"rank": 0}, optim={"steps": 0}, data={"text_examples": 0}, text_encoder={**settings, **encoder},
+        run={"mix": {"upworthy": 1.0}, "threads": 1},
+    )  # fmt: skip
