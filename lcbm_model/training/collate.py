@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from lcbm_model.training.frozen_states import FrozenStates
+    from lcbm_model.training.processes import Processes
     from lcbm_model.training.state_store import StateStore
 
 Ints = npt.NDArray[np.int64]
@@ -207,14 +208,26 @@ class Collator:
     """Keeps all arrays on the device and gathers batches there: no Python loop over examples.
 
     Args:
-        share_prefix: Take what the rows of a batch begin with in common out of them.
+        share_prefix: Take what the rows of a batch begin with in common out of them. Not done where a model lies in
+            pieces: a block would be run once or twice a pass, and processes would wait for each other for ever.
+        processes: Those of the run; None: this one alone.
     """
 
-    def __init__(self, data: Prepared, device: torch.device | str, *, share_prefix: bool = False) -> None:
+    def __init__(
+        self,
+        data: Prepared,
+        device: torch.device | str,
+        *,
+        share_prefix: bool = False,
+        processes: Processes | None = None,
+    ) -> None:
         import torch
 
+        from lcbm_model.training.processes import Processes
+
         rows = data.rows
-        self.share_prefix = share_prefix
+        self.processes = processes or Processes()
+        self.share_prefix = share_prefix and not self.processes.in_pieces
         self.store: StateStore | None = None
         """Cached states that batches are made of, where there are some."""
         self.frozen: FrozenStates | None = None
@@ -235,6 +248,10 @@ class Collator:
         import torch
 
         return self._columns["metric"][torch.from_numpy(rows).to(self.device)]
+
+    def has_text(self, rows: Ints) -> bool:
+        """Whether any of the rows (n,) has an answer in words to learn."""
+        return bool((self._data.rows.target_start[rows] < self.lengths[rows]).any())
 
     def beginnings(self, rows: Ints) -> tuple[Ints, Ints]:
         """(n,) numbers of what rows begin with, and (n,) tokens of each behind it; one number where none is shared."""
@@ -282,6 +299,6 @@ class Collator:
             chunk=chunk.to(self.device),
             pictures=pictures,
             picture_rows=shown_index,
-            has_text=bool((self._data.rows.target_start[rows] < self.lengths[rows]).any()),
+            has_text=self.has_text(rows),
             **columns,
         )

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from lcbm_model.training.model import lora_pattern
-from lcbm_model.training.sharding import whole
+from lcbm_model.training.processes import whole
 
 if TYPE_CHECKING:
     from lcbm_model.training.data import Prepared

@@ -34,6 +34,7 @@ from lcbm_model.training.joint import CENTRES, JointHead, fit_joint
 from lcbm_model.training.model import BehaviorModel
 from lcbm_model.training.predictions import FILE
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
+from lcbm_model.training.processes import Processes
 from lcbm_model.training.recipes import override, recipe_from
 from lcbm_model.training.scoring import score_rows
 from lcbm_model.training.selection import pick_rows
@@ -54,6 +55,7 @@ def run_fit(
     shared: Path | None = None,
     text_encoder: Path | None = None,
     report: Report = lambda event: None,
+    processes: Processes | None = None,
 ) -> dict[str, Any]:
     """One whole run: start the heads from a probe, train, tune a text encoder, join all with a closing probe, evaluate,
     export.
@@ -63,6 +65,7 @@ def run_fit(
     Args:
         text_encoder: Folder of the text encoder's weights (default: the packaged one).
         shared: Folder for what runs on the same prepared data share: frozen/ and states/ (default: `out`).
+        processes: That do the run together (default: as a launcher started them). One writes, all read `out`.
 
     Returns:
         The run's summary, as written to `summary.json`.
@@ -72,8 +75,6 @@ def run_fit(
         CheckpointError: The state to resume from is damaged.
         BackendError: The loss became NaN, or memory ran out.
     """
-    from accelerate import Accelerator
-
     started = time.monotonic()
     data.check()
     if recipe.run.shuffled:
@@ -82,8 +83,8 @@ def run_fit(
     torch.manual_seed(recipe.run.seed)
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
-    accelerator = Accelerator()
-    device = accelerator.device
+    processes = processes or Processes.launched()
+    device = processes.device
     torch.set_float32_matmul_precision("high")
     channels = int(data.pictures.shape[-1])
     model = BehaviorModel(
@@ -91,37 +92,37 @@ def run_fit(
         lora=recipe.lora, readout=recipe.readout,
     )  # fmt: skip
     model.to(device)
-    collator = Collator(data, device, share_prefix=recipe.optim.share_prefix)
+    collator = Collator(data, device, share_prefix=recipe.optim.share_prefix, processes=processes)
     size = model.head.weight.shape[-1]
     shared = shared or out
     kept = shared / "frozen"
-    if accelerator.num_processes > 1:
-        kept = kept / f"process-{accelerator.process_index}"
+    if processes.count > 1:
+        kept = kept / f"process-{processes.index}"
     collator.frozen = FrozenStates(data, recipe.readout, kept, size=size)
-    told = both(write_log(out / "log.jsonl"), report) if accelerator.is_main_process else report
+    told = both(write_log(out / "log.jsonl"), report) if processes.leads else quiet
+    encoders: dict[str, Any] = {
+        "device": device,
+        "folder": text_encoder,
+        "resume": resume,
+        "save": save,
+        "report": told,
+    }
+    encoders["write"] = processes.leads
     first, state, read = None, TrainState(), TrainState()
     with told_memory():
         if not recipe.heads_only:
-            first, state = _train(
-                model, data, recipe, collator, accelerator, out, shared / "states", told, resume=resume, save=save
-            )
+            first, state = _train(model, data, recipe, collator, out, shared / "states", told, resume=resume, save=save)
         tower = None
         if recipe.text_encoder.rank:
-            tower, read = fit_text_tower(
-                data, recipe, out / "state" / "text_encoder",
-                device=device, folder=text_encoder, resume=resume, save=save, report=told,
-            )  # fmt: skip
+            tower, read = fit_text_tower(data, recipe, out / "state" / "text_encoder", **encoders)
         crossed = None
         if tower is not None and recipe.text_encoder.cross_fit:
-            crossed = fit_cross_text(
-                data, recipe, out / "state" / "text_encoder",
-                device=device, folder=text_encoder, resume=resume, save=save, report=told,
-            )  # fmt: skip
+            crossed = fit_cross_text(data, recipe, out / "state" / "text_encoder", **encoders)
             if recipe.text_encoder.distil_steps:
+                teachers = [tower, *crossed.towers.values()]
                 tower, read = distil_text_towers(
-                    [tower, *crossed.towers.values()], data, recipe, out / "state" / "text_encoder" / "mean",
-                    device=device, folder=text_encoder, resume=resume, save=save, report=told,
-                )  # fmt: skip
+                    teachers, data, recipe, out / "state" / "text_encoder" / "mean", **encoders
+                )
         trained = time.monotonic() - started
         round_weights(model)
         told({"fitting": "heads"})
@@ -140,12 +141,12 @@ def run_fit(
         "joint": joint.notes,
         "figures": figures,
     }
-    if accelerator.is_main_process:
+    if processes.leads:
         (out / "summary.json").write_text(json.dumps(summary, indent=1), "utf-8")
         arrays: dict[str, Any] = predictions
         np.savez_compressed(out / FILE, **arrays)
     # Every process hands its pieces of the weights over, one writes.
-    export_adapter(model, joint, data, recipe, summary, out / "adapter", tower=tower, write=accelerator.is_main_process)
+    export_adapter(model, joint, data, recipe, summary, out / "adapter", tower=tower, write=processes.leads)
     return summary
 
 
@@ -154,7 +155,6 @@ def _train(
     data: Prepared,
     recipe: Recipe,
     collator: Collator,
-    accelerator: Any,
     out: Path,
     states: Path,
     report: Report,
@@ -182,10 +182,14 @@ def _train(
         collator.frozen = None  # from here on the tower learns
     trainer = Trainer(
         model, data, recipe,
-        collator=collator, accelerator=accelerator, folder=out / "state" if save else None, report=report,
+        collator=collator, folder=out / "state" if save else None, report=report,
     )  # fmt: skip
     first = None if resume and trainer.resume() else trainer.evaluate()
     return first, trainer.fit()
+
+
+def quiet(event: dict[str, Any]) -> None:
+    """A report to nobody: of several processes one speaks."""
 
 
 def both(one: Report, other: Report) -> Report:
@@ -289,21 +293,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--deadline", type=float, help="seconds after which no further run is started")
     options = parser.parse_args(arguments)
     started = time.monotonic()
+    processes = Processes.launched()
     data = Prepared.load(options.prepared)
     lm = load_base(options.base, data.manifest.get("base", {}).get("hash"))
     runs = json.loads(options.runs.read_text("utf-8")) if options.runs else [{}]
+
+    def say(told: dict[str, Any]) -> None:
+        if processes.leads:
+            print(json.dumps(told), flush=True)
+
     for changes in runs:
         recipe = recipe_from(override(data.manifest["recipe"], changes), where="runs")
         if options.only and recipe.run.name not in options.only:
             continue
-        if options.deadline and time.monotonic() - started > options.deadline:
-            print(json.dumps({"skipped": recipe.run.name, "reason": "deadline"}), flush=True)
+        if options.deadline and processes.agreed(time.monotonic() - started) > options.deadline:
+            say({"skipped": recipe.run.name, "reason": "deadline"})
             continue
         summary = run_fit(
             data, copy.deepcopy(lm), recipe, options.out / recipe.run.name,
-            resume=options.resume, shared=options.out, text_encoder=options.text_encoder,
+            resume=options.resume, shared=options.out, text_encoder=options.text_encoder, processes=processes,
         )  # fmt: skip
-        print(json.dumps({k: v for k, v in summary.items() if k != "recipe"}), flush=True)
+        say({k: v for k, v in summary.items() if k != "recipe"})
+    processes.part()
 
 
 if __name__ == "__main__":

@@ -30,15 +30,18 @@ def text_figures(
         rows: (n,) text examples, at least one.
         budget: Padded tokens of one forward pass.
     """
-    total, tokens = 0.0, 0
+    passes = cut_rows(collator, rows, budget)
+    found: list[torch.Tensor] = []
     was_training = model.training
     model.eval()
     with torch.no_grad(), half_precision(model, collator.device.type, enabled=bf16):
-        for places in cut_rows(collator, rows, budget):
+        for places in collator.processes.share(passes):
             out = model(collator.batch(rows[places]))
             count = len(out.text_targets)
-            total += float(losses.text_loss(out.text_logits, out.text_targets)) * count
-            tokens += count
+            loss = float(losses.text_loss(out.text_logits, out.text_targets))
+            found.append(torch.tensor([[loss * count, count]], dtype=torch.float64, device=collator.device))
     model.train(was_training)
+    sums, _ = collator.processes.gather(torch.cat(found), [1] * len(passes))
+    total, tokens = sums.sum(0).tolist()
     loss = total / max(1, tokens)
     return {"loss_per_token": loss, "token_likelihood": math.exp(-loss)}

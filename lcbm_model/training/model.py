@@ -21,8 +21,8 @@ from lcbm_model.errors import SettingsError
 from lcbm_model.training.architectures.base import Seen
 from lcbm_model.training.architectures.registry import architecture_of
 from lcbm_model.training.collate import Batch
+from lcbm_model.training.processes import whole
 from lcbm_model.training.settings import LoraSettings, ReadoutSettings
-from lcbm_model.training.sharding import whole
 from lcbm_model.training.shared_prefix import SharedKeys, mask_behind
 
 
@@ -91,6 +91,8 @@ class BehaviorModel(nn.Module):
         self._pooling = readout.pooling
         states = self.tower.config.hidden_size * (len(self._pool) + len(self._last))
         self.head = ValueHead(states + self.picture_width, metrics)
+        self.even = False
+        """Whether every pass must reach the same weights, forward and back, whatever its rows show: see `Processes`."""
         self.register_buffer("digit_ids", torch.tensor(list(digit_ids)), persistent=False)
 
     @property
@@ -146,7 +148,7 @@ class BehaviorModel(nn.Module):
         own, first = self._positions(batch, hidden, behind, seen)
         mask = mask_behind(behind, hidden.shape[1], hidden.device) if behind else None
         # A connector that learns does so through the frozen blocks too: then gradients only stop without pictures.
-        stops = self.sees_as_before or batch.cached or not len(batch.picture_rows)
+        stops = self.sees_as_before or batch.cached or not (len(batch.picture_rows) or self.even)
         frozen = self._first if stops else 0
         if batch.cached:
             yield batch.cached, hidden, shared
@@ -180,6 +182,8 @@ class BehaviorModel(nn.Module):
         hidden = self.tower.embed_tokens(batch.ids)  # (B, T, D)
         shared = self.tower.embed_tokens(batch.shared_ids) if batch.shared_ids is not None else None
         if seen is None:
+            if self.even and not self.sees_as_before:
+                hidden = hidden + 0.0 * torch.stack([p.sum() for p in self.connector.parameters()]).sum()
             return hidden, shared
         at = batch.picture_at[batch.picture_rows]
         if shared is not None and int(at[0]) < 0:  # the picture belongs to the shared part: the same for all rows
@@ -236,7 +240,9 @@ def half_precision(model: BehaviorModel, device: str, *, enabled: bool) -> Itera
     if not enabled:
         yield
         return
-    whole = {p: p.data for p in model.lm.parameters() if not p.requires_grad and p.dtype == torch.float32}
+    pieces = model.even  # of these only their owner may change the type, and autocast does for them
+    frozen = [] if pieces else [p for p in model.lm.parameters() if not p.requires_grad and p.dtype == torch.float32]
+    whole = {p: p.data for p in frozen}
     try:
         for parameter in whole:
             parameter.data = parameter.data.to(torch.bfloat16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def train_recipe(
         split/source/metric/read-out, and the calibration.
 
     Raises:
-        SettingsError: A wrong setting, or a folder that holds another recipe's run.
+        SettingsError: A wrong setting, a folder that holds another recipe's run, or several processes started.
         CheckpointError: The base, or the state to resume from, does not fit.
         BackendError: The loss became NaN (the last good state is kept), or memory ran out.
     """
@@ -42,6 +43,9 @@ def train_recipe(
     from lcbm_model.training.fit import run_fit
     from lcbm_model.training.plot import plot_log
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        remedy = "Prepare once (lcbm train --prepare-only), then launch lcbm_model.training.fit: docs/training.md"
+        raise SettingsError("lcbm train", "runs in one process", value=os.environ["WORLD_SIZE"], remedy=remedy)
     prepared = folder / "prepared"
     if resume and (prepared / "manifest.json").is_file():
         data = Prepared.load(prepared)

@@ -35,7 +35,7 @@ def score_rows(
     bf16: bool = False,
     cached: bool = False,
 ) -> Scores:
-    """Score rows without gradients.
+    """Score rows without gradients; every process of the collator does its share, and all get all of it.
 
     Args:
         rows: (n,) row numbers.
@@ -48,21 +48,25 @@ def score_rows(
     if collator.frozen is not None and pooled and not bins:
         return _from_frozen(model, collator, rows, budget=budget, bf16=bf16)
     passes = cut_rows(collator, rows, budget)
-    order = np.concatenate(passes) if passes else np.zeros(0, np.int64)
     was_training = model.training
     model.eval()
     parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]] = []
     with torch.no_grad(), half_precision(model, collator.device.type, enabled=bf16):
-        for places in passes:
+        for places in collator.processes.share(passes):
             out = model(collator.batch(rows[places], cached=cached), bins=bins)
             parts.append((out.bins.float().softmax(-1), out.utility.float(), out.pooled.float() if pooled else None))
     model.train(was_training)
-    back = np.argsort(order)
-    states = torch.cat([p[2] for p in parts if p[2] is not None])[torch.from_numpy(back)] if pooled else None
+    sizes = [len(places) for places in passes]
+
+    def gathered(own: list[torch.Tensor]) -> torch.Tensor:
+        found, order = collator.processes.gather(torch.cat(own), sizes)
+        back = np.argsort(np.concatenate([passes[number] for number in order]))
+        return found[torch.from_numpy(back).to(found.device)]
+
     return Scores(
-        bins=torch.cat([p[0] for p in parts]).cpu().numpy()[back] if bins else np.zeros((0, 10), np.float32),
-        utility=torch.cat([p[1] for p in parts]).cpu().numpy()[back],
-        pooled=states,
+        bins=gathered([p[0] for p in parts]).cpu().numpy() if bins else np.zeros((0, 10), np.float32),
+        utility=gathered([p[1] for p in parts]).cpu().numpy(),
+        pooled=gathered([p[2] for p in parts if p[2] is not None]) if pooled else None,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,9 @@ OWN, SHARED, STAMP = "own.f16", "shared.f16", "states.json"
 class StateStore:
     """States after block `layer` of every row of a prepared folder, float16, memory-mapped."""
 
-    def __init__(self, data: Prepared, folder: Path, *, layer: int, width: int, mode: str = "r") -> None:
+    def __init__(
+        self, data: Prepared, folder: Path, *, layer: int, width: int, mode: Literal["r", "r+", "w+"] = "r"
+    ) -> None:
         rows = data.rows
         _, first, self._shared_of = np.unique(rows.prefix_keys, return_index=True, return_inverse=True)
         self.layer, self._own_start = layer, rows.own_start.astype(np.int64)
@@ -39,8 +41,7 @@ class StateStore:
         self.tokens = int(self._own_at[-1] + self._shared_at[-1])
         sizes = {OWN: self._own_at[-1], SHARED: self._shared_at[-1]}
         self._own, self._shared = (
-            np.memmap(folder / name, np.float16, "r" if mode == "r" else "w+", shape=(max(1, int(size)), width))
-            for name, size in sizes.items()
+            np.memmap(folder / name, np.float16, mode, shape=(max(1, int(size)), width)) for name, size in sizes.items()
         )
 
     def put(self, row: int, states: npt.NDArray[Any]) -> None:
@@ -102,14 +103,21 @@ def cached_states(
         "sight": data.sight(),
         "keys": int(np.bitwise_xor.reduce(data.rows.row_keys * np.arange(1, len(data.rows) + 1, dtype=np.uint64))),
     }
-    told = folder / STAMP
-    if told.is_file() and _read(told) == stamp:
+    told, processes = folder / STAMP, collator.processes
+    known = told.is_file() and _read(told) == stamp
+    processes.wait()  # all have looked before the first one writes
+    if known:
         return StateStore(data, folder, layer=layer, width=width)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        told.unlink(missing_ok=True)
-        _compute(StateStore(data, folder, layer=layer, width=width, mode="w"), model, collator, budget, report)
-        told.write_text(json.dumps(stamp), "utf-8")
+        if processes.leads:
+            folder.mkdir(parents=True, exist_ok=True)
+            told.unlink(missing_ok=True)
+            StateStore(data, folder, layer=layer, width=width, mode="w+")
+        processes.wait()
+        _compute(StateStore(data, folder, layer=layer, width=width, mode="r+"), model, collator, budget, report)
+        processes.wait()
+        if processes.leads:
+            told.write_text(json.dumps(stamp), "utf-8")
     except OSError as error:
         needed = size_on_disk(data, width) / 1e9
         remedy = f"{needed:.1f} GB are needed: free them, or lower data.max_records"
@@ -136,7 +144,7 @@ def _compute(
     layers, done = model.tower.layers[: store.layer], 0
     model.eval()
     with torch.no_grad():
-        for chosen in cut_rows(collator, rows, budget):
+        for chosen in collator.processes.share(cut_rows(collator, rows, budget)):
             batch = collator.batch(chosen, cached=False)
             *_, (_, hidden, shared) = model.walk(batch, layers)
             before = shared[0].cpu().numpy() if shared is not None else np.zeros((0, hidden.shape[-1]), np.float32)

@@ -118,6 +118,7 @@ def fit_text_tower(
     folder: Path | None = None,
     resume: bool = False,
     save: bool = True,
+    write: bool = True,
     report: Report = lambda event: None,
     run: Callable[..., TowerRun] | None = None,
 ) -> tuple[TextTower, TrainState]:
@@ -126,6 +127,7 @@ def fit_text_tower(
     Args:
         out: Keeps the state of an unfinished run.
         folder: Of the encoder's weights; None: the packaged one.
+        write: Whether this process writes that state: of several that tune the same encoder one does.
         run: Another way to learn than from comparisons, made from the arguments of a `TowerRun`.
 
     Raises:
@@ -134,6 +136,7 @@ def fit_text_tower(
     """
     tower = TextTower(data, recipe, folder=folder, device=device).to(device)
     learning = (run or TowerRun)(tower, data, recipe, out if save else None, report)
+    learning.writes = write
     learning.fit(resume=resume)
     tower.round()
     return tower.eval(), learning.state
@@ -150,6 +153,8 @@ class TowerRun:
     """As logs and plots name it."""
     term = "pairs"
     """What its loss is called there."""
+    writes = True
+    """Whether the state of the unfinished run is kept by this process, or only read."""
 
     def __init__(self, tower: TextTower, data: Prepared, recipe: Recipe, folder: Path | None, report: Report) -> None:
         self.tower, self.data, self.recipe, self.folder, self.report = tower, data, recipe, folder, report
@@ -195,9 +200,10 @@ class TowerRun:
             BackendError: The loss became NaN; the state before that step is kept.
         """
         self.start()
-        if resume and self.folder is not None and (found := load_state(self.folder, self.optimizer, self.device)):
+        learned = self.tower.trainable()
+        if resume and self.folder is not None and (found := load_state(self.folder, self.optimizer, learned)):
             self.state, weights, self.average = found
-            restore(self.tower.trainable(), weights)
+            restore(learned, weights)
         began = time.monotonic()
         while self.state.step < self.settings.steps and not self.state.stopped:
             loss = self._step()
@@ -277,5 +283,5 @@ class TowerRun:
         self.report({"tower": self.title, "step": self.state.step, **event})
 
     def _save(self) -> None:
-        if self.folder is not None:
+        if self.folder is not None and self.writes:
             save_state(self.folder, self.state, copy_of(self.tower.trainable()), self.average, self.optimizer)

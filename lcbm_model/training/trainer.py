@@ -7,13 +7,13 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from lcbm_model.backbone.runtime import is_out_of_memory
 from lcbm_model.errors import BackendError, SettingsError
@@ -32,6 +32,21 @@ from lcbm_model.training.settings import WORDS, Recipe
 Report = Callable[[dict[str, Any]], None]
 
 
+TERMS = ("bins", "value", "pairs", "pairs_bins", "text")
+"""Terms of the loss, as logs name them."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass of a step: rows (B,), the comparison (B,) each belongs to, whether it counts, and whether it
+    goes through all blocks."""
+
+    rows: Ints
+    chunk: Ints
+    counts: bool
+    to_the_end: bool
+
+
 class Trainer:
     """One run. `fit` trains and leaves the best weights in the model."""
 
@@ -42,11 +57,10 @@ class Trainer:
         recipe: Recipe,
         *,
         collator: Collator,
-        accelerator: Accelerator,
         folder: Path | None = None,
         report: Report | None = None,
     ) -> None:
-        """Refuse what a run would spend its time on in vain.
+        """Refuse what a run would spend its time on in vain; spread the model over the collator's processes.
 
         Raises:
             SettingsError: Nothing to learn from or to judge by, or a mix or weights that name nothing of the data.
@@ -59,7 +73,7 @@ class Trainer:
         if not recipe.reads_frozen or recipe.digits:
             check_held(data)
         self.model, self.data, self.recipe = model, data, recipe
-        self._collator, self._accelerator, self._folder = collator, accelerator, folder
+        self._collator, self._processes, self._folder = collator, collator.processes, folder
         self._report = report or (lambda event: None)
         run, optim = recipe.run, recipe.optim
         rows = data.select(split="train", half=run.half, fraction=run.fraction)
@@ -68,8 +82,8 @@ class Trainer:
             tokens=optim.tokens_per_step, size=optim.group_size, seed=run.seed, alike=optim.share_prefix,
         )  # fmt: skip
         self._sources = torch.from_numpy(data.rows.source.astype(np.int64)).to(collator.device)
+        self._processes.spread(model)
         self._optimizer = torch.optim.AdamW(self._parameter_groups(), betas=(0.9, 0.98))
-        self._wrapped, self._optimizer = accelerator.prepare(model, self._optimizer)
         self.state = TrainState()
         self._average: dict[str, Tensor] = {}
 
@@ -79,7 +93,7 @@ class Trainer:
         Raises:
             CheckpointError: The state is damaged or belongs to another set of parameters.
         """
-        found = load_state(self._folder, self._optimizer, self._collator.device) if self._folder is not None else None
+        found = load_state(self._folder, self._optimizer, self.model.trainable()) if self._folder is not None else None
         if found is not None:
             self.state, weights, self._average = found
             restore(self.model.trainable(), weights)
@@ -110,8 +124,8 @@ class Trainer:
         if step % run.eval_every == 0 or last:
             self.evaluate()
         due = run.save_every > 0 and (step % run.save_every == 0 or last or self.state.stopped)
-        if self._folder is not None and due:
-            save_state(self._folder, self.state, copy_of(self.model.trainable()), self._average, self._optimizer)
+        if due:
+            self._save()
 
     def evaluate(self) -> float:
         """Validation figures with the averaged weights; remembers the best weights and decides when to stop."""
@@ -119,7 +133,7 @@ class Trainer:
         if self._average:
             restore(self.model.trainable(), self._average)
         figures = validation_figures(self.model, self.data, self._collator, self.recipe)
-        score = selection_score(figures, self.recipe.run.select_on)
+        score = self._processes.agreed(selection_score(figures, self.recipe.run.select_on))
         weights = copy_of(self.model.trainable())
         self.state.judge(score if figures else None, weights, patience=self.recipe.run.patience)
         restore(self.model.trainable(), kept)
@@ -127,39 +141,51 @@ class Trainer:
         return score
 
     def _step(self, number: int) -> tuple[dict[str, float], int]:
-        optim, accelerator = self.recipe.optim, self._accelerator
-        # Seeded per step, so that dropout too is the same in a resumed run.
-        torch.manual_seed(self.recipe.run.seed * 1_000_003 + number)
-        rows_total = sum(len(chunk) for chunk in self._chunks(number, accelerator.process_index))
+        optim, processes = self.recipe.optim, self._processes
+        # Seeded per step, so that dropout too is the same in a resumed run; and another one in every process.
+        torch.manual_seed(self.recipe.run.seed * 1_000_003 + number + processes.index * 999_983)
+        rows_total = sum(len(chunk) for chunk in self._sampler.step(number)) / processes.count
         self._model_train()
         scale = rate_at(number, total=optim.steps, warmup=optim.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = group["base_lr"] * scale
-        sums: dict[str, Tensor] = {}
-        seen = 0
-        for rows, chunk, counts in self._passes(number):
-            batch = self._collator.batch(rows, chunk)
-            out = self._wrapped(batch, bins=self.recipe.digits or batch.has_text)
+        sums = {name: torch.zeros((), device=self._collator.device) for name in TERMS}
+        shown: set[str] = set()
+        for one in self._passes(number):
+            batch = self._collator.batch(one.rows, one.chunk)
+            out = self.model(batch, bins=one.to_the_end)
             terms = self._losses(out, batch)
-            share = counts * len(rows) / rows_total
-            accelerator.backward(sum(terms.values()) * share)
-            seen += int(self._collator.lengths[rows].sum())
+            loss = torch.stack(list(terms.values())).sum()
+            if self.model.even:  # gradients reach the same weights in every process
+                loss = loss + 0.0 * (out.bins.sum() + out.utility.sum())
+            share = one.counts * len(one.rows) / rows_total
+            (loss * share).backward()
+            shown |= set(terms)
             for name, value in terms.items():
-                sums[name] = sums.get(name, torch.zeros_like(value)) + value.detach() * share
+                sums[name] = sums[name] + value.detach() * share
+        processes.sum_gradients(self.model.trainable().values())
         # One transfer a step: reading every term on its own would stall the device.
-        found = dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))
+        told = processes.mean(torch.stack(list(sums.values()))).tolist()
+        found = {name: value for name, value in zip(sums, told, strict=True) if value or name in shown}
         if not all(math.isfinite(v) for v in found.values()):
-            if self._folder is not None:  # no weight was changed by this step
-                save_state(self._folder, self.state, copy_of(self.model.trainable()), self._average, self._optimizer)
+            self._save()  # no weight was changed by this step
             raise BackendError(
                 f"the loss is not finite at step {number + 1} ({found}): training stopped, and the state of step "
                 f"{number} is kept. Lower optim.lr, or look for broken rows"
             )
-        accelerator.clip_grad_norm_(self.model.trainable().values(), optim.clip)
+        nn.utils.clip_grad_norm_(self.model.trainable().values(), optim.clip)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self._update_average()
+        seen = sum(int(self._collator.lengths[chunk].sum()) for chunk in self._sampler.step(number))
         return {name: round(value, 5) for name, value in found.items()}, seen
+
+    def _save(self) -> None:
+        if self._folder is not None:
+            save_state(
+                self._folder, self.state, copy_of(self.model.trainable()), self._average, self._optimizer,
+                write=self._processes.leads,
+            )  # fmt: skip
 
     def _chunks(self, number: int, process: int) -> list[Ints]:
         """What one process sees in a step.
@@ -167,30 +193,30 @@ class Trainer:
         Raises:
             SettingsError: `optim.tokens_per_step` is too small for this many processes.
         """
-        chunks = self._sampler.step(number)[process :: self._accelerator.num_processes]
+        chunks = self._sampler.step(number)[process :: self._processes.count]
         if not chunks:
             tokens = self.recipe.optim.tokens_per_step
             raise SettingsError("optim.tokens_per_step", "too small for this many processes", value=tokens)
         return chunks
 
-    def _passes(self, number: int) -> Iterator[tuple[Ints, Ints, bool]]:
-        """Forward passes of this process: rows, chunk numbers, and whether they count.
+    def _passes(self, number: int) -> Iterator[Pass]:
+        """Forward passes of this process.
 
-        Processes wait for each other in every pass, so all make as many as the one with most; what is too much of a
-        step is done with a weight of nothing.
+        Where weights lie in pieces, processes wait for each other in every block of every pass. So all make as many
+        passes as the one with most, as deep as any of them; what is too much of a step is done with a weight of 0.
         """
-        own, most = self._accelerator.process_index, 0
-        found: list[tuple[Ints, Ints]] = []
-        for process in range(self._accelerator.num_processes):
+        found: list[list[tuple[Ints, Ints]]] = []
+        for process in range(self._processes.count):
             chunks = self._chunks(number, process)
             begun = self._collator.beginnings(np.concatenate(chunks))
-            passes = list(micro_batches(chunks, *begun, self.recipe.optim.micro_tokens))
-            most = max(most, len(passes))
-            if process == own:
-                found = passes
-        for place in range(most):
-            rows, chunk = found[min(place, len(found) - 1)]
-            yield rows, chunk, place < len(found)
+            found.append(list(micro_batches(chunks, *begun, self.recipe.optim.micro_tokens)))
+        own = found[self._processes.index]
+        together = found if self._processes.in_pieces else [own]
+        for place in range(max(map(len, together))):
+            beside = [passes[min(place, len(passes) - 1)][0] for passes in together]
+            to_the_end = self.recipe.digits or any(self._collator.has_text(rows) for rows in beside)
+            rows, chunk = own[min(place, len(own) - 1)]
+            yield Pass(rows, chunk, counts=place < len(own), to_the_end=to_the_end)
 
     def _losses(self, out: Readout, batch: Batch) -> dict[str, Tensor]:
         weights = self.recipe.loss

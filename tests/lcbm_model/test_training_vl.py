@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -380,20 +377,3 @@ def test_memory_that_runs_out_names_the_setting(
     monkeypatch.setattr(BehaviorModel, "forward", full)
     with pytest.raises(BackendError, match=r"lower optim\.micro_tokens"):
         run_fit(prepared["llava"], load_base(bases["llava"]), recipe_for("llava", bases["llava"], pictures), tmp_path)
-
-
-@pytest.mark.slow
-def test_a_model_in_pieces_has_the_gradients_of_a_whole_one(
-    bases: dict[str, Path], prepared: dict[str, Prepared], tmp_path: Path
-) -> None:
-    """Two processes on a CPU, as FSDP2 spreads the model over GPUs."""
-    prepared["llava"].save(tmp_path)
-    script = str(Path(__file__).with_name("sharded_gradients.py"))
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script]
-    root = str(Path(__file__).resolve().parents[2])
-    done = subprocess.run(
-        [*launch, str(tmp_path), str(bases["llava"])],
-        cwd=root, env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-        timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
