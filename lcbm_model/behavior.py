@@ -47,7 +47,8 @@ class PercentileScale(BaseModel):
     """Maps raw values of one context group to percentiles and back by the empirical distribution.
 
     Ties share the middle of their range (mid-rank), so a constant group sits at 50. Between and beyond the known
-    values both directions interpolate linearly and clamp.
+    values both directions interpolate linearly and clamp. Percentiles count from the worse end: where less is better
+    they fall as values rise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,8 +58,11 @@ class PercentileScale(BaseModel):
     n: int = Field(ge=1, description="Posts behind the scale.")
 
     @classmethod
-    def fit(cls, values: Iterable[float]) -> PercentileScale:
+    def fit(cls, values: Iterable[float], *, higher_is_better: bool = True) -> PercentileScale:
         """Fit on raw values.
+
+        Args:
+            higher_is_better: Of their metric; False gives the lowest value the highest percentile.
 
         Raises:
             ValueError: No values, or one that is not finite.
@@ -69,6 +73,7 @@ class PercentileScale(BaseModel):
         distinct, counts = np.unique(data, return_counts=True)
         above = np.cumsum(counts)
         mid = 100.0 * (above - counts / 2) / data.size
+        mid = mid if higher_is_better else 100.0 - mid
         return cls(values=tuple(distinct.tolist()), percentiles=tuple(mid.tolist()), n=int(data.size))
 
     def to_percentile(self, value: float) -> float:
@@ -77,4 +82,5 @@ class PercentileScale(BaseModel):
 
     def to_raw(self, percentile: float) -> float:
         """Percentile 0..100 to raw value."""
-        return float(np.interp(percentile, self.percentiles, self.values))
+        rising = slice(None, None, 1 if self.percentiles[0] <= self.percentiles[-1] else -1)
+        return float(np.interp(percentile, self.percentiles[rising], self.values[rising]))

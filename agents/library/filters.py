@@ -12,7 +12,6 @@ import polars as pl
 
 from agents.library.ingest import channel_key
 from lcbm_model.errors import LibraryError
-from lcbm_model.metrics import get_metric
 
 LABELS = ("id", "channel", "audience")
 End = date | float | None
@@ -63,7 +62,7 @@ def conditions_of(
     if min_percentile is not None:
         if not 0 <= min_percentile <= 100:
             raise LibraryError("min_percentile", "must lie in 0..100", value=min_percentile)
-        conditions.append(_ranked(metric, min_percentile, None))
+        conditions.append(Between(f"percentile.{metric}", min_percentile, None))
     return conditions
 
 
@@ -103,8 +102,7 @@ def _one(columns: Collection[str], metric: str, field: str, wanted: Any) -> Cond
     if field in ("date", "exposure"):
         return Between(field, *_ends(field, wanted))
     if field == "percentile":
-        low, high = _ends(field, wanted)
-        return _ranked(metric, low, high)
+        return Between(f"percentile.{metric}", *_ends(field, wanted))
     if f"value.{field}" in columns:
         return Between(f"value.{field}", *_ends(field, wanted))
     metrics = [c.removeprefix("value.") for c in columns if c.startswith("value.")]
@@ -117,13 +115,6 @@ def _labels(field: str, wanted: Any) -> OneOf:
     if not isinstance(values, (list, tuple, set, frozenset)) or not all(isinstance(v, str) for v in values):
         raise LibraryError(f"filters: {field}", "takes a text or a list of texts", value=wanted)
     return OneOf(field, tuple(channel_key(v) if field == "channel" else v for v in values))
-
-
-def _ranked(metric: str, low: Any, high: Any) -> Between:
-    """Percentiles counted from the better end, which is the lower one where less is better."""
-    if not get_metric(metric).higher_is_better:
-        low, high = (None if end is None else 100 - end for end in (high, low))
-    return Between(f"percentile.{metric}", low, high)
 
 
 def _ends(field: str, wanted: Any) -> tuple[End, End]:

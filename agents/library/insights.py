@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.library.features import Feature, Kind, features_of
 from lcbm_model.errors import LibraryError
-from lcbm_model.metrics import get_metric
 
 if TYPE_CHECKING:
     import polars as pl
@@ -129,8 +128,7 @@ def find_insights(
         remedy = f"Insights need {LEAST_POSTS} posts in channels of at least {LEAST_CHANNEL}"
         raise LibraryError("insights", f"too few posts with {metric}", value=len(kept), remedy=remedy)
     frame, vectors = frame[kept], vectors[kept]
-    rank = frame[f"percentile.{metric}"].to_numpy()
-    won = (rank if get_metric(metric).higher_is_better else 100 - rank) >= WINNERS
+    won = frame[f"percentile.{metric}"].to_numpy() >= WINNERS
     features = _distinct(features_of(frame, vectors, topics=topics))
     tested = [f for f in features if _sides(f)[0] >= LEAST_SIDE and _sides(f)[1] >= LEAST_SIDE]
     few = [f for f in features if f not in tested]

@@ -24,7 +24,7 @@ _FIT_SAMPLE = 20_000
 
 
 def rank(frame: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFrame:
-    """Adds `ranked.NAME` (the value that is ranked) and `percentile.NAME` (0..100 inside the channel).
+    """Adds `ranked.NAME` (the value that is ranked) and `percentile.NAME`: 0..100 inside the channel, 100 the best.
 
     Args:
         frame: Posts with `channel`, `value.NAME` and `exposure.NAME`.
@@ -41,7 +41,7 @@ def rank(frame: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFrame:
             here = group[~np.isnan(values[group])]
             if here.size:
                 ranked[here] = _ranked_values(metric, values[here], exposures[here])
-                scale = PercentileScale.fit(ranked[here])
+                scale = PercentileScale.fit(ranked[here], higher_is_better=metric.higher_is_better)
                 percentiles[here] = np.interp(ranked[here], scale.values, scale.percentiles)
         frame = frame.with_columns(
             pl.Series(f"ranked.{name}", ranked).fill_nan(None),
@@ -111,4 +111,6 @@ def scale_of(frame: pl.DataFrame, metric: str, channel: str | None) -> Percentil
     """
     here = frame if channel is None else frame.filter(pl.col("channel") == channel)
     values = here[f"value.{metric}"].drop_nulls()
-    return PercentileScale.fit(values.to_list()) if len(values) else None
+    if not len(values):
+        return None
+    return PercentileScale.fit(values.to_list(), higher_is_better=get_metric(metric).higher_is_better)

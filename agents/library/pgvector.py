@@ -182,13 +182,14 @@ class PostgresLibrary:
         """As `Library.scale`."""
         from agents.library.ingest import channel_key
 
-        column = self._table.c[f"value.{self._measured(metric)}"]
+        name = self._measured(metric)
+        column = self._table.c[f"value.{name}"]
         query = sa.select(column).where(column.is_not(None))
         if channel is not None:
             query = query.where(self._table.c["channel"] == channel_key(channel))
         with _speaking(self._engine), self._engine.connect() as connection:
             values = connection.scalars(query).all()
-        return PercentileScale.fit(values) if values else None
+        return PercentileScale.fit(values, higher_is_better=get_metric(name).higher_is_better) if values else None
 
     @property
     def metric(self) -> str:

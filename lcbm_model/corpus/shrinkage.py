@@ -98,9 +98,9 @@ def shrink_ratings(means: Array, variances: Array, votes: Array) -> tuple[Array,
     return shrunken, np.clip(reliability, MIN_RELIABILITY, MAX_RELIABILITY)
 
 
-def percentiles(values: Array) -> Array:
-    """Mid-rank percentile 0..100 of each value among all, (N,)."""
-    scale = PercentileScale.fit(values)
+def percentiles(values: Array, *, higher_is_better: bool = True) -> Array:
+    """Mid-rank percentile 0..100 of each value among all, (N,), from the worse end."""
+    scale = PercentileScale.fit(values, higher_is_better=higher_is_better)
     return np.interp(values, scale.values, scale.percentiles)
 
 

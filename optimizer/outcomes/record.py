@@ -103,14 +103,9 @@ def ranked(outcome: Outcome, scale: PercentileScale | None) -> Outcome:
     """The outcome with its place on `scale`, and how far its exposure leaves that place open."""
     if scale is None:
         return outcome
-    low, high = observed_range(outcome)
-    return outcome.model_copy(
-        update={
-            "percentile": scale.to_percentile(outcome.value),
-            "low": None if low is None else scale.to_percentile(low),
-            "high": None if high is None else scale.to_percentile(high),
-        }
-    )
+    ends = sorted(scale.to_percentile(end) for end in observed_range(outcome) if end is not None)
+    low, high = ends or (None, None)
+    return outcome.model_copy(update={"percentile": scale.to_percentile(outcome.value), "low": low, "high": high})
 
 
 def observed_range(outcome: Outcome) -> tuple[float | None, float | None]:

@@ -149,7 +149,7 @@ def _placed(outcomes: Sequence[Outcome], scale_of: ScaleOf | None) -> tuple[list
         own = [o.value for o in placed if (o.metric, o.channel) == (metric, channel)]
         if len(own) < OWN_SCALE:
             continue
-        scale = PercentileScale.fit(own)
+        scale = PercentileScale.fit(own, higher_is_better=get_metric(metric).higher_is_better)
         placed = [
             ranked(o, scale) if o.percentile is None and (o.metric, o.channel) == (metric, channel) else o
             for o in placed

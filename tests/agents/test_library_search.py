@@ -180,8 +180,12 @@ def test_the_better_end_of_a_metric_where_lower_is_better() -> None:
     frame = pl.DataFrame({"text": list("abcd"), "test_bounces": [1, 2, 3, 4]})
     library = Library.from_frame(frame, embedder=HashingEmbedder(), metric=metric)
     assert {h.post.text for h in library.search("a", 4, min_percentile=60)} == {"a"} | {
-        p.text for p in library.posts if p.percentiles["test_bounces"] <= 40
+        p.text for p in library.posts if p.percentiles["test_bounces"] >= 60
     }
+    scale = library.scale("test_bounces")
+    assert scale is not None
+    assert (scale.to_percentile(1), scale.to_percentile(4)) == (87.5, 12.5)
+    assert library.evidence_for(["a"], k=1, filters={"percentile": (60, 100)})[0].estimate > 50
 
 
 def test_vectors_without_direction_are_refused() -> None:

@@ -16,6 +16,7 @@ from lcbm_model.behavior import PercentileScale
 from lcbm_model.content import Content, Media, Scene
 from lcbm_model.errors import SettingsError
 from lcbm_model.metrics import get_metric
+from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Known
 from lcbm_model.simulator.conformal import ConformalCalibration, Entry
 from lcbm_model.simulator.load import load_simulator
@@ -179,6 +180,15 @@ def test_raw_scale_comes_from_the_context(tiny: Backbone) -> None:
     answer = LocalSimulator(tiny).predict([Content(text="x")], CLICKS, Context(scale=scale))[0]
     assert answer.raw == pytest.approx(scale.to_raw(answer.expected))
     assert answer.raw_low <= answer.raw <= answer.raw_high
+
+
+def test_the_raw_range_runs_upwards_where_less_is_better() -> None:
+    from lcbm_model.simulator.raw_scale import on_raw_scale
+
+    identity = SimulatorIdentity(backend="fake", checkpoint="x", checkpoint_hash="0", tuned=True)
+    ranged = Prediction.from_bins("click_rate", identity, [0.1] * 10).model_copy(update={"low": 20.0, "high": 80.0})
+    found = on_raw_scale(ranged, Context(scale=PercentileScale.fit(range(101), higher_is_better=False)))
+    assert (found.raw_low, found.raw, found.raw_high) == pytest.approx((20, 50, 80), abs=0.5)
 
 
 def test_calibration_is_applied_and_named(tiny: Backbone) -> None:

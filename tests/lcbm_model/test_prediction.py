@@ -84,6 +84,16 @@ def test_percentile_scale_is_monotone_and_bounded(values: list[float]) -> None:
     assert all(0 <= r <= 100 for r in ranks)
 
 
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
+def test_where_less_is_better_the_scale_is_the_mirrored_one(values: list[float]) -> None:
+    scale, mirrored = (PercentileScale.fit(values, higher_is_better=better) for better in (True, False))
+    for value in values:
+        assert mirrored.to_percentile(value) == pytest.approx(100 - scale.to_percentile(value))
+    for percentile in (0.0, 20.0, 50.0, 77.0, 100.0):
+        assert mirrored.to_raw(percentile) == pytest.approx(scale.to_raw(100 - percentile))
+    assert PercentileScale.model_validate_json(mirrored.model_dump_json()) == mirrored
+
+
 def test_percentile_to_bin_takes_both_ends() -> None:
     assert [percentile_to_bin(p) for p in (0, 9.99, 10, 99.9, 100)] == [0, 0, 1, 9, 9]
     with pytest.raises(ValueError, match=r"0\.\.100"):

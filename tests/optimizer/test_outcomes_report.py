@@ -15,6 +15,7 @@ from agents import Library
 from lcbm_model.behavior import BIN_CENTRES, PercentileScale
 from lcbm_model.content import Content
 from lcbm_model.errors import InputError, MetricError
+from lcbm_model.metrics import Metric, register_metric
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.calibration import Calibration
 from optimizer.outcomes import Outcome, OutcomeStore, TeamCalibration, fit_team, note_text
@@ -120,6 +121,20 @@ def test_a_newer_scale_places_them_anew() -> None:
     scale = PercentileScale.fit([0.2, 0.3])
     found = report(outcomes(12), scale_of=lambda metric, channel: scale)
     assert {p.observed for p in found.points} == {25.0}
+
+
+def test_results_where_less_is_better_rank_from_the_worse_end() -> None:
+    metric = Metric(
+        name="test_bounce_rate", title="bounces", kind="rate", unit="bounces per visit", verb="leave",
+        higher_is_better=False,
+    )  # fmt: skip
+    register_metric(metric)
+    scale = PercentileScale.fit([0.1, 0.2, 0.3, 0.4], higher_is_better=False)
+    few, many = (note_text(f"text {count}", metric.name, count=count, exposure=100, scale=scale) for count in (12, 38))
+    for noted in (few, many):
+        assert noted.low is not None
+        assert noted.low < (noted.percentile or 0.0) < (noted.high or 0.0)
+    assert (few.percentile or 0.0) > 80 > 20 > (many.percentile or 100.0)
 
 
 def test_ranges_that_are_right_hold_what_they_promise_on_a_librarys_scale() -> None:

@@ -209,8 +209,7 @@ class TableReader:
                 prior = fit_beta_prior(counts, exposures)
                 values[counted], reliability[counted] = shrink_rates(counts, exposures, prior)
             if np.ptp(values) > 0:
-                ranks = percentiles(values)
-                m.ranks[rows] = ranks if m.metric.higher_is_better else 100 - ranks
+                m.ranks[rows] = percentiles(values, higher_is_better=m.metric.higher_is_better)
             m.reliabilities[rows] = reliability
 
     def _check_groups(self, table: Table, columns: dict[str, list[str | None]], keep: np.ndarray) -> None:
