@@ -1,4 +1,4 @@
-"""What a read-out is fitted to: pairs, soft bins with and without pairs and a value term, ranks, raw numbers.
+"""What a read-out is fitted to: pairs, soft bins (with pairs, with a value term), ranks, raw numbers, their digits.
 
     lcbm train train_recipes/embedded/smol_probe.yaml --out run
     python benchmarks/objectives.py run/prepared run/frozen
@@ -50,6 +50,7 @@ class Examples:
     percentile: Tensor
     reliability: Tensor
     value: Tensor  # standardised
+    digits: Tensor  # (n, D) of the number as one would write it
     left: Tensor
     right: Tensor
     z: Tensor
@@ -61,9 +62,11 @@ class Examples:
         columns = (data.rows.percentile, data.rows.reliability, data.rows.value)
         percentile, reliability, value = (torch.from_numpy(column[rows].astype(np.float32)) for column in columns)
         reliability = reliability.clamp(max=recipe.loss.most_reliable)
+        rates = bool((data.rows.exposure[rows] > 0).all())
+        digits = written(value if rates else percentile, rates=rates)
         value = (value - value.mean()) / value.std().clamp_min(1e-6)
         left, right, apart = (torch.from_numpy(side[keep]) for side in (i, j, z.astype(np.float32)))
-        return cls(states, percentile, reliability, value, left, right, apart)
+        return cls(states, percentile, reliability, value, digits, left, right, apart)
 
     def take(self, places: Ints) -> Examples:
         """Some of the rows, and the pairs both sides of which are among them."""
@@ -72,10 +75,17 @@ class Examples:
         at[index] = torch.arange(len(places))
         left, right = at[self.left], at[self.right]
         both = (left >= 0) & (right >= 0)
-        states, percentile, reliability, value = (
-            column[index] for column in (self.states, self.percentile, self.reliability, self.value)
+        states, percentile, reliability, value, digits = (
+            column[index] for column in (self.states, self.percentile, self.reliability, self.value, self.digits)
         )
-        return Examples(states, percentile, reliability, value, left[both], right[both], self.z[both])
+        return Examples(states, percentile, reliability, value, digits, left[both], right[both], self.z[both])
+
+
+def written(numbers: Tensor, *, rates: bool) -> Tensor:
+    """Digits (n, D) of rates (0..1: per cent to two places, D = 4) or percentiles (0..100: whole, D = 2)."""
+    whole = (numbers * 10_000 if rates else numbers).round().long().clamp(0, 9_999 if rates else 99)
+    places = [1000, 100, 10, 1] if rates else [10, 1]
+    return torch.stack([whole // place % 10 for place in places], dim=1)
 
 
 Loss = Callable[[Tensor, Examples], Tensor]
@@ -100,23 +110,56 @@ def value(logits: Tensor, rows: Examples) -> Tensor:
     return losses.value_loss(logits, rows.percentile, torch.ones_like(rows.percentile))
 
 
+def next_digits(outputs: Tensor) -> list[Tensor]:
+    """Log-probabilities of each digit given the one before it: (n, 1, 10) of the first, (n, 10, 10) of every other."""
+    first, rest = outputs[:, :10], outputs[:, 10:]
+    return [part.log_softmax(-1) for part in (first[:, None], *rest.reshape(len(outputs), -1, 10, 10).unbind(1))]
+
+
+def digits(outputs: Tensor, rows: Examples) -> Tensor:
+    """Cross-entropy of the number written out, digit after digit, as a language model learns it."""
+    before, total = torch.zeros(len(outputs), dtype=torch.long), outputs.new_zeros(())
+    every = torch.arange(len(outputs))
+    for place, said in enumerate(next_digits(outputs)):
+        own = rows.digits[:, place]
+        total = total - said[every, before, own].mean()
+        before = own
+    return total
+
+
+def expected_number(outputs: Tensor) -> Tensor:
+    """(n,) the mean of the number over all ways to write it, in units of its first digit."""
+    place, mean = 1.0, outputs.new_zeros(len(outputs))
+    chance = outputs.new_ones((len(outputs), 1))
+    for said in next_digits(outputs):
+        chance = (chance[:, :, None] * said.exp()).sum(1)  # (n, 10)
+        mean = mean + place * (chance @ torch.arange(10.0))
+        place /= 10
+    return mean
+
+
+def only(outputs: Tensor) -> Tensor:
+    return outputs[:, 0]
+
+
 @dataclass(frozen=True)
 class Objective:
-    """A loss of a linear read-out with `outputs` numbers a row."""
+    """A loss of a linear read-out: how many numbers a row it yields for rows, and what these are ranked by, (n,)."""
 
     name: str
-    outputs: int
+    outputs: Callable[[Examples], int]
     loss: Loss
+    ranked: Callable[[Tensor], Tensor]
 
     def utility(self, outputs: Tensor) -> Floats:
         """(n,) what rows are ranked by."""
-        ranked = losses.expected_percentile(outputs) if self.outputs == N_BINS else outputs[:, 0]
-        return np.asarray(ranked.double().numpy())
+        return np.asarray(self.ranked(outputs).double().numpy())
 
     def fit(self, rows: Examples, *, l2: float) -> tuple[Tensor, Tensor]:
         """Weights (F, outputs) and biases (outputs,)."""
-        weight = torch.zeros(rows.states.shape[1], self.outputs, requires_grad=True)
-        bias = torch.zeros(self.outputs, requires_grad=True)
+        outputs = self.outputs(rows)
+        weight = torch.zeros(rows.states.shape[1], outputs, requires_grad=True)
+        bias = torch.zeros(outputs, requires_grad=True)
         solver = torch.optim.LBFGS([weight, bias], max_iter=60, history_size=10, line_search_fn="strong_wolfe")
 
         def closure() -> Tensor:
@@ -129,16 +172,32 @@ class Objective:
         return weight.detach(), bias.detach()
 
 
+def one(rows: Examples) -> int:
+    return 1
+
+
+def ten(rows: Examples) -> int:
+    return N_BINS
+
+
+def for_digits(rows: Examples) -> int:
+    return 10 + 100 * (rows.digits.shape[1] - 1)
+
+
 OBJECTIVES = (
-    Objective("pairs", 1, lambda out, rows: pairs(out[:, 0], rows)),
-    Objective("bins", N_BINS, bins),
-    Objective("bins + pairs", N_BINS, lambda out, rows: bins(out, rows) + bin_pairs(out, rows)),
+    Objective("pairs", one, lambda out, rows: pairs(only(out), rows), only),
+    Objective("bins", ten, bins, losses.expected_percentile),
     Objective(
-        "bins + pairs + value", N_BINS,
-        lambda out, rows: bins(out, rows) + bin_pairs(out, rows) + 10 * value(out, rows),
+        "bins + pairs", ten,
+        lambda out, rows: bins(out, rows) + bin_pairs(out, rows), losses.expected_percentile,
     ),
-    Objective("ranks, squared error", 1, lambda out, rows: F.mse_loss(out[:, 0], rows.percentile / 50 - 1)),
-    Objective("raw numbers, squared error", 1, lambda out, rows: F.mse_loss(out[:, 0], rows.value)),
+    Objective(
+        "bins + pairs + value", ten,
+        lambda out, rows: bins(out, rows) + bin_pairs(out, rows) + 10 * value(out, rows), losses.expected_percentile,
+    ),
+    Objective("ranks, squared error", one, lambda out, rows: F.mse_loss(only(out), rows.percentile / 50 - 1), only),
+    Objective("raw numbers, squared error", one, lambda out, rows: F.mse_loss(only(out), rows.value), only),
+    Objective("numbers as text", for_digits, digits, expected_number),
 )  # fmt: skip
 
 
@@ -169,7 +228,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "cross-entropy on ten soft bins, ranked by the expected one; `+ pairs`: with Bradley-Terry on it; "
             "`+ value`: with its squared error. "
             "`ranks` and `raw numbers`: squared error of the percentile, and of the outcome as it was measured (the "
-            "click rate; elsewhere its normal score in the group). Intervals: 95 %, over resampled groups.",
+            "click rate; elsewhere its normal score in the group). `numbers as text`: cross-entropy of the click rate "
+            "in per cent to two places (elsewhere of the percentile), digit after digit, each from the states and the "
+            "digit before it; ranked by the number expected. Intervals: 95 %, over resampled groups.",
         ),
         tables=tuple(tables),
     ).save(asked.out)

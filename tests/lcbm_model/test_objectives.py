@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_every_objective_finds_what_the_states_show(data: Prepared, tmp_path: Pa
     table = tabled(tmp_path, keep_states(data, tmp_path / "frozen", informed=True))
     found = {line[0]: line[1] for line in table.rows}
     assert next(iter(found)) == "pairs"
-    assert len(found) == 6
+    assert len(found) == 7
     assert min(found.values()) > 0.9
     assert table.told == f"{3 * 48} rows in 48 groups."  # four of five folds
 
@@ -72,3 +73,19 @@ def test_wrong_input_is_said(data: Prepared, tmp_path: Path) -> None:
     frozen = keep_states(data, tmp_path / "frozen", informed=True)
     with pytest.raises(CheckpointError, match=r"has no such metric.*tears"):
         main([str(tmp_path / "prepared"), str(frozen), "--metrics", "tears"])
+
+
+def test_numbers_are_written_as_one_would_and_expected_as_they_are_written(data: Prepared) -> None:
+    module = importlib.import_module("objectives")
+    assert module.written(torch.tensor([0.0137, 0.2504, 1.0]), rates=True).tolist() == [
+        [0, 1, 3, 7], [2, 5, 0, 4], [9, 9, 9, 9]
+    ]  # fmt: skip
+    assert module.written(torch.tensor([7.4, 50.0, 100.0]), rates=False).tolist() == [[0, 7], [5, 0], [9, 9]]
+    numbers = module.written(torch.tensor([0.0137, 0.2504]), rates=True)
+    sure = torch.zeros(2, 310)
+    for row, number in enumerate(numbers.tolist()):
+        sure[row, number[0]] = 50.0
+        for place, (before, digit) in enumerate(itertools.pairwise(number)):
+            sure[row, 10 + 100 * place + 10 * before + digit] = 50.0
+    assert module.expected_number(sure).tolist() == pytest.approx([0.137, 2.504])
+    assert module.expected_number(torch.zeros(1, 310)).tolist() == pytest.approx([4.9995])
