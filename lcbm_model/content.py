@@ -8,7 +8,7 @@ from datetime import date as Date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 CHANNELS: dict[str, str] = {
     "headline": "headline",
@@ -24,6 +24,22 @@ CHANNELS: dict[str, str] = {
 
 FORMATS: dict[str, str] = {"link": "a link", "photo": "a photo", "video": "a video", "status": "words alone"}
 """Kinds of post that the shipped models have seen, and what each is. Others are allowed and keep their own name."""
+_SPELLINGS = {
+    "link": ("links", "shared link", "article", "articles"),
+    "photo": ("photos", "image", "images", "picture", "pictures", "ig image", "single image"),
+    "video": ("videos", "reel", "reels", "ig reel", "native video", "ig video", "live video"),
+    "status": ("statuses", "status update", "text", "text only", "text post"),
+}
+_FORMAT_OF = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in (name, *spellings)}
+
+
+def format_key(text: str) -> str:
+    """A kind of post by the word that models know it by, whatever a platform calls it: "Reels" is `video`.
+
+    A kind that is none of `FORMATS` keeps its own words.
+    """
+    tidy = " ".join(text.replace("_", " ").replace("-", " ").split())
+    return _FORMAT_OF.get(tidy.casefold(), " ".join(text.split()))
 
 
 class _Frozen(BaseModel):
@@ -77,12 +93,17 @@ class Content(_Frozen):
     channel: str = "post"
     title: str | None = None
     topic: str | None = None
-    format: str | None = Field(default=None, description="Kind of post: one of `FORMATS`, or another word.")
+    format: str | None = Field(default=None, description="Kind of post: one of `FORMATS`, or its own word.")
     communicator: Communicator | None = None
     audience: str | None = None
     date: Date | None = None
     media: tuple[Media, ...] = ()
     scenes: tuple[Scene, ...] = ()
+
+    @field_validator("format")
+    @classmethod
+    def _one_spelling(cls, value: str | None) -> str | None:
+        return value if value is None else format_key(value)
 
     @property
     def noun(self) -> str:

@@ -21,6 +21,7 @@ FIELDS = (
     ("channel", "Channel"),
     ("date", "Date"),
     ("audience", "Audience"),
+    ("format", "Kind of post"),
     ("image", "Picture"),
 )
 _ROWS_ABOVE = 1000

@@ -248,7 +248,7 @@ def own_columns(frame: Any) -> Any:
 
     from lcbm_model.metrics import get_metric
 
-    kept = [pl.col(name) for name in ("id", "text", "channel", "date", "audience") if name in frame.columns]
+    kept = [pl.col(name) for name in ("id", "text", "channel", "date", "audience", "format") if name in frame.columns]
     # A metric may be another's exposure (views, of likes): it stands in the table once.
     seen = {column.removeprefix("value.") for column in frame.columns if column.startswith("value.")}
     for column in frame.columns:

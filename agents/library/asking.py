@@ -67,8 +67,8 @@ class Asking:
             min_percentile: 0..100 from the better end inside the channel; posts without a result do not pass. Rates
                 were pulled towards their channel's mean before they were ranked, the more the fewer people they are of.
             channel: Only this channel.
-            filters: By field. `id`, `channel`, `audience`: a text or a list of texts. `date`, `exposure`, `percentile`
-                and metrics: a range `(low, high)`, None for an open end: `{"date": ("2024-01-01", None)}`.
+            filters: By field. `id`, `channel`, `audience`, `format`: a text or a list of texts. `date`, `exposure`,
+                `percentile` and metrics: a range `(low, high)`, None for an open end: `{"date": ("2024-01-01", None)}`.
             image: A picture; posts with pictures like it are found.
             diversity: 0..1. Above 0, each further post is also chosen for being unlike those before it (maximal
                 marginal relevance); the order is then that of choosing.

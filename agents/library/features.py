@@ -1,4 +1,4 @@
-"""What can be seen of a post before it is sent: topic, hooks, length, time, picture. Each is had or not had."""
+"""What can be seen of a post before it is sent: topic, hooks, length, time, picture, kind. Each is had or not had."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from agents.library.topics import find_topics
 from agents.traits import TRAITS
+from lcbm_model.content import FORMATS
 
 if TYPE_CHECKING:
     import polars as pl
 
-Kind = Literal["topic", "hook", "length", "time", "picture"]
+Kind = Literal["topic", "hook", "length", "time", "picture", "format"]
 Mask = NDArray[np.bool_]
 
 
@@ -40,7 +41,7 @@ def features_of(frame: pl.DataFrame, vectors: NDArray[np.float32], *, topics: in
     """Every feature of the posts.
 
     Args:
-        frame: Posts with text, date, image and, where known, hour.
+        frame: Posts with text, date, image and, where known, hour and format.
         vectors: (N, D) of unit length.
         topics: How many subjects to tell apart; by the number of posts where None.
     """
@@ -54,7 +55,19 @@ def features_of(frame: pl.DataFrame, vectors: NDArray[np.float32], *, topics: in
     features += _lengths(texts, every)
     features += _times(frame)
     features.append(Feature("picture", "have a picture", frame["image"].is_not_null().to_numpy(), every))
+    features += _formats(frame)
     return features
+
+
+def _formats(frame: pl.DataFrame) -> Iterator[Feature]:
+    """Kinds of post, where the library knows at least two."""
+    if "format" not in frame.columns:
+        return
+    known = frame["format"].is_not_null().to_numpy()
+    kinds = sorted(frame["format"].drop_nulls().unique().to_list())
+    for kind in kinds if len(kinds) > 1 else ():
+        what = f"are {FORMATS[kind]}" if kind in FORMATS else f"are of the kind “{kind}”"
+        yield Feature("format", what, (frame["format"] == kind).fill_null(False).to_numpy(), known)
 
 
 def _lengths(texts: list[str], every: Mask) -> Iterator[Feature]:

@@ -1,4 +1,4 @@
-"""The fields of posts that are no measures: text, id, channel, date, audience, picture, each cell checked."""
+"""The fields of posts that are no measures: text, id, channel, date, audience, kind, picture, each cell checked."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import polars as pl
 from agents.library.dates import parse_dates
 from agents.library.exports import PostsTable
 from agents.library.records import RejectedRow
+from lcbm_model.content import format_key
 from lcbm_model.corpus.tables import as_strings, column_key, missing_column
 
-FIELDS = ("text", "id", "image", "channel", "date", "audience")
+FIELDS = ("text", "id", "image", "channel", "date", "audience", "format")
 MAX_TEXT = 100_000
 """Characters of one post. A longer cell is no post."""
 DEFAULT_CHANNEL = "post"
@@ -126,6 +127,10 @@ class Fields:
     def audiences(self) -> pl.Series:
         """Audiences in the team's words, null where none is named."""
         return self._labels("audience", lambda text: " ".join(text.split()))
+
+    def formats(self) -> pl.Series:
+        """Kinds of post in one spelling, null where none is named."""
+        return self._labels("format", format_key)
 
     def times(self) -> tuple[pl.Series, pl.Series]:
         """Days and hours (0..23) of the posts, null where unknown."""

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from agents.library.ingest import channel_key
+from lcbm_model.content import format_key
 from lcbm_model.errors import LibraryError
 
-LABELS = ("id", "channel", "audience")
+LABELS = ("id", "channel", "audience", "format")
 End = date | float | None
 
 
@@ -49,8 +50,8 @@ def conditions_of(
 
     Args:
         columns: Of the posts: fields, `value.NAME`, `percentile.NAME`.
-        filters: By field. Labels (id, channel, audience) take a value or a list of values; `date`, `exposure` and
-            metrics take a range `(low, high)`, either end None for open; so does `percentile`, the rank of `metric`
+        filters: By field. Labels (id, channel, audience, format) take a value or a list of values; `date`, `exposure`
+            and metrics take a range `(low, high)`, either end None for open; so does `percentile`, the rank of `metric`
             inside the channel, counted from the better end. A post without the field does not pass.
 
     Raises:
@@ -97,7 +98,7 @@ def _expression(condition: Condition) -> pl.Expr:
 
 
 def _one(columns: Collection[str], metric: str, field: str, wanted: Any) -> Condition:
-    if field in LABELS:
+    if field in LABELS and field in columns:
         return _labels(field, wanted)
     if field in ("date", "exposure"):
         return Between(field, *_ends(field, wanted))
@@ -114,7 +115,8 @@ def _labels(field: str, wanted: Any) -> OneOf:
     values = [wanted] if isinstance(wanted, str) else wanted
     if not isinstance(values, (list, tuple, set, frozenset)) or not all(isinstance(v, str) for v in values):
         raise LibraryError(f"filters: {field}", "takes a text or a list of texts", value=wanted)
-    return OneOf(field, tuple(channel_key(v) if field == "channel" else v for v in values))
+    spelled = {"channel": channel_key, "format": format_key}.get(field, str)
+    return OneOf(field, tuple(map(spelled, values)))
 
 
 def _ends(field: str, wanted: Any) -> tuple[End, End]:

@@ -25,7 +25,8 @@ class Ingested:
     """Checked posts of one table.
 
     Attributes:
-        frame: One row a post: id, text, channel, date, hour, image, audience, exposure, `value.*`, `exposure.*`.
+        frame: One row a post: id, text, channel, date, hour, image, audience, format, exposure, `value.*` and
+            `exposure.*`.
         metrics: Names of the metrics measured, the main one first.
         rejected: Rows put aside, in file order.
         notes: What a person should know of how the file was read.
@@ -82,6 +83,7 @@ def ingest(
             "hour": hours,
             "image": fields.images(folder or table.path.parent),
             "audience": fields.audiences(),
+            "format": fields.formats(),
             EXPOSURE: pl.Series(measures.exposure()).fill_nan(None),
             **measure_columns(measures.found),
         }

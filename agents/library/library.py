@@ -69,8 +69,8 @@ class Library(Asking):
         """Build from a CSV, TSV, Excel, JSONL or Parquet file, in our own form or as a known export.
 
         Columns: `text` (required), `id`, `image` (a path inside the file's folder), `channel`, `date`, `audience`,
-        any metric by its name, and its exposure (`impressions`, `views`, `sends`, ... or `exposure`). A rate that has
-        no column of its own is made of its count and exposure columns. Case, spaces and hyphens do not matter.
+        `format`, any metric by its name, and its exposure (`impressions`, `views`, `sends`, ... or `exposure`). A rate
+        that has no column of its own is made of its count and exposure columns. Case, spaces and hyphens do not matter.
 
         Args:
             metric: The main metric, which must be there; the first known one found by default.

@@ -22,6 +22,7 @@ class Post(BaseModel):
     hour: int | None = Field(default=None, ge=0, le=23, description="Of the day, in the writer's own time zone.")
     image: Path | None = None
     audience: str | None = None
+    format: str | None = Field(default=None, description="Kind of post, as `lcbm_model.content.FORMATS` spells it.")
     values: dict[str, float] = Field(default_factory=dict, description="Metric name to raw value.")
     exposure: float | None = Field(default=None, ge=0, description="Impressions, views or sends behind the values.")
     percentiles: dict[str, float] = Field(default_factory=dict, description="Metric to rank 0..100 inside channel.")
@@ -41,6 +42,7 @@ class Post(BaseModel):
             hour=row.get("hour"),
             image=Path(row["image"]) if row["image"] else None,
             audience=row["audience"],
+            format=row.get("format"),
             values=figures("value."),
             exposure=row["exposure"],
             percentiles=figures("percentile."),

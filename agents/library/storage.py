@@ -186,6 +186,8 @@ def _read_files(folder: Path, manifest: Manifest, verify: bool) -> Stored:
     if missing:
         raise LibraryError(str(folder / MANIFEST), f"names no file of {sorted(missing)[0]}", remedy=_REBUILD)
     frame = pl.read_parquet(paths["posts"], glob=False)
+    if "format" not in frame.columns:  # written before kinds of post were kept
+        frame = frame.with_columns(format=pl.lit(None, dtype=pl.String))
     index = VectorIndex.read(paths["vectors"])
     # Not `splitlines`: a rejected cell may hold line separators of other alphabets, which JSON leaves as they are.
     lines = [line for line in paths["rejected"].read_text(encoding="utf-8").split("\n") if line]

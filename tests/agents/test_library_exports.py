@@ -107,6 +107,7 @@ def test_facebook(tmp_path: Path) -> None:
         "channel": "facebook_post",
         "date": date(2024, 5, 3),
         "hour": 9,
+        "format": "photo",
         "exposure": 1200,
         "value.reactions": 20,
         "value.comments": 8,
@@ -114,6 +115,7 @@ def test_facebook(tmp_path: Path) -> None:
         "value.views": 1200,
     }
     assert (second["text"], second["date"]) == ("How a pan is made", date(2024, 5, 23)), "no title: the description"
+    assert second["format"] == "video"
 
 
 def test_instagram_is_told_from_facebook(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ def test_a_whole_row(tmp_path: Path) -> None:
     (tmp_path / "pictures" / "pan.png").write_bytes(b"png")
     library = build(
         tmp_path,
-        "id,text,image,channel,date,audience,impressions,clicks,likes\n"
-        'k1,"A pan, for life",pictures/pan.png,Email subject,2024-01-05T09:30:00Z,new  parents,"1,000",20,7\n',
+        "id,text,image,channel,date,audience,format,impressions,clicks,likes\n"
+        'k1,"A pan, for life",pictures/pan.png,Email subject,2024-01-05T09:30:00Z,new  parents,Photos,"1,000",20,7\n',
         metric="click_rate",
     )
     (post,) = library.posts
@@ -46,6 +46,7 @@ def test_a_whole_row(tmp_path: Path) -> None:
         "hour": 9,
         "image": tmp_path.resolve() / "pictures" / "pan.png",
         "audience": "new parents",
+        "format": "photo",
         "values": {"click_rate": 0.02, "likes": 7.0},
         "exposure": 1000.0,
     }

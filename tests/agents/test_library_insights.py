@@ -57,6 +57,22 @@ def test_a_planted_hook_is_found_and_counted() -> None:
     assert 90 <= found.winners <= 110
 
 
+def test_the_kind_of_post_is_a_feature_where_it_is_told() -> None:
+    frame = posts(400, 0)
+    rng = np.random.default_rng(1)
+    kinds = [str(kind) if i % 9 else None for i, kind in enumerate(rng.choice(["Photos", "Links", "poll"], 400))]
+    likes = frame["likes"] * np.where([kind == "Photos" for kind in kinds], 5.0, 1.0)
+    found = insights(frame.with_columns(format=pl.Series(kinds), likes=likes))
+    first = found.findings[0]
+    assert (first.kind, first.label, first.supported) == ("format", "are a photo", True)
+    told = sum(kind is not None for kind in kinds)
+    assert (first.n, first.n + first.n_without) == (kinds.count("Photos"), told)
+    labels = {f.label for f in found.findings if f.kind == "format"}
+    assert labels == {"are a photo", "are a link", "are of the kind “poll”"}
+    one = insights(frame.with_columns(format=pl.lit("photo")))
+    assert not [f for f in one.findings if f.kind == "format"]
+
+
 def test_the_figures_are_statsmodels_and_scipy_s() -> None:
     found = insights(posts(300, 3, effect=0.6))
     chances = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import signal
@@ -15,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from agents import Library
-from agents.library import storage
+from agents.library import add_posts, storage
 from lcbm_model.errors import LibraryError
 from tests.agents.hashing_embedder import HashingEmbedder
 
@@ -193,3 +194,25 @@ while True:
         library = reopen(tmp_path)
         assert len(library) in (3, 300, 400)
         assert len(library.search("post 1", 5)) == min(5, len(library))
+
+
+def test_a_library_from_before_kinds_of_post_were_kept(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"text": ["a pan", "a pot"], "likes": [1, 2], "format": ["Photos", None]})
+    folder = Library.from_frame(frame, embedder=HashingEmbedder(), metric="likes").save(tmp_path / "new")
+    opened = Library.open(folder, embedder=HashingEmbedder())
+    assert [p.format for p in opened.posts] == ["photo", None]
+    assert [h.post.text for h in opened.search("pan", 5, filters={"format": "image"})] == ["a pan"]
+
+    told = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    posts = folder / told["files"]["posts"]["name"]
+    pl.read_parquet(posts).drop("format").write_parquet(posts)
+    stored = posts.read_bytes()
+    told["files"]["posts"] |= {"sha256": hashlib.sha256(stored).hexdigest(), "bytes": len(stored)}
+    (folder / "manifest.json").write_text(json.dumps(told), encoding="utf-8")
+    older = Library.open(folder, embedder=HashingEmbedder(), verify=True)
+    assert [p.format for p in older.posts] == [None, None]
+    assert older.search("pan", 5, filters={"format": "photo"}) == []
+    (tmp_path / "more.csv").write_text("text,likes,format\na pin,3,Reels\n", encoding="utf-8")
+    add_posts(folder, tmp_path / "more.csv", embedder=HashingEmbedder())
+    grown = Library.open(folder, embedder=HashingEmbedder())
+    assert [p.format for p in grown.posts] == [None, None, "video"]

@@ -231,7 +231,7 @@ def test_only_so_many_are_held(library: LibraryService, table: Path) -> None:
 
 
 def test_the_forms_fields_become_our_names() -> None:
-    chosen = Mapping.options("", " Sheet 2 ", 3, "Message", "", "Taps", "Shown", "", "Day", "", "")
+    chosen = Mapping.options("", " Sheet 2 ", 3, "Message", "", "Taps", "Shown", "", "Day", "", "", "")
     assert chosen["sheet"] == "Sheet 2"
     assert chosen["source"] is None
     assert chosen["header"] == 3
@@ -245,7 +245,7 @@ def test_the_forms_fields_become_our_names() -> None:
     with pytest.raises(TableError, match="not what shares is made of"):
         by_our_names({"count": "x"}, "shares")
     with pytest.raises(TableError, match="0 to 1000"):
-        Mapping.options("", "", -1, *[""] * 8)
+        Mapping.options("", "", -1, *[""] * 9)
 
 
 def test_figures_of_a_library_have_units(library: LibraryService, table: Path) -> None:

@@ -21,6 +21,7 @@ SOURCE = Source(
         "id": ("Post ID", "Video asset ID"),
         # The message of a post stands under Title; Description is filled for videos without one.
         "text": ("Title", "Description", "Post message"),
+        "format": ("Post type",),
         "date": ("Publish time", "Posted"),
         "impressions": ("Impressions",),
         "views": ("Views", "3-second video views"),

@@ -21,6 +21,7 @@ SOURCE = Source(
     columns={
         "id": ("Post ID",),
         "text": ("Description",),
+        "format": ("Post type",),
         "date": ("Publish time",),
         "impressions": ("Impressions",),
         "views": ("Views",),

@@ -22,6 +22,7 @@ SOURCE = Source(
         "text": ("Post title",),
         "date": ("Created date",),
         "audience": ("Audience",),
+        "format": ("Content Type",),
         "impressions": ("Impressions",),
         "clicks": ("Clicks",),
         "click_rate": ("Click through rate (CTR)",),
