@@ -11,6 +11,8 @@ import gc
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -123,6 +125,12 @@ class Processes:
         values = values.clone()
         torch.distributed.all_reduce(values)
         return values / self.count
+
+    def any_of(self, told: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """(n,) where any process says so: a kill may leave them with different things on disk."""
+        if self.count == 1:
+            return told
+        return (self.mean(torch.from_numpy(told).float().to(self.device)) > 0).cpu().numpy()
 
     def agreed(self, value: float) -> float:
         """What the first process says: a decision must not hang on the last digit of two devices' sums."""

@@ -76,7 +76,7 @@ def _from_frozen(model: BehaviorModel, collator: Collator, rows: Ints, *, budget
     assert kept is not None
     collator.frozen = None
     try:
-        missing = np.unique(kept.missing(rows))
+        missing = np.unique(rows[collator.processes.any_of(np.isin(rows, kept.missing(rows)))])
         for start in range(0, len(missing), AT_ONCE):
             part = missing[start : start + AT_ONCE]
             found = score_rows(model, collator, part, budget=budget, pooled=True, bins=False, bf16=bf16)

@@ -22,7 +22,7 @@ from tests.lcbm_model.training_rows import tiny_recipe, write_upworthy
 
 torch = pytest.importorskip("torch")
 
-from safetensors.torch import load_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 from lcbm_model.training.base import load_base  # noqa: E402
 from lcbm_model.training.corpus_rows import prepare_recipe  # noqa: E402
@@ -76,6 +76,11 @@ def sights(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     folder = tmp_path_factory.mktemp("sights")
     (folder / "data").mkdir()
     base = write_tiny_llava(folder / "base")
+    # Frozen weights of 16 bits beside learning ones of 32, as a 7B has them.
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))
+    for file in base.glob("*.safetensors"):
+        save_file({k: v.to(torch.bfloat16) for k, v in load_file(file).items()}, file, metadata={"format": "pt"})
     evaluation_data.oasis(folder / "data", n=16)
     evaluation_data.caption_contest(folder / "data", contests=5, captions=4)
     recipe = tiny_recipe(
