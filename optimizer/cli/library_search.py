@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Opened = Annotated[Path, typer.Argument(metavar="DIR", help="A built library, or a table of posts.")]
 Metric = Annotated[str | None, typer.Option("--metric", help="Whose results to show; the main one.")]
 Channel = Annotated[str | None, typer.Option("--channel", help="Only this channel.")]
+Kind = Annotated[str | None, typer.Option("--format", help="Only this kind of post: photo, link, video, status, ...")]
 
 
 def search(
@@ -28,6 +29,7 @@ def search(
     ] = None,
     metric: Metric = None,
     channel: Channel = None,
+    format_: Kind = None,
     image: Annotated[
         Path | None, typer.Option("--image", help="A picture: posts with pictures like it; with words, both count.")
     ] = None,
@@ -51,8 +53,9 @@ def search(
         )
     with progress("Searching"), only_results_on_stdout():
         library = open_library(library_dir, metric)
+        filters = {"format": format_} if format_ is not None else None
         if contrast:
-            sides = library.contrast(query, k, metric=metric, channel=channel)
+            sides = library.contrast(query, k, metric=metric, channel=channel, filters=filters)
             found = {"well": sides.well, "badly": sides.badly}
         else:
             nearest = library.search(
@@ -61,6 +64,7 @@ def search(
                 metric=metric,
                 min_percentile=min_percentile,
                 channel=channel,
+                filters=filters,
                 image=image,
                 diversity=diversity,
             )
@@ -73,7 +77,7 @@ def search(
         for side, hits in found.items():
             _show(hits, metric or library.metric, f"did {side}" if side else "")
     else:
-        err().print(_why_nothing(library, channel, image if not query.strip() else None), soft_wrap=True)
+        err().print(_why_nothing(library, channel, format_, image if not query.strip() else None), soft_wrap=True)
     _tell_failed_pictures(library, image)
 
 
@@ -83,6 +87,7 @@ def evidence(
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Neighbours.")] = 20,
     metric: Metric = None,
     channel: Channel = None,
+    format_: Kind = None,
     as_json: Json = False,
 ) -> None:
     """Where the past posts most similar to each text landed, with an interval and how much it rests on."""
@@ -90,7 +95,8 @@ def evidence(
 
     with progress("Looking for posts like these"), only_results_on_stdout():
         library = open_library(library_dir, metric)
-        found = library.evidence_for(texts, k=k, metric=metric, channel=channel)
+        filters = {"format": format_} if format_ is not None else None
+        found = library.evidence_for(texts, k=k, metric=metric, channel=channel, filters=filters)
     if as_json:
         told = zip(texts, found, strict=True)
         print_json([{"text": text, "sentence": e.sentence, **e.model_dump(mode="json")} for text, e in told])
@@ -129,13 +135,18 @@ def _show(hits: Sequence[Hit], metric: str, title: str) -> None:
     out().print(table)
 
 
-def _why_nothing(library: Library, channel: str | None, image: Path | None) -> str:
+def _why_nothing(library: Library, channel: str | None, kind: str | None, image: Path | None) -> str:
     """One line on a search that found no post; `image` is what it went by where it had no words."""
     from agents.library.ingest import channel_key
+    from lcbm_model.content import format_key
 
     if channel is not None and channel_key(channel) not in library.channels:
         known = ", ".join(plain(name) for name in library.channels)
         return f"no post in channel {plain(channel)!r}; channels here: {known}"
+    kinds = library.frame["format"].drop_nulls().unique().sort().to_list()
+    if kind is not None and format_key(kind) not in kinds:
+        known = ", ".join(plain(name) for name in kinds) or "none (give the file a column `format`)"
+        return f"no post of the kind {plain(kind)!r}; kinds here: {known}"
     if image is not None and library.frame["image"].drop_nulls().is_empty():
         return "no post of this library has a picture; search it by words"
     return "nothing found: no post passes all that was asked for"

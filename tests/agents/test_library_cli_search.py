@@ -129,6 +129,12 @@ def test_a_search_that_finds_nothing_says_why(posts: Path, capsys: pytest.Captur
     unknown = "no post in channel 'nowhere'; channels here: post"
     assert unknown in told(posts, "soup", "--channel", "nowhere")
     assert unknown in told(posts, "soup", "--channel", "nowhere", "--contrast")
+    assert "no post of the kind 'poll'; kinds here: none" in told(posts, "soup", "--format", "poll")
+    kinds = posts.parent / "kinds.csv"
+    kinds.write_text("text,likes,format\nsoup,3,Photos\ntowels,4,Reels\n", encoding="utf-8")
+    assert "kinds here: photo, video" in told(kinds, "soup", "--format", "poll")
+    (hit,) = lcbm(capsys, "search", kinds, "soup", "--format", "Reel", "--metric", "likes")
+    assert hit["text"] == "towels"
     plain_posts = posts.parent / "plain.csv"
     plain_posts.write_text("text,likes\nsoup,3\ntowels,4\n", encoding="utf-8")
     red = posts.parent / "red.png"
