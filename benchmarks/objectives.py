@@ -37,6 +37,7 @@ from lcbm_model.training.probe import probe_pairs, standardise
 from lcbm_model.training.recipes import recipe_from
 from lcbm_model.training.settings import Recipe
 
+TITLE = "What a read-out is fitted to"
 CHOOSING = 0
 """Fold on which penalties are chosen."""
 PENALTIES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -216,9 +217,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not tables:
         raise CheckpointError(str(asked.frozen), "holds no states of training rows", remedy="Fit the recipe first")
     named = ["--metrics", *asked.metrics] if asked.metrics else []
+    named += ["--title", f'"{asked.title}"'] if asked.title != TITLE else []
     BenchmarkRecord(
         page="ablations",
-        title="What a read-out is fitted to",
+        title=asked.title,
         command=" ".join(["python benchmarks/objectives.py PREPARED FROZEN", *named]),
         machine=machine(torch.device("cpu")),
         versions=versions(),
@@ -242,6 +244,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("prepared", type=Path)
     parser.add_argument("frozen", type=Path, help="states that a finished run on it keeps")
     parser.add_argument("--metrics", nargs="*", default=[], help="all by default")
+    parser.add_argument("--title", default=TITLE, help="of the section of docs/ablations.md")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, default=RECORDED / "ablations_objectives.json")
     return parser.parse_args(arguments)
