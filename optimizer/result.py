@@ -118,6 +118,7 @@ class WriterYield(BaseModel):
     asked: int = Field(ge=0, description="Drafts asked for.")
     drafts: int = Field(ge=0, description="New drafts it gave: repeats are not counted.")
     rejected: int = Field(ge=0, description="Of those, refused by the screen or the guard.")
+    passed_over: int = Field(default=0, ge=0, description="Of those, not worth a simulator call at first look.")
     scored: int = Field(ge=0)
     best_gain: float | None = Field(description="Most percentile points a draft lay above the best before its round.")
     mean_gain: float = Field(description="Points gained for each draft asked for; no gain and no draft count as 0.")

@@ -111,10 +111,10 @@ def _writers(result: OptimizationResult) -> Any:
     from rich.table import Table
 
     table = Table("writer", title="What each writer brought")
-    for heading in ("asked", "new drafts", "rejected", "scored", "best gain", "share of drafts"):
+    for heading in ("asked", "new drafts", "rejected", "passed over", "scored", "best gain", "share of drafts"):
         table.add_column(heading, justify="right")
     for line in result.writers:
         best = "-" if line.best_gain is None else f"{line.best_gain:+.1f}"
-        counts = (line.asked, line.drafts, line.rejected, line.scored)
+        counts = (line.asked, line.drafts, line.rejected, line.passed_over, line.scored)
         table.add_row(plain(line.writer), *map(str, counts), best, f"{line.share:.0%}")
     return table

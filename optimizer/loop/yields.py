@@ -9,7 +9,7 @@ from optimizer.brief import Brief
 from optimizer.result import Candidate, WriterYield
 
 Spent = dict[str, float]
-"""Of one writer: asked, drafts, tokens, cost, gain, squares, best."""
+"""Of one writer: asked, drafts, passed_over, tokens, cost, gain, squares, best."""
 
 
 def gains_of(per_writer: Mapping[str, Spent], names: Sequence[str]) -> dict[str, Gains]:
@@ -52,19 +52,29 @@ def after_round(
     return found
 
 
+def passing_over(per_writer: Mapping[str, Spent], left: Sequence[Candidate]) -> dict[str, Spent]:
+    """`per_writer` with the drafts that leave the run because a first look found them not worth a call."""
+    found = {name: dict(spent) for name, spent in per_writer.items()}
+    for candidate in left:
+        spent = found.setdefault(candidate.writer, {})
+        spent["passed_over"] = spent.get("passed_over", 0.0) + 1
+    return found
+
+
 def yields(per_writer: Mapping[str, Spent], candidates: Sequence[Candidate]) -> tuple[WriterYield, ...]:
     """One line for each writer, the most gainful first."""
     total = sum(spent.get("asked", 0.0) for spent in per_writer.values())
     lines = []
     for name, spent in per_writer.items():
         mine = [c for c in candidates if c.writer == name and c.round > 0]
-        asked = spent.get("asked", 0.0)
+        asked, passed_over = spent.get("asked", 0.0), int(spent.get("passed_over", 0.0))
         lines.append(
             WriterYield(
                 writer=name,
                 asked=int(asked),
-                drafts=len(mine),
+                drafts=len(mine) + passed_over,
                 rejected=sum(bool(c.rejected) for c in mine),
+                passed_over=passed_over,
                 scored=sum(c.score is not None for c in mine),
                 best_gain=spent.get("best"),
                 mean_gain=spent.get("gain", 0.0) / asked if asked else 0.0,

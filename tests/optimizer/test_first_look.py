@@ -44,6 +44,8 @@ def test_a_writer_by_rule_gives_a_pool_of_which_few_are_scored(tmp_path: Path) -
     assert result.best.score >= max(len(f"We bake rye bread {'o' * 60}") - 4, 0)
     assert all(c.score is not None for c in result.candidates), "what was passed over leaves the run"
     assert "not worth a simulator call" in " ".join(row.notes)
+    writer = result.writers[0]
+    assert (writer.drafts, writer.passed_over, writer.scored) == (row.drafted, row.passed_over, row.scored)
 
 
 def test_free_calls_are_made_up_to_the_round_s_number_of_drafts(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.library.records import Hit, Post
-from lcbm_model.errors import BackendError, SettingsError
+from lcbm_model.errors import BackendError, LibraryError, SettingsError
 from lcbm_model.prediction import Prediction
 from optimizer import RunEvent, resume, stream
 from optimizer.result import Candidate
@@ -99,6 +99,50 @@ def test_another_channel_serves_where_the_briefs_own_has_nothing(tmp_path: Path)
     result = run(tmp_path, library=FakeLibrary(channel="headline"))
     assert len(result.retrieved) == 3
     assert any("other channels" in w for w in result.warnings)
+
+
+class Kinds(FakeLibrary):
+    """Two photographs' captions far from any query, ten links near it."""
+
+    def search(self, query: str, k: int = 5, **conditions: Any) -> list[Hit]:
+        filters = conditions.get("filters") or {}
+        if "percentile" in filters:
+            return []
+        links = [Post(id=f"link{i}", text=f"Bread, the whole story {i}", format="link") for i in range(10)]
+        photos = [Post(id=f"photo{i}", text=f"Look at this {i}", format="photo") for i in range(2)]
+        found = [p for p in [*links, *photos] if filters.get("format") in (None, p.format)]
+        return [
+            Hit(post=p, similarity=0.9 - i / 100, metric="click_rate", value=0.02, percentile=80.0)
+            for i, p in enumerate(found[:k])
+        ]
+
+
+class NoKinds(Kinds):
+    """Refuses to be asked for a kind."""
+
+    def search(self, query: str, k: int = 5, **conditions: Any) -> list[Hit]:
+        if "format" in (conditions.get("filters") or {}):
+            raise LibraryError("filters", "no such field in this library", value="format")
+        return super().search(query, k, **conditions)
+
+
+@pytest.mark.parametrize(
+    ("library", "format", "first"),
+    [
+        (Kinds(), "photo", ["photo0", "photo1", "link0"]),
+        (Kinds(), "link", ["link0", "link1", "link2"]),
+        (Kinds(), "video", ["link0", "link1", "link2"]),
+        (Kinds(), None, ["link0", "link1", "link2"]),
+        (NoKinds(), "photo", ["link0", "link1", "link2"]),
+    ],
+)
+def test_posts_of_the_briefs_kind_come_first(
+    tmp_path: Path, library: Kinds, format: str | None, first: list[str]
+) -> None:
+    result = run(tmp_path, bakery(format=format, budget={"rounds": 0}), library=library)
+    ids = [hit.post.id for hit in result.retrieved]
+    assert ids[:3] == first
+    assert len(set(ids)) == len(ids) == 8
 
 
 def test_the_librarys_scale_gives_raw_estimates_to_the_simulator(tmp_path: Path) -> None:

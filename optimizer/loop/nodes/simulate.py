@@ -13,6 +13,7 @@ from optimizer.loop.context import LoopContext
 from optimizer.loop.spending import Plan
 from optimizer.loop.state import ORIGINAL, State, candidates_of, dump_candidates, hits_of
 from optimizer.loop.turns import Turns
+from optimizer.loop.yields import passing_over
 from optimizer.result import Candidate
 
 
@@ -46,7 +47,8 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
     if missing:
         missing += len(turns.left)
         notes.append(f"{missing} drafts were not scored: the simulator budget is spent")
-    passed_over = set() if missing else {c.id for c in turns.left}
+    left = [] if missing else turns.left
+    passed_over = {c.id for c in left}
     failed = [c for c in scored.values() if c.prediction and not c.prediction.ok]
     notes += [f"{c.id} could not be scored: {c.prediction.error}" for c in failed if c.prediction]
     if halved := sum(c.prediction is None for c in scored.values()):
@@ -57,6 +59,7 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
         candidates=dump_candidates([scored.get(c.id, c) for c in candidates if c.id not in passed_over]),
         pending=[id for id in state["pending"] if id not in passed_over],
         passed_over=len(passed_over),
+        per_writer=passing_over(state["per_writer"], left),
         notes=notes,
         simulator_calls=state["simulator_calls"] + spent,
         failure=None,
