@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lcbm_model.errors import SettingsError
+from lcbm_model.errors import LcbmError, SettingsError
 from lcbm_model.training.base import load_base
 from lcbm_model.training.checkpoint import TrainState
 from lcbm_model.training.closing_probe import training_rows
@@ -35,13 +36,13 @@ from lcbm_model.training.model import BehaviorModel
 from lcbm_model.training.predictions import FILE
 from lcbm_model.training.probe import fit_probe, probe_pairs, standardise
 from lcbm_model.training.processes import Processes
-from lcbm_model.training.recipes import override, recipe_from
 from lcbm_model.training.scoring import score_rows
 from lcbm_model.training.selection import pick_rows
 from lcbm_model.training.settings import Recipe
 from lcbm_model.training.state_store import cached_states
 from lcbm_model.training.text_tower import TextTower, fit_text_tower
 from lcbm_model.training.trainer import Report, Trainer, told_memory, write_log
+from lcbm_model.training.variants import read_variants
 
 
 def run_fit(
@@ -294,26 +295,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     started = time.monotonic()
     processes = Processes.launched()
-    data = Prepared.load(options.prepared)
-    lm = load_base(options.base, data.manifest.get("base", {}).get("hash"))
-    runs = json.loads(options.runs.read_text("utf-8")) if options.runs else [{}]
 
     def say(told: dict[str, Any]) -> None:
         if processes.leads:
             print(json.dumps(told), flush=True)
 
-    for changes in runs:
-        recipe = recipe_from(override(data.manifest["recipe"], changes), where="runs")
-        if options.only and recipe.run.name not in options.only:
-            continue
-        if options.deadline and processes.agreed(time.monotonic() - started) > options.deadline:
-            say({"skipped": recipe.run.name, "reason": "deadline"})
-            continue
-        summary = run_fit(
-            data, copy.deepcopy(lm), recipe, options.out / recipe.run.name,
-            resume=options.resume, shared=options.out, text_encoder=options.text_encoder, processes=processes,
-        )  # fmt: skip
-        say({k: v for k, v in summary.items() if k != "recipe"})
+    try:
+        data = Prepared.load(options.prepared)
+        recipes = read_variants(options.runs, data.manifest["recipe"], metrics=data.metrics, only=options.only)
+        lm = load_base(options.base, data.manifest.get("base", {}).get("hash"))
+        for recipe in recipes:
+            if options.deadline and processes.agreed(time.monotonic() - started) > options.deadline:
+                say({"skipped": recipe.run.name, "reason": "deadline"})
+                continue
+            summary = run_fit(
+                data, copy.deepcopy(lm), recipe, options.out / recipe.run.name,
+                resume=options.resume, shared=options.out, text_encoder=options.text_encoder, processes=processes,
+            )  # fmt: skip
+            say({k: v for k, v in summary.items() if k != "recipe"})
+    except LcbmError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(error.exit_code) from error
     processes.part()
 
 

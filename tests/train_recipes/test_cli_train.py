@@ -67,6 +67,10 @@ def test_examples_are_prepared_here_and_fitted_elsewhere(
     fit([prepared, "--base", base, "--runs", str(runs), "--out", str(tmp_path / "out")])
     assert json.loads(capsys.readouterr().out)["name"] == "a"
     assert (tmp_path / "out" / "a" / "adapter" / "lcbm.json").exists()
+    with pytest.raises(SystemExit) as left:
+        fit([prepared, "--base", base, "--runs", str(runs), "--only", "b", "--out", str(tmp_path / "out")])
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "error: --only: names no run (got 'b'). Known: a\n"
 
 
 @pytest.mark.parametrize(

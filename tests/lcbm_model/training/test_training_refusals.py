@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from lcbm_model.errors import CheckpointError, SettingsError
 from lcbm_model.metrics import get_metric
 from lcbm_model.training.data import Prepared
+from lcbm_model.training.variants import read_variants
 from tests.lcbm_model.tiny_model import write_tiny_model
 from tests.lcbm_model.training_rows import SILENT, WRITES, tiny_recipe, write_upworthy
 
@@ -158,3 +161,37 @@ def test_nothing_to_learn_from_stops_the_run(prepared: Prepared) -> None:
     held = replace(prepared, rows=replace(rows, split=np.ones_like(rows.split)))
     with pytest.raises(SettingsError, match="no supervised token"):
         held.check()
+
+
+def test_runs_on_prepared_data_are_listed_in_a_file(prepared: Prepared, tmp_path: Path) -> None:
+    listed = tmp_path / "runs.json"
+    listed.write_text(json.dumps([{"run.name": "a", "run.half": "a"}, {"run.name": "b", "loss.pairs": 0.5}]), "utf-8")
+    known: dict[str, Any] = {"prepared": prepared.manifest["recipe"], "metrics": prepared.metrics}
+    assert [recipe.run.half for recipe in read_variants(listed, **known)] == ["a", "all"]
+    assert [recipe.loss.pairs for recipe in read_variants(listed, **known, only=["b"])] == [0.5]
+    (alone,) = read_variants(None, **known)
+    assert json.loads(json.dumps(alone.to_dict())) == json.loads(json.dumps(known["prepared"]))
+
+
+@pytest.mark.parametrize(
+    ("runs", "only", "problem"),
+    [
+        ([{"run.mix": {"upworthi": 1.0}}], (), "runs.json, run 1: run.mix: names what was not prepared"),
+        ([{"run.select_on": {"headlines": 1.0}}], (), "run.select_on: names what was not prepared"),
+        ([{"readout.probe_rows_of": {"clicks": 5}}], (), "readout.probe_rows_of: names what was not prepared"),
+        ([{}, {"data.context_examples": 4}], (), "run 2: data.context_examples: was decided when"),
+        ([{"base.model": "another"}], (), "base.model: was decided when"),
+        ([{"optim.speed": 4}], (), "unknown key"),
+        ([{"run.seed": 1}, {"run.seed": 2}], (), "run.name: is that of several runs"),
+        ([{"run.name": "a"}], ("b",), "--only: names no run"),
+        ([], (), "must be a list of runs"),
+        ({"run.name": "a"}, (), "must be a list of runs"),
+    ],
+)
+def test_runs_that_would_do_something_else_than_they_say_are_refused(
+    prepared: Prepared, tmp_path: Path, runs: Any, only: tuple[str, ...], problem: str
+) -> None:
+    listed = tmp_path / "runs.json"
+    listed.write_text(json.dumps(runs), "utf-8")
+    with pytest.raises(SettingsError, match=re.escape(problem)):
+        read_variants(listed, prepared.manifest["recipe"], metrics=prepared.metrics, only=only)
