@@ -76,7 +76,8 @@ def _lengths(texts: list[str], every: Mask) -> Iterator[Feature]:
     short, long = (int(q) for q in np.quantile(words, [1 / 3, 2 / 3]))
     yield Feature("length", f"have up to {short} words", words <= short, every)
     if long > short:
-        yield Feature("length", f"have {short + 1} to {long} words", (words > short) & (words <= long), every)
+        between = f"{short + 1} to {long}" if long > short + 1 else f"{long}"
+        yield Feature("length", f"have {between} words", (words > short) & (words <= long), every)
     yield Feature("length", f"have more than {long} words", words > long, every)
 
 

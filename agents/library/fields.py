@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from agents.library.exports import PostsTable
 from agents.library.records import RejectedRow
 from lcbm_model.content import format_key
 from lcbm_model.corpus.tables import as_strings, column_key, missing_column
+from lcbm_model.errors import TableError
 
 FIELDS = ("text", "id", "image", "channel", "date", "audience", "format")
 MAX_TEXT = 100_000
@@ -40,6 +41,13 @@ def channel_key(text: str) -> str:
     return column_key(text)
 
 
+def unmapped(where: str, name: str, headings: Sequence[str]) -> TableError:
+    """The error for a field that no heading is known for: any heading can be mapped to it by hand."""
+    error = missing_column(where, name, headings)
+    remedy = f"{error.remedy}. If one of them is it, say so: --map 'HEADING={name}', or columns={{'{name}': 'HEADING'}}"
+    return TableError(error.where, error.problem, remedy=remedy)
+
+
 class Fields:
     """Reads the fields of all rows and remembers the first problem of each."""
 
@@ -48,7 +56,7 @@ class Fields:
         self._bad: dict[int, RejectedRow] = {}
         self.notes: list[str] = []
         if self.heading("text") is None:
-            raise missing_column(str(posts.table.path), "text", posts.table.frame.columns)
+            raise unmapped(str(posts.table.path), "text", posts.table.frame.columns)
 
     def heading(self, name: str) -> str | None:
         """The heading that carries a field. In a known export only what its table names does."""

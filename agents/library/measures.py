@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from agents.library.fields import unmapped
 from agents.library.localised import plain_figures
-from lcbm_model.corpus.tables import Numbers, Table, missing_column, parse_numbers
+from lcbm_model.corpus.tables import Numbers, Table, parse_numbers
 from lcbm_model.errors import TableError
 from lcbm_model.metrics import Metric, get_metric, metric_names
 
@@ -135,7 +136,7 @@ class Measures:
         return Numbers(np.where(np.isin(np.arange(len(numbers.values)), list(problems)), np.nan, numbers.values))
 
     def _absent(self, metric: Metric) -> TableError:
-        error = missing_column(str(self._table.path), metric.name, self._table.frame.columns)
+        error = unmapped(str(self._table.path), metric.name, self._table.frame.columns)
         parts = [p for p in (metric.count_column, metric.exposure_column) if p and metric.kind == "rate"]
         made = f". It can also be made of {' and '.join(repr(p) for p in parts)}" if len(parts) == 2 else ""
         return TableError(error.where, error.problem, remedy=error.remedy + made)
