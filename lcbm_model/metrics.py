@@ -24,6 +24,7 @@ class Metric(BaseModel):
     exposure_column: str | None = Field(default=None, description="Column of exposures: impressions, views, votes.")
     higher_is_better: bool = True
     signed: bool = Field(default=False, description="Whether values below zero are possible.")
+    also_called: tuple[str, ...] = Field(default=(), description="What others call it: errors point from there here.")
 
 
 BUILTIN: tuple[Metric, ...] = (
@@ -35,6 +36,7 @@ BUILTIN: tuple[Metric, ...] = (
         verb="click on it",
         count_column="clicks",
         exposure_column="impressions",
+        also_called=("ctr", "clicks", "click through rate"),
     ),
     Metric(
         name="open_rate",
@@ -44,6 +46,7 @@ BUILTIN: tuple[Metric, ...] = (
         verb="open it",
         count_column="opens",
         exposure_column="sends",
+        also_called=("opens",),
     ),
     Metric(
         name="like_rate",
@@ -62,9 +65,18 @@ BUILTIN: tuple[Metric, ...] = (
         verb="buy or sign up after it",
         count_column="conversions",
         exposure_column="clicks",
+        also_called=("cvr", "conversions"),
     ),
     Metric(name="likes", title="likes", kind="count", unit="likes", verb="like it", exposure_column="views"),
-    Metric(name="shares", title="shares", kind="count", unit="shares", verb="share it", exposure_column="views"),
+    Metric(
+        name="shares",
+        title="shares",
+        kind="count",
+        unit="shares",
+        verb="share it",
+        exposure_column="views",
+        also_called=("reposts", "retweets"),
+    ),
     Metric(
         name="comments",
         title="comments",
@@ -72,6 +84,7 @@ BUILTIN: tuple[Metric, ...] = (
         unit="comments",
         verb="comment on it",
         exposure_column="views",
+        also_called=("replies",),
     ),
     Metric(
         name="reactions",
@@ -81,8 +94,18 @@ BUILTIN: tuple[Metric, ...] = (
         verb="react to it",
         exposure_column="views",
     ),
-    Metric(name="score", title="score", kind="count", unit="up-votes less down-votes", verb="vote it up", signed=True),
-    Metric(name="views", title="views", kind="count", unit="views", verb="watch it"),
+    Metric(
+        name="score",
+        title="score",
+        kind="count",
+        unit="up-votes less down-votes",
+        verb="vote it up",
+        signed=True,
+        also_called=("upvotes", "points"),
+    ),
+    Metric(
+        name="views", title="views", kind="count", unit="views", verb="watch it", also_called=("plays", "impressions")
+    ),
     Metric(
         name="funniness",
         title="funniness",
@@ -133,6 +156,7 @@ def get_metric(metric: str | Metric, *, where: str = "metric") -> Metric:
         return metric
     if metric in _REGISTRY:
         return _REGISTRY[metric]
-    near = difflib.get_close_matches(metric, _REGISTRY, n=1)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
+    called = {name: known.name for known in _REGISTRY.values() for name in (known.name, *known.also_called)}
+    near = difflib.get_close_matches(metric.casefold().replace("-", " "), called, n=1)
+    hint = f"Did you mean {called[near[0]]!r}? " if near else ""
     raise MetricError(where, "unknown metric", value=metric, remedy=f"{hint}Use one of: {', '.join(_REGISTRY)}")
