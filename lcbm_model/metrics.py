@@ -157,6 +157,6 @@ def get_metric(metric: str | Metric, *, where: str = "metric") -> Metric:
     if metric in _REGISTRY:
         return _REGISTRY[metric]
     called = {name: known.name for known in _REGISTRY.values() for name in (known.name, *known.also_called)}
-    near = difflib.get_close_matches(metric.casefold().replace("-", " "), called, n=1)
+    near = difflib.get_close_matches(metric.casefold().replace("-", " "), called, n=1, cutoff=0.7)
     hint = f"Did you mean {called[near[0]]!r}? " if near else ""
     raise MetricError(where, "unknown metric", value=metric, remedy=f"{hint}Use one of: {', '.join(_REGISTRY)}")
