@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lcbm_model.behavior import BIN_CENTRES, N_BINS
 from lcbm_model.content import Content
+from lcbm_model.language import language_of
 
 MAX_NODES = 64
 """Quadrature nodes of `win_probabilities`: beyond 128 contents it is no longer exact, but far below 1e-6 off."""
@@ -30,6 +32,17 @@ class SimulatorIdentity(BaseModel):
     reads_kind: tuple[str, ...] = Field(
         default=(), description="Metrics it judges by a content's format and title beside its words."
     )
+
+    languages: tuple[str, ...] = Field(
+        default=(), description="Languages (ISO 639 codes) of the texts it was tuned on; empty: not known."
+    )
+
+    def foreign(self, contents: Sequence[Content]) -> dict[str, int]:
+        """Languages that it did not learn from, each with the number of contents that are surely in it."""
+        if not self.languages:
+            return {}
+        told = Counter(language_of(content.text) for content in contents)
+        return {language: n for language, n in told.most_common() if language and language not in self.languages}
 
     def without_kind(self, metric: str, contents: Sequence[Content]) -> int:
         """How many contents say neither format nor title though this metric is judged by them too."""

@@ -54,6 +54,10 @@ UNSAID = (
     "The model judges {what} by the kind of post and the title it goes with as much as by the words. Say them for a "
     "closer prediction."
 )
+FOREIGN = (
+    "The model has learned from texts in {known} alone. {whose} in another language ({languages}): nobody has measured "
+    "how well it judges those. Take the order as a guess."
+)
 NO_JUDGE = (
     "No second, independent model has checked this result. The gain is the view of the one model "
     "the search was steered by, and such gains tend to look larger than they are."
@@ -131,6 +135,10 @@ def model_cautions(identity: SimulatorIdentity, metric: str = "", contents: Sequ
     if not identity.tuned:
         return [UNTUNED]
     told = [] if identity.calibration_id else [UNCALIBRATED]
+    if foreign := identity.foreign(contents):
+        n, others = sum(foreign.values()), ", ".join(foreign)
+        whose = "These are" if n == len(contents) else f"{n} of {len(contents)} lines are" if n > 1 else "1 line is"
+        told.append(FOREIGN.format(known=", ".join(identity.languages), whose=whose, languages=others))
     if bare := identity.without_kind(metric, contents):
         whose = "" if bare == len(contents) else f" Of {bare} of {len(contents)} lines it knows neither."
         told.append(f"{UNSAID.format(what=get_metric(metric).title)}{whose}")

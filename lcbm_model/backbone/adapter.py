@@ -99,6 +99,9 @@ class AdapterSpec(BaseModel):
     vision_hash: str | None = Field(default=None, description="`Backbone.vision_hash` its connector was trained on.")
     tuned: bool = Field(default=True, description="False: written without training on behaviour.")
     metrics: tuple[str, ...] = Field(default=(), description="Metrics it was tuned on.")
+    languages: tuple[str, ...] = Field(
+        default=(), description="Languages (ISO 639 codes) of the texts it was tuned on; empty: not known."
+    )
     template: Literal["chat", "plain"] = Field(
         default="chat", description="'chat': prompts stand in the chat template; 'plain': shared + own part, bare."
     )

@@ -24,6 +24,7 @@ class ServedCheckpoint:
     scores: bool = True
     """False: the digits were never tuned."""
     metrics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     template: Literal["chat", "plain"] = "chat"
     lora: Path | None = None
     rank: int = 0
@@ -58,6 +59,7 @@ def find_checkpoint(name: str | Path) -> ServedCheckpoint:
             tuned=merged.tuned,
             scores=merged.scores,
             metrics=merged.metrics,
+            languages=merged.languages,
             template=merged.template,
             calibration=_calibration(left),
         )
@@ -84,6 +86,7 @@ def _over_base(adapter: Adapter) -> ServedCheckpoint:
         tuned=spec.tuned,
         scores=not any(head.cuts for head in adapter.heads.values()),
         metrics=spec.metrics,
+        languages=spec.languages,
         template=spec.template,
         lora=lora,
         rank=max((value.shape[0] for key, value in adapter.lora.items() if ".lora_A." in key), default=0),

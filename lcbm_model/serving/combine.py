@@ -97,6 +97,7 @@ def combine_adapters(folders: Sequence[Path], out: Path, *, name: str) -> Adapte
     changes = {
         "name": name,
         "metrics": tuple(metrics),
+        "languages": _languages(parts),
         "text_encoder": encoder,
         "calibration": CALIBRATION_FILE if calibration else None,
         "training": {"parts": [run for part, own in zip(parts, taken, strict=True) for run in _runs(part, own)]},
@@ -119,6 +120,12 @@ def _metrics(parts: Sequence[Adapter]) -> list[list[str]]:
         seen.update(own)
         found.append(own)
     return found
+
+
+def _languages(parts: Sequence[Adapter]) -> tuple[str, ...]:
+    """Those that all parts learned from that say which: one of pictures alone knows none."""
+    told = [part.spec.languages for part in parts if part.spec.languages]
+    return tuple(language for language in (told[0] if told else ()) if all(language in own for own in told))
 
 
 def _runs(part: Adapter, own: Sequence[str]) -> list[dict[str, Any]]:

@@ -106,6 +106,7 @@ def _stamp(backbone: Backbone, dtype: str) -> MergedStamp:
         tuned=backbone.tuned,
         scores=digits_mean_something(backbone),
         metrics=spec.metrics if spec else (),
+        languages=spec.languages if spec else (),
         template=spec.template if spec else "chat",
         dtype=dtype,
         lost=tuple(lost),

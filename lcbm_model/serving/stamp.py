@@ -26,6 +26,7 @@ class MergedStamp(BaseModel):
     tuned: bool = Field(description="Whether behaviour was in the training.")
     scores: bool = Field(description="False: the digits were never tuned; the weights may write, not score.")
     metrics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     template: Literal["chat", "plain"] = "chat"
     dtype: str = "float32"
     lost: tuple[str, ...] = Field(default=(), description="What the adapter can do and these weights alone cannot.")

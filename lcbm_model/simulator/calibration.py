@@ -25,8 +25,12 @@ class Calibration(Protocol):
         """Changes whenever a calibrated number would. Part of the simulator's identity."""
         ...
 
-    def apply(self, prediction: Prediction, channel: str) -> Prediction:
-        """The prediction with a calibrated distribution and interval. Only called where there is no error."""
+    def apply(self, prediction: Prediction, channel: str, *, strange: bool = False) -> Prediction:
+        """The prediction with a calibrated distribution and interval. Only called where there is no error.
+
+        Args:
+            strange: The text is unlike those that the calibration was fitted on: in another language.
+        """
         ...
 
     def utility_temperature(self, metric: str, channel: str) -> float:

@@ -40,16 +40,19 @@ class ConformalCalibration(BaseModel):
     kind: Literal["conformal"] = "conformal"
     level: float = Field(default=0.8, gt=0, lt=1, description="Share of truths an interval is meant to hold.")
     entries: dict[str, Entry] = Field(min_length=1)
-    unseen_extra: float = Field(default=5.0, ge=0, description="Further points for a channel or metric never seen.")
+    unseen_extra: float = Field(
+        default=5.0, ge=0, description="Further points for a channel, a metric or a language never seen."
+    )
 
     @property
     def id(self) -> str:
         """Hash of every number in it (12 hex digits)."""
         return f"conformal-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]}"
 
-    def apply(self, prediction: Prediction, channel: str) -> Prediction:
-        """The prediction with tempered bins and a conformal interval at `level`."""
+    def apply(self, prediction: Prediction, channel: str, *, strange: bool = False) -> Prediction:
+        """The prediction with tempered bins and a conformal interval at `level`, wider for a `strange` text."""
         entry, extra = self._entry(prediction.metric, channel)
+        extra = max(extra, self.unseen_extra * strange)
         bins = np.asarray(prediction.bins) ** (1 / entry.bin_temperature)
         fresh = Prediction.from_bins(prediction.metric, prediction.simulator, bins.tolist(), level=self.level)
         assert fresh.low is not None

@@ -55,6 +55,7 @@ class EnsembleSimulator(StreamedSimulator):
             metrics=tuple(m for m in parts[0].metrics if all(m in p.metrics for p in parts)),
             precision="+".join(sorted({p.precision for p in parts})),
             reads_kind=tuple(sorted({m for p in parts for m in p.reads_kind})),
+            languages=tuple(language for language in parts[0].languages if all(language in p.languages for p in parts)),
         )
 
     def first_look(self, contents: Sequence[Content], metric: str | Metric) -> list[float] | None:

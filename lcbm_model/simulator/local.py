@@ -72,6 +72,7 @@ class LocalSimulator(StreamedSimulator):
             metrics=spec.metrics if spec else (),
             precision=str(self.backbone.dtype).removeprefix("torch."),
             reads_kind=spec.reads_kind if spec else (),
+            languages=spec.languages if spec else (),
         )
 
     def _stream(
@@ -157,5 +158,5 @@ class LocalSimulator(StreamedSimulator):
         if reading.utility is not None:
             prediction = prediction.model_copy(update={"utility": reading.utility})
         if self.calibration is not None:
-            prediction = self.calibration.apply(prediction, content.channel)
+            prediction = self.calibration.apply(prediction, content.channel, strange=bool(identity.foreign([content])))
         return on_raw_scale(prediction, context)

@@ -65,6 +65,7 @@ class VLLMBase(StreamedSimulator):
             calibration_id=self.calibration.id if self.calibration else None,
             metrics=self.checkpoint.metrics,
             precision=self.precision,
+            languages=self.checkpoint.languages,
         )
 
     def _stream(
@@ -116,5 +117,5 @@ class VLLMBase(StreamedSimulator):
             return Prediction.failed(metric, identity, reading)
         prediction = Prediction.from_bins(metric, identity, reading)
         if self.calibration is not None:
-            prediction = self.calibration.apply(prediction, content.channel)
+            prediction = self.calibration.apply(prediction, content.channel, strange=bool(identity.foreign([content])))
         return on_raw_scale(prediction, context)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lcbm_model.backbone.text_encoder import text_encoder_hash, untuned_text_encoder
 from lcbm_model.corpus.record import Record
 from lcbm_model.errors import SettingsError
+from lcbm_model.language import languages_of
 from lcbm_model.training.architectures.registry import get_architecture
 from lcbm_model.training.bases import prompt_encoder, resolve_base
 from lcbm_model.training.data import SPLITS, Prepared
@@ -226,6 +227,7 @@ def prepare_recipe(recipe: Recipe, told: Told = lambda step: None) -> Prepared:
             "recipe": recipe.to_dict(),
             "base": base.to_dict(),
             "channels": _channels(kept),
+            "languages": languages_of(r.content.text for r in kept if r.split == "train"),
             "rows_left_out": left_out,
             "leaks_dropped": dropped,
             "too_long": encoder.too_long,

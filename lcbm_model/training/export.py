@@ -79,6 +79,7 @@ def export_adapter(
         "base_hash": base.get("hash", ""),
         "vision_hash": base.get("vision_hash"),
         "metrics": data.metrics,
+        "languages": data.manifest.get("languages", []),
         "template": "chat",
         "readout": "bins+value",
         "value_layers": sorted(set(recipe.readout.layers)),

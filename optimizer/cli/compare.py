@@ -35,7 +35,7 @@ def compare(
         shares = ask(
             texts, metric, channel=channel, title=title, format=format_, image=image, simulator=simulator
         )  # fmt: skip
-    told = [Content(text="", title=title, format=format_)]
+    told = [Content(text=text, title=title, format=format_) for text in texts]
     warnings = identity_warnings(simulator.identity, metric, told)
     if as_json:
         identity = simulator.identity.label

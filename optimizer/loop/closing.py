@@ -22,7 +22,10 @@ def fall_back(state: State) -> str | None:
 def closing_warnings(state: State, context: LoopContext) -> list[str]:
     """What has to be said about this result's worth."""
     brief = context.brief
-    identity, content = context.scorer.identity, Content(text="", title=brief.title, format=brief.format)
+    identity, content = (
+        context.scorer.identity,
+        Content(text=brief.draft or brief.message, title=brief.title, format=brief.format),
+    )
     warnings = identity_warnings(identity, brief.metric, [content])
     others = {objective.metric for objective in brief.objectives} - {brief.metric}
     for metric in sorted(others):
@@ -59,7 +62,7 @@ def identity_warnings(identity: SimulatorIdentity, metric: str, contents: Sequen
     warnings = _metric_warnings(identity, metric)
     if identity.calibration_id is None:
         warnings.append("The simulator is uncalibrated: drafts were ranked by expected percentile, not a lower bound.")
-    return warnings + _kind_warnings(identity, metric, contents)
+    return warnings + _language_warnings(identity, contents) + _kind_warnings(identity, metric, contents)
 
 
 def _metric_warnings(identity: SimulatorIdentity, metric: str) -> list[str]:
@@ -70,6 +73,19 @@ def _metric_warnings(identity: SimulatorIdentity, metric: str) -> list[str]:
     return [
         f"The simulator was tuned on {', '.join(identity.metrics)}, not on {metric}: "
         f"{wider} scores for {metric} are a guess from other behaviour."
+    ]
+
+
+def _language_warnings(identity: SimulatorIdentity, contents: Sequence[Content]) -> list[str]:
+    """Said of texts in languages that a checkpoint never learned from; its calibration widens their intervals."""
+    if not (foreign := identity.foreign(contents)):
+        return []
+    n = sum(foreign.values())
+    who = f"{n} of {len(contents)} texts {'is' if n == 1 else 'are'}" if len(contents) > 1 else "The text is"
+    wider = "intervals are widened there, and " if identity.calibration_id else ""
+    return [
+        f"{who} in another language ({', '.join(foreign)}) than the simulator learned from "
+        f"({', '.join(identity.languages)}): {wider}nobody has measured how well it judges such texts."
     ]
 
 

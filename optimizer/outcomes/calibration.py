@@ -66,10 +66,11 @@ class TeamCalibration(BaseModel):
         known = (prediction.simulator.checkpoint_hash, prediction.metric)
         return next((e for e in self.entries if (e.checkpoint_hash, e.metric) == known), None)
 
-    def apply(self, prediction: Prediction, channel: str = "") -> Prediction:
+    def apply(self, prediction: Prediction, channel: str = "", *, strange: bool = False) -> Prediction:
         """The prediction as the team's own past says it; unchanged where nothing was fitted for it.
 
-        `simulator.calibration_id` then names this calibration behind the checkpoint's own.
+        `simulator.calibration_id` then names this calibration behind the checkpoint's own. Nothing is added for a
+        `strange` text: the team's results are those of its own language.
         """
         found = self.entry(prediction) if prediction.ok else None
         if found is None:

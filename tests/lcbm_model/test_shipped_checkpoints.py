@@ -94,6 +94,18 @@ def test_an_unseen_channel_widens_the_interval() -> None:
     assert width[1] > width[0] + 2
 
 
+@pytest.mark.parametrize("name", ["lcbm-smol", *TWINS])
+def test_a_language_that_was_not_learned_widens_the_interval(name: str) -> None:
+    simulator = load_simulator(name, device="cpu")
+    texts = ["Warum Ihr Brot so schnell alt wird", "Why your bread goes stale so soon"]
+    contents = [Content(text=text, channel="headline") for text in texts]
+    assert simulator.identity.languages == ("en",)
+    assert simulator.identity.foreign(contents) == {"de": 1}
+    foreign, known = simulator.predict(contents, "click_rate")
+    narrow, wide = (float(p.high or 0) - float(p.low or 0) for p in (known, foreign))
+    assert wide > narrow + 2
+
+
 def test_shipped_checkpoints_share_one_copy_of_the_base() -> None:
     """Three simulators and a writer take the memory of one model and of the blocks that write, and share its turns."""
     first, *others = (load_backbone(name, device="cpu") for name in ("lcbm-smol", *TWINS, "embedded-untuned"))

@@ -48,6 +48,25 @@ def test_a_metric_judged_by_more_than_words_asks_for_it() -> None:
     assert identity_warnings(identity, "shares", [said]) == identity_warnings(identity, "click_rate", [bare]) == []
 
 
+def test_texts_in_a_language_that_was_not_learned_are_told() -> None:
+    identity = FakeSimulator().identity.model_copy(update={"languages": ("en",), "calibration_id": "1"})
+    german, english = Content(text="Warum Ihr Omelett immer anbrennt"), Content(text="Why your omelette always burns")
+    (told,) = identity_warnings(identity, "shares", [german, english])
+    assert told.startswith("1 of 2 texts is in another language (de) than the simulator learned from (en)")
+    assert identity_warnings(identity, "shares", [german])[0].startswith("The text is in another language (de)")
+    assert identity_warnings(identity, "shares", [english]) == []
+
+
+def test_a_run_in_another_language_says_so(tmp_path: Path) -> None:
+    simulator = FakeSimulator()
+    simulator.identity = simulator.identity.model_copy(update={"languages": ("en",)})
+    brief = Brief.parse(
+        {"message": "Unsere Pfannen halten ein Leben lang", "metric": "shares", "budget": {"rounds": 1}}
+    )
+    told = optimize(brief, simulator=simulator, judge="none", store=tmp_path)
+    assert any("another language (de)" in warning for warning in told.warnings)
+
+
 def test_a_run_says_what_its_brief_leaves_out(tmp_path: Path) -> None:
     simulator = FakeSimulator()
     simulator.identity = simulator.identity.model_copy(update={"reads_kind": ("shares",)})

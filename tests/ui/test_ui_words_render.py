@@ -287,6 +287,15 @@ def test_what_a_metric_is_judged_by_is_asked_for() -> None:
     assert "kind of post" not in ranking(lines, "shares", replace(scored, setting=Setting("post", format="photo")))
 
 
+def test_lines_in_a_language_that_was_not_learned_are_told() -> None:
+    lines = [Line("Warum Ihr Omelett immer anbrennt"), Line("Why your omelette always burns")]
+    predictions = [predicted(line.text) for line in lines]
+    kind = predictions[0].simulator.model_copy(update={"languages": ("en",)})
+    scored = Scored(Setting("post"), [p.model_copy(update={"simulator": kind}) for p in predictions])
+    assert "1 line is in another language (de)" in ranking(lines, "shares", scored)
+    assert "another language" not in ranking(lines[1:], "shares", replace(scored, predictions=scored.predictions[1:]))
+
+
 # Drafts -------------------------------------------------------------------------------------------------------------
 
 
