@@ -36,7 +36,7 @@ def repeats(frame: pl.DataFrame, metric: str, dedupe: Dedupe) -> dict[int, tuple
     """
     if dedupe == "no" or frame.height < 2:
         return {}
-    quality = _quality(frame, metric)
+    quality = quality_of(frame, metric)
     groups = frame.select(pl.struct(_GROUP).rank("dense").alias("group"))["group"]
     spoken = frame["text"].str.normalize("NFKC").str.replace_all(r"\s+", " ")
     gone = {row: (kept, 100.0) for row, kept in _equal(spoken, groups, quality, set())}
@@ -47,7 +47,7 @@ def repeats(frame: pl.DataFrame, metric: str, dedupe: Dedupe) -> dict[int, tuple
     return gone
 
 
-def _quality(frame: pl.DataFrame, metric: str) -> npt.NDArray[np.int64]:
+def quality_of(frame: pl.DataFrame, metric: str) -> npt.NDArray[np.int64]:
     """(N,) place of each row, 0 the best measured; equally good ones in file order."""
     figures = [c for c in frame.columns if c.startswith("value.")]
     keys = frame.select(

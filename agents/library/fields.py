@@ -113,15 +113,20 @@ class Fields:
                 given[i] = name if seen[name] == 1 else f"{name}-{seen[name]}"
         return pl.Series(given, dtype=pl.String)
 
-    def reject_repeated(self, ids: pl.Series) -> None:
-        """The first good row of an id stays."""
-        seen: dict[str, int] = {}
-        for i, name in enumerate(ids):
-            if i in self._bad:
-                continue
-            if name in seen:
-                self.reject(i, self.heading("id") or "id", f"repeats the id of row {self._table.rows[seen[name]]}")
-            seen.setdefault(name, i)
+    def reject_repeated(self, ids: pl.Series, quality: Sequence[int]) -> None:
+        """Of the good rows of an id the best measured one stays: two exports of one page say how a post went on.
+
+        Args:
+            quality: (N,) place of each row, 0 the best measured.
+        """
+        best: dict[str, int] = {}
+        good = [(i, name) for i, name in enumerate(ids) if i not in self._bad]
+        for i, name in good:
+            best[name] = min(best.get(name, i), i, key=lambda row: quality[row])
+        for i, name in good:
+            if i != best[name]:
+                kept = f"repeats the id of row {self._table.rows[best[name]]}, which is measured as well or better"
+                self.reject(i, self.heading("id") or "id", kept)
 
     def channels(self) -> pl.Series:
         """Channels in one spelling, null where no cell says."""
@@ -141,12 +146,19 @@ class Fields:
         return self._labels("format", format_key)
 
     def times(self) -> tuple[pl.Series, pl.Series]:
-        """Days and hours (0..23) of the posts, null where unknown."""
+        """Days and hours (0..23) of the posts, null where unknown. A column that can mostly not be read is left out."""
         heading, n = self.heading("date"), self._table.frame.height
+        nothing = pl.Series([None] * n, dtype=pl.Date), pl.Series([None] * n, dtype=pl.Int8)
         if heading is None:
-            return pl.Series([None] * n, dtype=pl.Date), pl.Series([None] * n, dtype=pl.Int8)
+            return nothing
         formats = self._source.dates if self._source else ()
         found = parse_dates(self._table.frame[heading], datetime.now(UTC).date(), formats)
+        if len(found.problems) > sum(day is not None for day in found.days):
+            first = min(found.problems)
+            shown = str(self._table.frame[heading][first])[:40]
+            why = f"most of it cannot be read ({shown!r} {found.problems[first]}): the posts have no date"
+            self.notes.append(f"column {heading!r} is left out: {why}")
+            return nothing
         for i, problem in found.problems.items():
             self.reject(i, heading, problem)
         return pl.Series(found.days, dtype=pl.Date), pl.Series(found.hours, dtype=pl.Int8)

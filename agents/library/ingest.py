@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from agents.library.duplicates import Dedupe, check_dedupe, repeats
+from agents.library.duplicates import Dedupe, check_dedupe, quality_of, repeats
 from agents.library.exports import PostsTable
 from agents.library.fields import FIELDS, NAMELESS, Fields, channel_key
 from agents.library.measures import EXPOSURE, Measures, measure_columns
@@ -92,8 +92,8 @@ def ingest(
     if known is not None:
         frame = _under_known_ids(frame, channels, known)
         frame = _in_known_channels(frame, channels, known)
-    fields.reject_repeated(frame["id"])
     names = tuple(m.metric.name for m in measures.found)
+    fields.reject_repeated(frame["id"], quality_of(frame, names[0]).tolist())
     notes = [*table.notes, *fields.notes, *measures.notes, *_reject_repeats(table, fields, frame, names[0], dedupe)]
     rejected = fields.all_rejected()
     frame = frame.filter(~pl.Series(fields.bad_mask(), dtype=pl.Boolean))
@@ -156,7 +156,7 @@ def _checked_mapping(table: Table, columns: Mapping[str, str]) -> dict[str, str]
     for name, heading in columns.items():
         if name not in known:
             remedy = f"Known: {', '.join((*FIELDS, EXPOSURE, *sorted(parts)))}"
-            raise TableError(f"{where}: columns", "maps a name that no column has here", value=name, remedy=remedy)
+            raise TableError(f"{where}: mapping", "names a field that no post has", value=name, remedy=remedy)
         found = table.find(heading)
         if found is None:
             raise missing_column(where, heading, table.frame.columns)

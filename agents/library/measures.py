@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from agents.library.fields import unmapped
 from agents.library.localised import plain_figures
+from agents.library.rates import Scale, contradicted, scale_of
 from lcbm_model.corpus.tables import Numbers, Table, parse_numbers
 from lcbm_model.errors import TableError
 from lcbm_model.metrics import Metric, get_metric, metric_names
@@ -49,6 +50,7 @@ class Measures:
         self._read: dict[str, Numbers | None] = {}
         self.names_read: dict[str, None] = {}
         self.notes: list[str] = []
+        self._left_out: list[str] = []
         main = get_metric(metric) if metric is not None else None
         self._strict: set[str] = set()
         if main is not None:
@@ -60,8 +62,9 @@ class Measures:
         if main is not None and (not self.found or self.found[0].metric is not main):
             raise self._absent(main)
         if not self.found:
-            remedy = f"Name a column after one of: {', '.join(metric_names())}; or map it with `columns`"
-            raise TableError(str(table.path), "has no column of a known metric", remedy=remedy)
+            problem = "has no column of a known metric" + "".join(f"; {why}" for why in self._left_out)
+            remedy = f"Name a column after one of: {', '.join(metric_names())}; or map it: --map 'HEADING=shares'"
+            raise TableError(str(table.path), problem, remedy=remedy)
 
     def heading(self, name: str) -> str | None:
         """The file's heading for our name of a column."""
@@ -82,10 +85,22 @@ class Measures:
         exposures = self._numbers(metric.exposure_column) if shown else self._numbers(EXPOSURE)
         if metric.kind == "rate" and count and shown:
             made = self._ratio(metric, self._numbers(metric.count_column), exposures, strict)
+            self._note_contradictions(metric, values, made)
             values = np.where(np.isnan(values), made, values)
         if not strict and np.isnan(values).all():
             return None
         return Measure(metric, values, exposures)
+
+    def _note_contradictions(self, metric: Metric, stated: np.ndarray, counted: np.ndarray) -> None:
+        """A rate is taken as stated; who counts otherwise is told."""
+        rows = np.flatnonzero(contradicted(stated, counted))
+        if len(rows):
+            first = int(rows[0])
+            both = f"row {self._table.rows[first]}: {stated[first]:.4g} and {counted[first]:.4g}"
+            self.notes.append(
+                f"{len(rows)} rows state another {metric.title} than {metric.count_column} over "
+                f"{metric.exposure_column} make ({both}): the stated one is used"
+            )
 
     @staticmethod
     def _names(metric: Metric) -> tuple[str, str | None, str | None]:
@@ -122,18 +137,41 @@ class Measures:
         cells, notes = plain_figures(self._table.frame[heading], metric.kind if metric else "count")
         self.notes += notes
         numbers = parse_numbers(cells)
+        if metric is not None and metric.kind == "rate":
+            numbers = self._as_shares(heading, numbers)
         problems = numbers.problems | _out_of_range(numbers.values, metric)
         filled = numbers.present + len(numbers.problems)
         if heading not in self._strict and 2 * len(problems) > filled:
             first = min(problems)
             shown = str(self._table.frame[heading][first])[:40]
-            self.notes.append(
-                f"column {heading!r} is left out: most of it is no such number ({shown!r} {problems[first]})"
-            )
+            why = f"column {heading!r} is left out: most of it is no such number ({shown!r} {problems[first]})"
+            self._left_out.append(why)
+            self.notes.append(why)
             return None
         for i, problem in problems.items():
             self._reject(i, heading, problem)
         return Numbers(np.where(np.isin(np.arange(len(numbers.values)), list(problems)), np.nan, numbers.values))
+
+    def _as_shares(self, heading: str, numbers: Numbers) -> Numbers:
+        """Rates without a sign as shares of 1, where the column says what they are.
+
+        Raises:
+            TableError: The main metric's column does not.
+        """
+        scale, plain = scale_of(self._table.frame[heading], numbers.values)
+        if scale is Scale.SHARES:
+            return numbers
+        figures = numbers.values[plain]
+        above = figures[figures > 1][0]
+        if scale is Scale.PER_CENT:
+            self.notes.append(f"column {heading!r}: figures are read as per cent ({above:g} as {above / 100:g})")
+            return replace(numbers, values=np.where(plain, numbers.values / 100, numbers.values))
+        problem = f"holds {above:g} and {figures[figures <= 1][0]:g}: nobody can tell shares of 1 from per cent"
+        if heading in self._strict:
+            remedy = "Write 0.034 or 3.4 % throughout, or leave the column out where counts are there"
+            raise TableError(f"{self._table.path}: column {heading!r}", problem, remedy=remedy)
+        unclear = dict.fromkeys(np.flatnonzero(plain).tolist(), "may be a share of 1 or per cent")
+        return replace(numbers, values=np.where(plain, np.nan, numbers.values), problems=numbers.problems | unclear)
 
     def _absent(self, metric: Metric) -> TableError:
         error = unmapped(str(self._table.path), metric.name, self._table.frame.columns)

@@ -85,7 +85,7 @@ def test_bad_rows_are_named_and_good_ones_stay(tmp_path: Path) -> None:
         6: "is not a number",
         7: "lies in the future",
         8: "is not a date; write 2024-12-31",
-        9: "repeats the id of row 1",
+        9: "repeats the id of row 1, which is measured as well or better",
         10: "has 3 cells, the header has 6",
         11: "holds a NUL character",
     }
@@ -133,7 +133,7 @@ def test_columns_mapped_by_hand(tmp_path: Path) -> None:
     assert build(tmp_path, data, metric="click_rate", columns=mapping).posts[0].values == {"click_rate": 0.05}
     with pytest.raises(TableError, match=r"no column 'Clicks'.*Did you mean"):
         build(tmp_path, data, columns=mapping | {"clicks": "Clicks"})
-    with pytest.raises(TableError, match=r"maps a name that no column has here.*'txt'"):
+    with pytest.raises(TableError, match=r"names a field that no post has.*'txt'"):
         build(tmp_path, data, columns={"txt": "Message"})
 
 
@@ -193,8 +193,9 @@ def test_pictures_outside_the_folder_are_refused(tmp_path: Path) -> None:
         (["03/05/2024", "03/25/2024"], ["2024-03-05", "2024-03-25"]),
         (["03/03/2024"], ["2024-03-03"]),
         (["25.03.2024", ""], ["2024-03-25", None]),
-        (["05/03/2024"], []),
-        (["soon"], []),
+        (["05/03/2024"], [None]),
+        (["soon"], [None]),
+        (["soon", "2024-03-05", "2024-03-06"], ["2024-03-05", "2024-03-06"]),
     ],
 )
 def test_dates_are_read_where_there_is_no_doubt(tmp_path: Path, cells: list[str], days: list[str | None]) -> None:
@@ -202,6 +203,57 @@ def test_dates_are_read_where_there_is_no_doubt(tmp_path: Path, cells: list[str]
     library = build(tmp_path, "text,likes,date\nnone,1,\n" + rows)
     assert [p.date and p.date.isoformat() for p in library.posts[1:]] == days
     assert len(library.rejected) == len(cells) - len(days)
+
+
+def test_a_column_of_dates_that_nobody_can_read_costs_no_post(tmp_path: Path) -> None:
+    library = build(tmp_path, "text,likes,date\na b,1,5. März 2025\nc d,2,soon\n")
+    assert [p.date for p in library.posts] == [None, None]
+    assert not library.rejected
+    assert "column 'date' is left out: most of it cannot be read ('5. März 2025' is not a date" in library.notes[0]
+
+
+def test_of_one_id_the_better_measured_row_is_kept(tmp_path: Path) -> None:
+    rows = "a,Text,post,2024-01-05,100,5\na,Text,post,2024-01-05,1000,60\na,Text,post,2024-01-05,500,30\n"
+    library = build(tmp_path, HEADER + rows, metric="click_rate")
+    assert [(p.id, p.values["click_rate"]) for p in library.posts] == [("a", 0.06)]
+    assert set(reasons(library)) == {1, 3}
+
+
+@pytest.mark.parametrize(
+    ("cells", "rates"),
+    [
+        (["3.4", "2.1", "0.5", "1.2"], [0.034, 0.021, 0.005, 0.012]),
+        (["3.4", "2 %", "1.2"], [0.034, 0.02, 0.012]),
+        (["3.4", "0", "0", "0"], [0.034, 0, 0, 0]),
+        (["0.034", "1", "0.5", "0.2"], [0.034, 1, 0.5, 0.2]),
+        (["0.5", "0.6", "34 %"], [0.5, 0.6, 0.34]),
+    ],
+)
+def test_rates_in_per_cent_need_no_sign(tmp_path: Path, cells: list[str], rates: list[float]) -> None:
+    rows = "".join(f"post {i},{cell}\n" for i, cell in enumerate(cells))
+    library = build(tmp_path, "text,click_rate\n" + rows, metric="click_rate")
+    assert [p.values["click_rate"] for p in library.posts] == pytest.approx(rates)
+    assert not library.rejected
+    assert any("read as per cent (3.4 as 0.034)" in note for note in library.notes) == (cells[0] == "3.4")
+
+
+def test_rates_that_may_be_either_are_refused(tmp_path: Path) -> None:
+    rows = "a,0.4,1\nb,0.1,2\nc,0.5,3\nd,1.2,4\ne,2.2,5\n"
+    with pytest.raises(TableError, match=r"column 'click_rate': holds 1.2 and 0.4: nobody can tell shares"):
+        build(tmp_path, "text,click_rate,likes\n" + rows, metric="click_rate")
+    library = build(tmp_path, "text,click_rate,likes\n" + rows, metric="likes")
+    assert library.metrics == ("likes",)
+    assert "column 'click_rate' is left out" in library.notes[0]
+    with pytest.raises(TableError, match="no column of a known metric; column 'click_rate' is left out"):
+        build(tmp_path, "text,click_rate,day\n" + rows)
+
+
+def test_a_rate_that_its_counts_contradict_is_told(tmp_path: Path) -> None:
+    rows = "a,50 %,1000,10\nb,1 %,1000,10\nc,1.04 %,1000,10\nd,0 %,1000,1\n"
+    library = build(tmp_path, "text,click_rate,impressions,clicks\n" + rows, metric="click_rate")
+    assert [p.values["click_rate"] for p in library.posts] == pytest.approx([0.5, 0.01, 0.0104, 0])
+    (note,) = library.notes
+    assert note.startswith("1 rows state another click rate than clicks over impressions make (row 1: 0.5 and 0.01)")
 
 
 def test_jsonl_parquet_and_frames_take_the_same_way(tmp_path: Path) -> None:
