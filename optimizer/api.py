@@ -28,6 +28,7 @@ from optimizer.parts import (
     EVIDENCE,
     check_picture,
     critic_for,
+    demands_of,
     hard_to_keep,
     library_warnings,
     resolve_judge,
@@ -352,7 +353,7 @@ def _prepare(
     missing: tuple[str, ...] = (),
 ) -> PreparedRun:
     brief = settings.brief
-    screener = screener_for(brief)
+    screener, demands = screener_for(brief), demands_of(brief)
     guard = watch_over(brief, library)
 
     def make_context(cache: ScoreCache, seconds_before: float) -> LoopContext:
@@ -362,6 +363,7 @@ def _prepare(
             scorer=Scorer(simulator, brief.metric, cache),
             writers=writers,
             screen=lambda text: tuple(screener.check(text)),
+            screen_own=lambda text: tuple(demands(text)),
             critic=critic_for(brief, settings.seed),
             judge=judge,
             library=library,

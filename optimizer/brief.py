@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import yaml
@@ -13,6 +15,9 @@ from lcbm_model.errors import BriefError, MetricError
 from lcbm_model.metrics import get_metric
 from lcbm_model.strict_yaml import read_yaml
 from lcbm_model.vision.video import seen_media
+
+NAME = 48
+"""Characters of a message that name a campaign which nobody named."""
 
 
 class Budget(BaseModel):
@@ -81,7 +86,9 @@ class Brief(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(default="brief", min_length=1, max_length=120)
+    name: str = Field(
+        default="brief", min_length=1, max_length=120, description="Of the campaign; the first words where not given."
+    )
     note: str | None = Field(default=None, description="Shown on the report, never to a model: 'invented sample'.")
     message: str = Field(min_length=1, max_length=4000, description="What has to be said.")
     metric: str = Field(default="click_rate", description="The behaviour to raise.")
@@ -97,6 +104,11 @@ class Brief(BaseModel):
         description="A picture, or a video seen through a few frames. Relative paths: from the brief's folder.",
     )
     must_keep: tuple[str, ...] = Field(default=(), description="Facts that must survive to the letter.")
+    keep_figures: bool = Field(
+        default=True,
+        description="Numbers, prices, dates, times and links of the draft must survive too; without a draft those of a "
+        "message of one sentence.",
+    )
     required_words: tuple[str, ...] = ()
     banned_words: tuple[str, ...] = ()
     rules: tuple[str, ...] = Field(default=(), description="Brand rules in plain words, handed to the writers.")
@@ -125,6 +137,15 @@ class Brief(BaseModel):
     _said = field_validator(
         "name", "message", "channel", "draft", "must_keep", "required_words", "banned_words", "rules"
     )(_said)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        """Runs are found again by their names, and a list of nothing but "brief" helps nobody."""
+        said = data.get("message") or data.get("draft") if isinstance(data, dict) else None
+        if not isinstance(said, str) or "name" in data:
+            return data
+        return {**data, "name": shorten(" ".join(said.split()), NAME, placeholder=" …")} if said.strip() else data
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Brief:
@@ -162,6 +183,28 @@ class Brief(BaseModel):
                 raise BriefError("objectives", "is asked for twice", value=objective.label, remedy=remedy)
             seen.add(aim)
         return self
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Facts that must survive to the letter: `must_keep`, and the figures of the text to beat where they fit."""
+        from agents.screener.figures import figures
+        from agents.screener.words import banned_reasons
+
+        kept = list(self.must_keep)
+        room = self.max_length - sum(len(part) + 1 for part in (*self.must_keep, *self.required_words))
+        for figure in figures(self._measure) if self.keep_figures else ():
+            room -= len(figure) + 1
+            if room < 0:
+                break
+            if not any(figure in fact for fact in self.must_keep) and not banned_reasons(figure, self.banned_words):
+                kept.append(figure)
+        return tuple(kept)
+
+    @property
+    def _measure(self) -> str:
+        """The text whose figures a draft has to keep: a headline need not hold all of a message of many sentences."""
+        alone = len(re.findall(r"[.!?…](?=\s+\S)|\n", self.message.strip())) == 0
+        return self.draft or (self.message if alone and len(self.message) <= self.max_length else "")
 
     @classmethod
     def load(cls, path: str | Path) -> Brief:

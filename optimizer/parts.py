@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,6 +139,11 @@ def screener_for(brief: Brief) -> Screener:
     return screener
 
 
+def demands_of(brief: Brief) -> Callable[[str], list[str]]:
+    """The part of the hard limits that a person's own wording is held to as well."""
+    return screener_for(brief.model_copy(update={"keep_figures": False})).demands
+
+
 def hard_to_keep(brief: Brief) -> list[str]:
     """What has to be said of demands that the brief's own words do not meet: few writers will."""
     given = text_key(f"{brief.draft or ''} {brief.message} {brief.title or ''}")
@@ -197,7 +202,7 @@ def critic_for(brief: Brief, seed: int) -> Critic:
         return critique(
             scored,
             hits,
-            must_keep=brief.must_keep,
+            must_keep=brief.kept,
             rules=brief.rules,
             seed=seed,
             contributions=parts,

@@ -236,4 +236,13 @@ def opened(result: OptimizationResult) -> list[Any]:
     plot = ""
     if scored:
         plot = rounds_chart(result.rounds, result.candidates, result.brief.budget.rounds)
-    return [panel, plot, render.cards(result.candidates, result.best_id)]
+    return [
+        panel,
+        plot,
+        render.cards(
+            result.candidates,
+            result.best_id,
+            result=result,
+            said=" ".join(part for part in (result.brief.message, result.brief.draft) if part),
+        ),
+    ]

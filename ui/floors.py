@@ -112,9 +112,9 @@ def real_floors(simulator: str | None = None, judge: str | None = None) -> Floor
         return occlusion(simulator, content, metric, context)
 
     def check(brief: Brief, text: str) -> Sequence[str]:
-        from optimizer.parts import screener_for
+        from optimizer.parts import demands_of
 
-        return screener_for(brief).check(text)
+        return demands_of(brief)(text)
 
     def scale(library: Any, brief: Brief) -> PercentileScale | None:
         return library.scale(brief.metric, brief.channel)  # type: ignore[no-any-return]

@@ -95,7 +95,6 @@ class BriefForm:
         if not message:
             raise BriefError(LABELS["message"], "is empty", remedy="Write a sentence or two, or paste your draft")
         data: dict[str, Any] = {
-            "name": "app",
             "message": message,
             "draft": self.draft.strip() or None,
             "metric": self.metric,

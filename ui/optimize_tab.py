@@ -13,7 +13,7 @@ from ui import render
 from ui.desk import Desk
 from ui.forms import LABELS, BriefForm, channel_choices, format_choices, metric_choices
 from ui.notify import MISTAKE, log, plain, told
-from ui.run_view import Board, RunView, Updates, stop_run
+from ui.run_view import HEARD, Board, RunView, Updates, stop_run
 from ui.sample import load_sample
 from ui.services import Services
 from ui.uploads import TABLES, VIDEOS, checked_picture, checked_table, checked_video
@@ -157,7 +157,9 @@ class OptimizeTab:
             f["brand"] = gr.Textbox(label="Brand", placeholder="Who speaks", max_length=120)
             f["brand_about"] = gr.Textbox(label="About the brand", placeholder="in a few words", max_length=300)
         f["must_keep"] = gr.Textbox(
-            label="Facts that must stay", info="One per line, to the letter: prices, names, dates", lines=2
+            label="Facts that must stay",
+            info="One per line, to the letter. Numbers, prices, dates and links of your draft stay anyway",
+            lines=2,
         )
         f["banned_words"] = gr.Textbox(label="Words to avoid", info="Separated by commas or lines", lines=2)
         f["rules"] = gr.Textbox(label="House rules", info="One per line, in plain words", lines=2)
@@ -171,7 +173,7 @@ class OptimizeTab:
         with gr.Column(visible=False, elem_classes="lc-asked", elem_id="run-asked") as asked:
             note = gr.Textbox(
                 label="Anything for the next round?",
-                info="Your marks on the drafts below go with it",
+                info=HEARD,
                 placeholder="less about the price, more about the smell of onions",
                 lines=2,
                 max_length=4000,
@@ -302,7 +304,7 @@ class OptimizeTab:
             self.services.go_on(run, action, note)
         except LcbmError as error:
             gr.Info(plain(error), title="Already on its way")
-        yield {self.board.note: "", **view.update(run, run.snapshot())}
+        yield {**view.update(run, run.snapshot()), self.board.note: ""}
         yield from view.follow(run)
 
     def _rejoin(self, ticket: str, request: gr.Request) -> Iterator[Updates]:

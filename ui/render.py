@@ -195,6 +195,8 @@ def _verdict(result: OptimizationResult) -> dict[str, str]:
         title = "Nothing passed"
     elif not result.improved and result.original is not None:
         title = "Your original stands"
+    elif result.original is None and result.judge:
+        title = "Nothing to compare with"
     elif result.judge:
         kind = "good" if result.judge.reliable else "flat"
         title = "A reliable improvement" if result.judge.reliable else "No reliable improvement"
@@ -210,6 +212,8 @@ def cards(
     marks: Marks | None = None,
     slate: Sequence[str] = (),
     final: bool = False,
+    result: OptimizationResult | None = None,
+    said: str = "",
 ) -> str:
     """Candidates, the chosen one first, then what could not be scored and what the rules refused, with reasons.
 
@@ -219,7 +223,11 @@ def cards(
         marks: What was noted so far.
         slate: Ids of the good and different ones that the run recommends.
         final: The run is over: neither the cards nor their order will change any more.
+        result: Of a run that is over: says whether the choice was confirmed.
+        said: Message and draft: what a text leaves out of them stands on its card.
     """
+    from agents.screener.figures import left_out
+
     scored = sorted(
         (c for c in candidates if c.score is not None), key=lambda c: (c.id == best_id, c.score or 0.0), reverse=True
     )
@@ -238,7 +246,18 @@ def cards(
         refused=[c for c in candidates if c.rejected],
         original=next((c.score for c in candidates if c.round == 0), None),
         best_id=best_id,
+        choice=_choice(candidates, result),
+        missing={c.id: left_out(c.text, said) for c in scored if said},
     )
+
+
+def _choice(candidates: Sequence[Candidate], result: OptimizationResult | None) -> dict[str, str]:
+    """What the chosen card is called, no stronger than the evidence."""
+    if not any(c.round == 0 for c in candidates):
+        return {"name": "best draft", "hint": words.HINTS["alone"]}
+    if result is not None and result.improved and result.judge is not None and not result.judge.reliable:
+        return {"name": "best, not confirmed", "hint": words.HINTS["unconfirmed"]}
+    return {"name": "best choice", "hint": words.HINTS["chosen"]}
 
 
 def hits(found: Sequence[Hit], *, title: str, note: str, none_text: str) -> str:

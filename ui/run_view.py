@@ -15,6 +15,11 @@ from ui.notify import plain
 from ui.runs import Run, Snapshot
 from ui.services import Services
 
+HEARD = "Your marks on the drafts below go with it"
+UNHEARD = (
+    "The writers of this app follow your own wordings and rejections. Notes and comments are kept with the run, but "
+    "only a chat model would read them."
+)
 NO_HITS = "Add a file of your past posts, and the nearest ones appear here with what they really reached."
 Updates = dict[Any, Any]
 
@@ -105,12 +110,16 @@ class RunView:
             b.ticket: run.ticket,
             b.panel: render.run_panel(snapshot, run.brief.budget.rounds),
             b.asked: gr.update(visible=snapshot.waiting),
+            b.note: self._note() if snapshot.waiting else gr.skip(),
             **self.buttons(going=going, stopping=snapshot.stopping),
             **self._downloads(run, snapshot),
             **self._plot(run, snapshot),
             **self._drafts(run, snapshot),
             **self._past(snapshot),
         }
+
+    def _note(self) -> Any:
+        return gr.update(info=HEARD if self.services.comments_heard() else UNHEARD)
 
     def buttons(self, *, going: bool, stopping: bool = False) -> Updates:
         """The two buttons in the state that fits."""
@@ -161,6 +170,8 @@ class RunView:
             marks=run.marks,
             slate=snapshot.result.slate if snapshot.result else (),
             final=snapshot.done,
+            result=snapshot.result if snapshot.done else None,
+            said=" ".join(part for part in (run.brief.message, run.brief.draft) if part),
         )
         return {self.board.cards: shown}
 

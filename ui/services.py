@@ -96,6 +96,10 @@ class Services:
         """
         return self._loader.models(timeout)
 
+    def comments_heard(self) -> bool:
+        """Whether a writer reads what people say about drafts: the ones that work by rule do not."""
+        return any(getattr(writer, "reads_advice", True) for writer in self.models().writers)
+
     # Libraries --------------------------------------------------------------------------------------------------
 
     def library(self, path: Path, metric: str) -> Searchable:

@@ -28,8 +28,28 @@ HINTS = {
         "The text this run would publish: the best one whose lead is likely to be real, that keeps your facts and "
         "rules, and whose score can be trusted. It need not have the highest number."
     ),
+    "unconfirmed": (
+        "The best draft of this run by the model that steered the search. The second, independent model does not "
+        "confirm that it beats your original: keep that one, or publish both and count."
+    ),
+    "alone": (
+        "The best draft of this run that keeps your facts and rules. You gave no draft of your own, so nothing says "
+        "whether it is better than what you would have published."
+    ),
     "slate": "Good drafts that differ from each other: ideas to choose among, or to test against each other.",
-    "kept": "Names, numbers, prices, links and must-keep facts are all there, nothing was invented, no rule broken.",
+    "kept": (
+        "The facts that must stay are there, and so are the numbers, prices, dates and links of your draft. No number, "
+        "name or claim was added, and no rule is broken."
+    ),
+    "left_out": (
+        "Said in your message or draft, and not in this text. What has to be in every text belongs under “Facts that "
+        "must stay”."
+    ),
+    "judge_win": (
+        "Chance, in percent, that this text does better than your original, by the second model, which the search "
+        "never saw. 50 % is a coin toss."
+    ),
+    "calls": "Drafts that were scored, and the best one again with its parts left out, to see what carries it.",
     "meaning": "Likeness in meaning to what has to be said, 0 to 1. Below the limit of the brief a draft is refused.",
     "nearest": "Likeness in meaning to the nearest of your past posts, 0 to 1. Low: the draft is new ground for you.",
     "adjusted": (
@@ -43,6 +63,8 @@ HINTS = {
     "gain": "Difference between the best candidate and your original, in percentile points.",
 }
 
+WRITERS = {"edits": "edited by rule", "crossover": "two drafts joined", "embedded": "the built-in language model"}
+"""Writers as people know them; others by their own names."""
 UNTUNED = (
     "This model has never seen how real audiences behaved. Its scores carry no evidence yet: "
     "use them to learn the app, not to choose what to publish."
@@ -53,6 +75,9 @@ UNCALIBRATED = (
 UNSAID = (
     "The model judges {what} by the kind of post and the title it goes with as much as by the words. Say them for a "
     "closer prediction."
+)
+UNLEARNT = (
+    "The model has never seen what makes for a high {what}: it guesses from other behaviour, and its ranges are wider."
 )
 FOREIGN = (
     "The model has learned from texts in {known} alone. {whose} in another language ({languages}): nobody has measured "
@@ -135,6 +160,8 @@ def model_cautions(identity: SimulatorIdentity, metric: str = "", contents: Sequ
     if not identity.tuned:
         return [UNTUNED]
     told = [] if identity.calibration_id else [UNCALIBRATED]
+    if metric and identity.metrics and metric not in identity.metrics:
+        told.append(UNLEARNT.format(what=get_metric(metric).title))
     if foreign := identity.foreign(contents):
         n, others = sum(foreign.values()), ", ".join(foreign)
         whose = "These are" if n == len(contents) else f"{n} of {len(contents)} lines are" if n > 1 else "1 line is"
@@ -162,6 +189,6 @@ def origin(candidate: Candidate) -> str:
     if candidate.writer == "human":
         return f"round {candidate.round}, your own words"
     known = {"write": "written", "rewrite": "rewritten", "from-example": "after a past winner"}
-    how = known.get(candidate.strategy)
-    made = f"{how} by {candidate.writer}" if how else f"{candidate.writer}: {candidate.strategy.replace(':', ' ')}"
-    return f"round {candidate.round}, {made}"
+    how, who = known.get(candidate.strategy), WRITERS.get(candidate.writer, candidate.writer)
+    spoken = candidate.strategy.replace(":", " ").replace("+", ", ").replace("-", " ")
+    return f"round {candidate.round}, {f'{how} by {who}' if how else f'{who}: {spoken}'}"

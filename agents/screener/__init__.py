@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     submod_attrs={
         "screener": ["Screener"],
         "facts": ["Fact", "extract_facts"],
+        "figures": ["figures", "left_out"],
         "quantities": ["Quantity", "extract_quantities"],
         "rules": ["CheckableRule", "parse_rules"],
         "markup": ["markup_reasons"],
@@ -23,6 +24,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
 if TYPE_CHECKING:
     from agents.screener.facts import Fact as Fact
     from agents.screener.facts import extract_facts as extract_facts
+    from agents.screener.figures import figures as figures
+    from agents.screener.figures import left_out as left_out
     from agents.screener.markup import markup_reasons as markup_reasons
     from agents.screener.quantities import Quantity as Quantity
     from agents.screener.quantities import extract_quantities as extract_quantities

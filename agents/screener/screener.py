@@ -58,6 +58,20 @@ class Screener:
             *self._relations.reasons(text),
         ]
 
+    def demands(self, text: str) -> list[str]:
+        """Reasons that hold for a person's own wording too: what the brief demands in so many words.
+
+        Who writes it may add a fact, leave one out that `must_keep` does not name, or turn a sentence round.
+        """
+        task = self.task
+        return [
+            *length_reasons(text, minimum=task.min_length, maximum=task.max_length, channel=task.content.channel),
+            *survival_reasons(text, task.must_keep),
+            *required_reasons(text, task.required_words),
+            *banned_reasons(text, task.banned_words),
+            *self._rule_reasons(text),
+        ]
+
     def contradictions(self) -> list[str]:
         """Demands of the brief that no text can meet together, so that they are said before a call is spent."""
         needed = dict.fromkeys(map(collapse, (*self.task.must_keep, *self.task.required_words)))

@@ -43,7 +43,7 @@ def _idle(state: State) -> str:
     if not any(row["drafted"] for row in last):
         return f"no reliable gain for {rounds}: the writers had nothing new"
     if all(row.get("passed_over") == row["drafted"] for row in last):
-        return f"no reliable gain for {rounds}: no draft was worth a simulator call at first look"
+        return f"no reliable gain for {rounds}: no draft promised enough at a first look"
     if all(row["rejected"] == row["drafted"] for row in last):
         return f"no reliable gain for {rounds}: every draft was rejected"
     return f"no reliable gain for {rounds}"

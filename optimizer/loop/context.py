@@ -65,6 +65,8 @@ class LoopContext:
     scorer: Scorer
     writers: tuple[Writer, ...]
     screen: Screen
+    screen_own: Screen | None = None
+    """The same for what a person wrote, who may say more than the brief does; None: as all others."""
     critic: Critic | None = None
     judge: Simulator | None = None
     library: Searchable | None = None

@@ -61,6 +61,16 @@ def test_an_edit_that_breaks_the_brief_is_refused_like_any_draft(tmp_path: Path)
     assert mine.score is None
 
 
+def test_a_person_may_say_more_and_less_than_the_brief(tmp_path: Path) -> None:
+    _begin(tmp_path, draft="Rye bread in 9 minutes", must_keep=("rye",))
+    own = {"r1-01": "Anna bakes rye bread for 12 neighbours", "r1-02": "Anna bakes for 12 neighbours"}
+    after = _answer(tmp_path, Decision(edits=own))
+    more, broken = (next(c for c in after.candidates if c.text == text) for text in own.values())
+    assert not more.rejected
+    assert more.score is not None
+    assert broken.rejected == ("lost the fact 'rye'",)
+
+
 def test_what_was_vetoed_is_never_chosen_nor_anything_like_it(tmp_path: Path) -> None:
     first = _begin(tmp_path)
     assert first.best_id is not None

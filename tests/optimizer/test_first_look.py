@@ -43,7 +43,7 @@ def test_a_writer_by_rule_gives_a_pool_of_which_few_are_scored(tmp_path: Path) -
     assert result.best.score is not None
     assert result.best.score >= max(len(f"We bake rye bread {'o' * 60}") - 4, 0)
     assert all(c.score is not None for c in result.candidates), "what was passed over leaves the run"
-    assert "not worth a simulator call" in " ".join(row.notes)
+    assert "promised too little at a first look" in " ".join(row.notes)
     writer = result.writers[0]
     assert (writer.drafts, writer.passed_over, writer.scored) == (row.drafted, row.passed_over, row.scored)
 
@@ -55,7 +55,7 @@ def test_free_calls_are_made_up_to_the_round_s_number_of_drafts(tmp_path: Path) 
 def test_dear_calls_are_not_made(tmp_path: Path) -> None:
     result = looked(tmp_path, budget={"least_call_gain": 100, "rounds": 3})
     assert result.simulator_calls == 1
-    assert result.stop_reason == ("no reliable gain for 2 rounds: no draft was worth a simulator call at first look")
+    assert result.stop_reason == ("no reliable gain for 2 rounds: no draft promised enough at a first look")
 
 
 def test_the_budget_of_calls_holds(tmp_path: Path) -> None:

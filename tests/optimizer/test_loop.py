@@ -169,6 +169,15 @@ def test_drafts_that_break_the_brief_are_kept_with_reasons_and_cost_nothing(tmp_
     assert result.best_id != refused[0].id
 
 
+@pytest.mark.parametrize(("kept", "refused"), [(True, ["We bake rye bread"]), (False, [])])
+def test_figures_of_the_draft_have_to_stay(tmp_path: Path, kept: bool, refused: list[str]) -> None:
+    writer = FakeWriter(texts=["We bake rye bread", "Rye bread at 5:30 in the morning"])
+    brief = bakery(draft="Rye bread at 5:30", keep_figures=kept, budget={"rounds": 1})
+    result = run(tmp_path, brief, writers=[writer])
+    assert [c.text for c in result.candidates if c.rejected] == refused
+    assert all(c.rejected == ("lost the fact '5:30'",) for c in result.candidates if c.rejected)
+
+
 def test_word_for_word_copies_of_past_posts_are_refused(tmp_path: Path) -> None:
     writer = FakeWriter(texts=["Our  crust, YOUR breakfast", "Rye bread at dawn every day"])
     result = run(tmp_path, bakery(budget={"rounds": 1}), writers=[writer], library=FakeLibrary())

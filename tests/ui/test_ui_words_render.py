@@ -206,6 +206,40 @@ def test_states_of_a_run_have_their_words(more: dict[str, object], said: str) ->
     assert said in render.run_panel(snapshot(**more), 3)
 
 
+def test_what_the_choice_is_called_is_no_stronger_than_the_evidence() -> None:
+    judge = Judgement(
+        simulator=FakeSimulator().identity,
+        original=predicted("orig"),
+        best=predicted("one"),
+        proxy_gain=3.0,
+        judge_gain=1.0,
+        win_probability=0.6,
+        reliable=False,
+        verdict="No reliable improvement.",
+    )
+    original = candidate(0, "orig").model_copy(update={"id": "original", "round": 0})
+    done = result(original, candidate(1, "one"), judge=judge)
+    done = done.model_copy(update={"best_id": "r1-1"})
+    shown = done.candidates, "r1-1"
+    assert "best, not confirmed" in render.cards(*shown, result=done)
+    sure = done.model_copy(update={"judge": judge.model_copy(update={"reliable": True})})
+    assert "best choice" in render.cards(*shown, result=sure)
+    assert "best choice" in render.cards(*shown)
+    assert "best draft" in render.cards(done.candidates[1:], "r1-1")
+
+
+def test_a_card_names_what_its_text_leaves_out() -> None:
+    page = render.cards([candidate(1, "A sale")], "r1-1", said="Our sale starts on Monday, 20% off")
+    assert "leaves out: Monday, 20%" in page
+    assert "leaves out" not in render.cards([candidate(1, "A sale")], "r1-1")
+
+
+def test_a_goal_that_was_never_learnt_is_told() -> None:
+    identity = FakeSimulator().identity.model_copy(update={"metrics": ("shares",)})
+    assert any("never seen what makes for a high click rate" in w for w in words.model_cautions(identity, "click_rate"))
+    assert not any("never seen" in w for w in words.model_cautions(identity, "shares"))
+
+
 def test_an_unproven_gain_is_called_a_suggestion() -> None:
     done = result(candidate(1, "one"))
     event = RunEvent(run_id="x", kind="finished", message="", candidates=done.candidates, result=done)

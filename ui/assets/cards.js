@@ -154,7 +154,7 @@ async function score(card) {
     part(card, 'score').classList.remove('lc-stale');
     say(card, answer.said);
   }
-  if (button(card, 'keep')) mark(card, 'edit');
+  if (live.querySelector('[data-approval]')) mark(card, 'edit'); // the original's own wording counts too
 }
 
 // Why -------------------------------------------------------------------------------------------------------------
@@ -222,8 +222,8 @@ async function mark(card, kind, more = {}) {
     say(card, answer.error, true);
     return;
   }
-  button(card, 'keep').setAttribute('aria-pressed', String(answer.kept));
-  button(card, 'veto').setAttribute('aria-pressed', String(answer.vetoed));
+  button(card, 'keep')?.setAttribute('aria-pressed', String(answer.kept));
+  button(card, 'veto')?.setAttribute('aria-pressed', String(answer.vetoed));
   card.classList.toggle('lc-vetoed', answer.vetoed);
 }
 

@@ -79,7 +79,7 @@ def _verdict(
     if same:
         return False, "No reliable improvement found: no draft reliably beat the original."
     if win is None or gain is None:
-        return False, "No verdict: there is no original to compare with."
+        return False, "No verdict: there is no original to compare with. Give a draft of your own to get one."
     needed = (1 + level) / 2
     figures = f"{gain:+.1f} percentile points, {win:.0%} chance to beat the original"
     if not simulator.identity.tuned:

@@ -23,8 +23,8 @@ def screen(state: State, runtime: Runtime[LoopContext]) -> State:
     if context.guard is not None:
         passed = [c for c in checked.values() if not c.rejected]
         for candidate, finding in zip(passed, context.guard.check([c.text for c in passed]), strict=True):
-            # The draft to beat is the measure of drift, so it cannot drift itself.
-            reasons = () if candidate.id == ORIGINAL else finding.reasons
+            # The draft to beat is the measure of drift, and a person's own wording may go where it wants.
+            reasons = () if candidate.writer == HUMAN else finding.reasons
             checked[candidate.id] = candidate.model_copy(update={"guard": finding, "rejected": reasons})
     return State(
         candidates=dump_candidates([checked.get(c.id, c) for c in candidates]),
@@ -33,7 +33,8 @@ def screen(state: State, runtime: Runtime[LoopContext]) -> State:
 
 
 def _checked(candidate: Candidate, context: LoopContext, past: dict[str, str], vetoed: list[Candidate]) -> Candidate:
-    reasons = context.screen(candidate.text)
+    own = candidate.writer == HUMAN and candidate.id != ORIGINAL
+    reasons = (context.screen_own if own and context.screen_own else context.screen)(candidate.text)
     if candidate.round > 0 and (copied := past.get(text_key(candidate.text))):
         reasons = (*reasons, f"repeats past post {copied!r} word for word")
     if candidate.writer != HUMAN and (like := like_a_vetoed(candidate.text, vetoed)):

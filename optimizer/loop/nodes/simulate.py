@@ -54,7 +54,7 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
     if halved := sum(c.prediction is None for c in scored.values()):
         notes.append(f"{halved} drafts went no further than the ensemble's first member")
     if passed_over:
-        notes.append(f"{len(passed_over)} of {len(wanted)} drafts were not worth a simulator call at first look")
+        notes += _why_passed_over(left, len(wanted))
     return State(
         candidates=dump_candidates([scored.get(c.id, c) for c in candidates if c.id not in passed_over]),
         pending=[id for id in state["pending"] if id not in passed_over],
@@ -65,6 +65,16 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
         failure=None,
         seconds=context.stopwatch.seconds(),
     )
+
+
+def _why_passed_over(left: Sequence[Candidate], wanted: int) -> list[str]:
+    """Drafts in doubt are never chosen, whatever they promise; the others promised too little."""
+    doubtful = sum(c.doubt is not None for c in left)
+    dull = len(left) - doubtful
+    notes = [f"{dull} of {wanted} drafts promised too little at a first look to be scored"] if dull else []
+    if doubtful:
+        notes.append(f"{doubtful} of {wanted} drafts are unlike every past post of the library, and were not scored")
+    return notes
 
 
 def _score(
