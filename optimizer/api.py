@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.writers.base import Writer
 from lcbm_model.content import Content
-from lcbm_model.errors import InputError, SettingsError
+from lcbm_model.errors import BriefError, InputError, SettingsError
 from lcbm_model.metrics import get_metric
 from lcbm_model.prediction import Prediction, SimulatorIdentity
 from lcbm_model.simulator.base import Context, Simulator
@@ -50,7 +50,7 @@ def optimize(
     library: Searchable | str | Path | None = None,
     simulator: str | Simulator | None = None,
     judge: str | Simulator | None = None,
-    writers: Sequence[Writer] | None = None,
+    writers: Sequence[Writer | str] | None = None,
     seed: int = 0,
     store: str | Path | None = None,
     run_id: str | None = None,
@@ -66,7 +66,7 @@ def optimize(
         simulator: Plays the audience: a name ("embedded": the shipped `lcbm-smol`) or any `Simulator`.
         judge: A second simulator that the loop never optimises against. With neither named, one of the shipped twin
             models plays the audience and the other judges; "none": nobody confirms the gain.
-        writers: Who drafts; None: the configured ones.
+        writers: Who drafts, or their names ("edits", "embedded", ...); None: the configured ones.
         seed: Same seed, same parts, same result.
         store: Folder of runs (default `LCBM_RUNS`, else ./runs); the run can be resumed from there.
         run_id: Name of the run's folder; made up where None.
@@ -100,7 +100,7 @@ def stream(
     library: Searchable | str | Path | None = None,
     simulator: str | Simulator | None = None,
     judge: str | Simulator | None = None,
-    writers: Sequence[Writer] | None = None,
+    writers: Sequence[Writer | str] | None = None,
     seed: int = 0,
     store: str | Path | None = None,
     run_id: str | None = None,
@@ -108,6 +108,9 @@ def stream(
     should_stop: Callable[[], bool] | None = None,
 ) -> Iterator[RunEvent]:
     """`optimize`, step by step. The last event carries the result."""
+    if not isinstance(brief, Brief):
+        remedy = "Use Brief.load(path) for a file, Brief.parse(fields) for a mapping"
+        raise BriefError("brief", "is no Brief", value=brief, remedy=remedy)
     folder = RunFolder(store, new_run_id() if run_id is None else run_id)
     folder.create()
     with only_driver(folder):  # loading takes a while: nobody else begins a run of this id meanwhile
@@ -126,7 +129,7 @@ def _begin(
     library: Searchable | str | Path | None,
     simulator: str | Simulator | None,
     judge: str | Simulator | None,
-    writers: Sequence[Writer] | None,
+    writers: Sequence[Writer | str] | None,
     seed: int,
     *,
     keep_picture: bool,
@@ -170,7 +173,7 @@ def resume(
     library: Searchable | str | Path | None = None,
     simulator: str | Simulator | None = None,
     judge: str | Simulator | None = None,
-    writers: Sequence[Writer] | None = None,
+    writers: Sequence[Writer | str] | None = None,
     on_event: OnEvent | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> OptimizationResult:
@@ -209,7 +212,7 @@ def stream_resume(
     library: Searchable | str | Path | None = None,
     simulator: str | Simulator | None = None,
     judge: str | Simulator | None = None,
-    writers: Sequence[Writer] | None = None,
+    writers: Sequence[Writer | str] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Iterator[RunEvent]:
     """`resume`, step by step. The last event carries the result."""
@@ -300,8 +303,10 @@ def score(
 
     Raises:
         MetricError: Unknown metric.
+        InputError: One text, and no list of them.
     """
     get_metric(metric)
+    _several(texts)
     contents = _contents(texts, image, channel=channel, title=title, format=format)
     return resolve_simulator(simulator).predict(contents, metric, context)
 
@@ -326,6 +331,7 @@ def compare(
         BackendError: No text could be scored.
     """
     get_metric(metric)
+    _several(texts)
     if len(texts) < 2:
         raise InputError("texts", "a comparison needs at least two", value=list(texts), remedy="Give two or more")
     contents = _contents(texts, image, channel=channel, title=title, format=format)
@@ -336,6 +342,16 @@ def compare(
             )
     check_picture(contents[0])
     return resolve_simulator(simulator).compare(contents, metric, context)
+
+
+def _several(texts: Any) -> None:
+    """A text is a sequence too, of letters; each of them would be scored.
+
+    Raises:
+        InputError: One text, and no list of them.
+    """
+    if isinstance(texts, (str, bytes, Content)):
+        raise InputError("texts", "is a single one, not a list", value=texts, remedy="Put it into a list: [text]")
 
 
 def _contents(texts: Sequence[str | Content], image: str | Path | None, **setting: Any) -> list[Content]:

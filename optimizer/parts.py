@@ -72,16 +72,20 @@ def resolve_judge(judge: str | Simulator | None, simulator: Simulator) -> Simula
     return found
 
 
-def resolve_writers(writers: Sequence[Writer] | None) -> tuple[Writer, ...]:
-    """The given writers, else the configured ones.
+def resolve_writers(writers: Sequence[Writer | str] | None) -> tuple[Writer, ...]:
+    """The given writers, names among them loaded; else the configured ones.
 
     Raises:
-        SettingsError: No writer is left.
+        SettingsError: No writer is left, or something is neither a writer nor the name of one.
     """
-    if writers is None:
-        from agents.writers import load_writers
+    from agents.writers import load_writers
 
-        writers = load_writers()
+    given = load_writers() if writers is None else [writers] if isinstance(writers, str) else writers
+    found = [one for part in given for one in (load_writers(part) if isinstance(part, str) else [part])]
+    if odd := next((one for one in found if not isinstance(one, Writer)), None):
+        remedy = "Give writers (agents.writers), or their names: 'edits', 'embedded', ..."
+        raise SettingsError("writers", "holds what is no writer", value=odd, remedy=remedy)
+    writers = found
     if not writers:
         raise SettingsError("writers", "is empty", value=[], remedy="Configure at least one writer")
     names = [writer.name for writer in writers]

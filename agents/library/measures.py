@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from agents.library.fields import unmapped
-from agents.library.localised import plain_figures
-from agents.library.rates import Scale, contradicted, scale_of
-from lcbm_model.corpus.tables import Numbers, Table, parse_numbers
+from lcbm_model.corpus.figures import read_figures
+from lcbm_model.corpus.rates import contradicted
+from lcbm_model.corpus.tables import Numbers, Table
 from lcbm_model.errors import TableError
 from lcbm_model.metrics import Metric, get_metric, metric_names
 
@@ -134,11 +134,12 @@ class Measures:
         return np.full(self._table.frame.height, np.nan) if numbers is None else numbers.values
 
     def _checked(self, heading: str, metric: Metric | None) -> Numbers | None:
-        cells, notes = plain_figures(self._table.frame[heading], metric.kind if metric else "count")
-        self.notes += notes
-        numbers = parse_numbers(cells)
-        if metric is not None and metric.kind == "rate":
-            numbers = self._as_shares(heading, numbers)
+        found = read_figures(self._table.frame[heading], metric.kind if metric else "count")
+        self.notes += found.notes
+        if found.unclear and heading in self._strict:
+            remedy = "Write 0.034 or 3.4 % throughout, or leave the column out where counts are there"
+            raise TableError(f"{self._table.path}: column {heading!r}", found.unclear, remedy=remedy)
+        numbers = found.numbers
         problems = numbers.problems | _out_of_range(numbers.values, metric)
         filled = numbers.present + len(numbers.problems)
         if heading not in self._strict and 2 * len(problems) > filled:
@@ -151,27 +152,6 @@ class Measures:
         for i, problem in problems.items():
             self._reject(i, heading, problem)
         return Numbers(np.where(np.isin(np.arange(len(numbers.values)), list(problems)), np.nan, numbers.values))
-
-    def _as_shares(self, heading: str, numbers: Numbers) -> Numbers:
-        """Rates without a sign as shares of 1, where the column says what they are.
-
-        Raises:
-            TableError: The main metric's column does not.
-        """
-        scale, plain = scale_of(self._table.frame[heading], numbers.values)
-        if scale is Scale.SHARES:
-            return numbers
-        figures = numbers.values[plain]
-        above = figures[figures > 1][0]
-        if scale is Scale.PER_CENT:
-            self.notes.append(f"column {heading!r}: figures are read as per cent ({above:g} as {above / 100:g})")
-            return replace(numbers, values=np.where(plain, numbers.values / 100, numbers.values))
-        problem = f"holds {above:g} and {figures[figures <= 1][0]:g}: nobody can tell shares of 1 from per cent"
-        if heading in self._strict:
-            remedy = "Write 0.034 or 3.4 % throughout, or leave the column out where counts are there"
-            raise TableError(f"{self._table.path}: column {heading!r}", problem, remedy=remedy)
-        unclear = dict.fromkeys(np.flatnonzero(plain).tolist(), "may be a share of 1 or per cent")
-        return replace(numbers, values=np.where(plain, np.nan, numbers.values), problems=numbers.problems | unclear)
 
     def _absent(self, metric: Metric) -> TableError:
         error = unmapped(str(self._table.path), metric.name, self._table.frame.columns)

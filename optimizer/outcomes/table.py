@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,9 @@ from agents.library.dates import Dates, parse_dates
 from agents.library.fields import channel_key
 from agents.library.records import RejectedRow
 from lcbm_model.behavior import PercentileScale
-from lcbm_model.corpus.tables import Table, as_strings, parse_number, read_table
+from lcbm_model.corpus.figures import Figures, read_figures
+from lcbm_model.corpus.localised import Kind
+from lcbm_model.corpus.tables import Table, as_strings, read_table
 from lcbm_model.errors import InputError, LcbmError, TableError
 from lcbm_model.metrics import Metric, get_metric, metric_names
 from optimizer.campaigns import find_candidate, read_run
@@ -100,6 +103,7 @@ def import_outcomes(
             problem = error.problem if isinstance(error, InputError) else str(error)
             shown = "" if value is None else str(value)[:120]
             rejected.append(RejectedRow(row=table.rows[i], column=where, value=shown, problem=problem))
+    notes += rows.notes
     outcomes, repeated = _latest(outcomes)
     if repeated:
         notes.append(f"rows that repeat a text: {repeated}; of each the figures published last are kept")
@@ -171,6 +175,7 @@ class _Rows:
         self.channels = self._cells["channel"]
         self._dates = self._read_dates(heading["date"])
         self._asked: dict[str, str] = {}
+        self._figures_read: dict[tuple[str, Kind], Figures] = {}
 
     def _column(self, heading: str | None) -> list[str | None]:
         if heading is None:
@@ -183,21 +188,27 @@ class _Rows:
             return Dates(days=[None] * height, hours=[None] * height, problems={})
         return parse_dates(self._table.frame[heading], datetime.now(UTC).date())
 
-    def _number(self, name: str | None, i: int) -> float | None:
-        """A cell as a number; None where there is no such column or it is empty."""
+    def _number(self, name: str | None, kind: Kind, i: int) -> float | None:
+        """Row `i` of a column of figures, which is read as a whole; None where there is no such column or no figure.
+
+        Raises:
+            InputError: The cell holds no number, or nobody can tell which.
+        """
         heading = self._table.find(name) if name else None
         if heading is None:
             return None
-        if name not in self._cells:
-            self._cells[str(name)] = self._column(heading)
-        cell = self._cells[str(name)][i]
-        if cell is None:
-            return None
-        try:
-            number = parse_number(cell)
-        except ValueError as error:
-            raise InputError(heading, str(error), value=cell) from error
-        return None if number != number else number
+        if (heading, kind) not in self._figures_read:
+            self._figures_read[heading, kind] = read_figures(self._table.frame[heading], kind, exact=True)
+        numbers = self._figures_read[heading, kind].numbers
+        if problem := numbers.problems.get(i):
+            raise InputError(heading, problem, value=self._table.frame[heading][i])
+        number = float(numbers.values[i])
+        return None if math.isnan(number) else number
+
+    @property
+    def notes(self) -> list[str]:
+        """How the figures were read that were asked for."""
+        return list(dict.fromkeys(note for read in self._figures_read.values() for note in read.notes))
 
     def outcome(
         self,
@@ -269,10 +280,10 @@ class _Rows:
         return self._dates.days[i]
 
     def _figures(self, i: int, metric: Metric) -> _Figures:
-        value = self._number("value", i)
+        value = self._number("value", metric.kind, i)
         if value is None:
-            value = self._number(metric.name, i)
-        exposure = self._number(metric.exposure_column, i)
+            value = self._number(metric.name, metric.kind, i)
+        exposure = self._number(metric.exposure_column, "count", i)
         if exposure is None:
-            exposure = self._number("exposure", i)
-        return {"value": value, "count": self._number(metric.count_column, i), "exposure": exposure}
+            exposure = self._number("exposure", "count", i)
+        return {"value": value, "count": self._number(metric.count_column, "count", i), "exposure": exposure}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agents import Library
 from agents.library.dates import parse_dates
-from agents.library.localised import Kind, plain_figures
+from lcbm_model.corpus.localised import Kind, plain_figures
 from lcbm_model.corpus.tables import parse_numbers
 from tests.agents.hashing_embedder import HashingEmbedder
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from optimizer import Brief
+from lcbm_model.content import Content
+from lcbm_model.errors import BriefError, InputError, SettingsError
+from optimizer import Brief, compare, optimize, score
+from tests.fakes import FakeSimulator
 
 
 def brief(**fields: Any) -> Brief:
@@ -35,3 +40,25 @@ def test_a_brief_without_a_name_is_called_by_what_it_says() -> None:
     assert brief(name="spring").name == "spring"
     long = brief(message="Our rye bread comes out of the oven at six and keeps for days on end").name
     assert long == "Our rye bread comes out of the oven at six and …"
+
+
+def test_what_is_no_brief_is_told(tmp_path: Path) -> None:
+    for wrong in ("brief.yaml", {"message": "a"}):
+        with pytest.raises(BriefError, match=r"is no Brief.*Brief\.load\(path\)"):
+            optimize(wrong, store=tmp_path)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ask", [score, compare])
+def test_one_text_is_no_list_of_texts(ask: Callable[..., Any]) -> None:
+    for wrong in ("Bread at six", Content(text="Bread at six")):
+        with pytest.raises(InputError, match=r"is a single one, not a list.*\[text\]"):
+            ask(wrong, "shares", simulator=FakeSimulator())
+
+
+def test_writers_may_be_named(tmp_path: Path) -> None:
+    parts: dict[str, Any] = {"simulator": FakeSimulator(), "judge": "none", "store": tmp_path}
+    done = optimize(brief(budget={"rounds": 1}), writers=["edits"], **parts)
+    assert [line.writer for line in done.writers] == ["edits"]
+    with pytest.raises(SettingsError, match="holds what is no writer"):
+        optimize(brief(), writers=[3], **parts)

@@ -135,6 +135,22 @@ def test_a_rate_that_its_own_columns_contradict_is_put_aside(tmp_path: Path, run
     ]
 
 
+def test_figures_are_read_as_the_column_writes_them(tmp_path: Path, runs: Path) -> None:
+    shares = lines(tmp_path, "text;shares\na b;1.200\nc d;33\ne f;2.500\n")
+    assert [o.value for o in import_outcomes(shares, store=runs).outcomes] == [1200, 33, 2500]
+    found = import_outcomes(lines(tmp_path, "text;clicks;impressions\na b;980;38.500\nc d;1;1.200\n"), store=runs)
+    assert [(o.exposure, round(o.value, 6)) for o in found.outcomes] == [(38500, 0.025455), (1200, 0.000833)]
+    assert any("points are read as thousands separators (38.500 as 38500)" in note for note in found.notes)
+    rates = import_outcomes(lines(tmp_path, "text;click_rate\na b;3,4 %\nc d;0,5 %\n"), store=runs)
+    assert [o.value for o in rates.outcomes] == pytest.approx([0.034, 0.005])
+    signless = import_outcomes(lines(tmp_path, "text,click_rate\na b,3.4\nc d,0.5\ne f,1.2\n"), store=runs)
+    assert [o.value for o in signless.outcomes] == pytest.approx([0.034, 0.005, 0.012])
+    assert any("read as per cent" in note for note in signless.notes)
+    either = import_outcomes(lines(tmp_path, "text,click_rate\na,0.4\nb,0.1\nc,0.5\nd,1.2\ne,2.2\n"), store=runs)
+    assert not either.outcomes
+    assert {row.problem for row in either.rejected} == {"may be a share of 1 or per cent"}
+
+
 def test_an_endless_text_is_put_aside_and_the_others_count(tmp_path: Path, runs: Path) -> None:
     file = lines(tmp_path, f"text,value\n{'x' * 100_001},0.1\nshort words,0.1\n")
     found = import_outcomes(file, metric="click_rate")

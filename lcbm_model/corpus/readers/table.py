@@ -14,9 +14,10 @@ import numpy as np
 from lcbm_model.behavior import Observation
 from lcbm_model.content import Communicator, Content, Media
 from lcbm_model.corpus.base import Problem, Problems
+from lcbm_model.corpus.figures import read_figures
 from lcbm_model.corpus.frame_reader import split_of
 from lcbm_model.corpus.frames import SPLITS
-from lcbm_model.corpus.numbers import parse_numbers
+from lcbm_model.corpus.localised import Kind
 from lcbm_model.corpus.record import Record
 from lcbm_model.corpus.shrinkage import COUNT_RELIABILITY, Array, fit_beta_prior, percentiles, shrink_rates
 from lcbm_model.corpus.tables import Table, read_table
@@ -164,7 +165,8 @@ class TableReader:
         n = table.frame.height
         counts = self._numbers(table, keep, metric.count_column)
         exposures = self._numbers(table, keep, metric.exposure_column)
-        values = self._numbers(table, keep, metric.name, signed=metric.signed or metric.kind == "rating")
+        signed = metric.signed or metric.kind == "rating"
+        values = self._numbers(table, keep, metric.name, kind=metric.kind, signed=signed)
         if metric.kind == "count":
             counts = np.where(values < 0, np.nan, values)  # votes up less votes down count nobody
         if metric.kind == "rate":
@@ -181,11 +183,13 @@ class TableReader:
         values = np.where(keep, values, np.nan)
         return _Measured(metric, values, counts, exposures, np.full(n, np.nan), np.full(n, np.nan))
 
-    def _numbers(self, table: Table, keep: np.ndarray, column: str | None, *, signed: bool = False) -> Array:
+    def _numbers(
+        self, table: Table, keep: np.ndarray, column: str | None, *, kind: Kind = "count", signed: bool = False
+    ) -> Array:
         heading = table.find(column) if column else None
         if heading is None:
             return np.full(table.frame.height, np.nan)
-        numbers = parse_numbers(table.frame[heading])
+        numbers = read_figures(table.frame[heading], kind, exact=True).numbers
         for i, problem in sorted(numbers.problems.items()):
             if keep[i]:
                 self._leave_out(table, keep, i, heading, table.frame[heading][i], problem, "Mend the number")

@@ -11,7 +11,7 @@ from typing import Literal
 
 import polars as pl
 
-from lcbm_model.corpus.tables import as_strings
+from lcbm_model.corpus.numbers import as_strings
 
 Kind = Literal["count", "rate", "rating"]
 
@@ -24,12 +24,13 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})")
 _TIMES = {"k": 1e3, "tsd": 1e3, "m": 1e6, "mn": 1e6, "mio": 1e6, "b": 1e9, "bn": 1e9, "mrd": 1e9}
 
 
-def plain_figures(column: pl.Series, kind: Kind) -> tuple[pl.Series, list[str]]:
+def plain_figures(column: pl.Series, kind: Kind, *, exact: bool = False) -> tuple[pl.Series, list[str]]:
     """Cells in plain form and, for people, what was done to them.
 
     Args:
         column: (N,) cells as written; a typed column comes back as it is.
         kind: What the column measures.
+        exact: Leave rounded figures (`1.2K`) as they are: they are refused where they are read.
     """
     if column.dtype.is_numeric():
         return column, []
@@ -38,7 +39,7 @@ def plain_figures(column: pl.Series, kind: Kind) -> tuple[pl.Series, list[str]]:
     cells = pl.select(pl.when(cells.str.to_lowercase().str.contains(_NOTHING)).then(None).otherwise(cells)).to_series()
     notes: list[str] = []
     if kind != "rate":
-        cells = _odd_cells(cells, column.name, notes)
+        cells = _odd_cells(cells, column.name, notes, exact=exact)
     cells = _points_as_thousands(cells, column.name, kind, notes)
     return _decimal_commas(cells, column.name, kind, notes).alias(column.name), notes
 
@@ -73,13 +74,13 @@ def _decimal_commas(cells: pl.Series, name: str, kind: Kind, notes: list[str]) -
     return mended
 
 
-def _odd_cells(cells: pl.Series, name: str, notes: list[str]) -> pl.Series:
+def _odd_cells(cells: pl.Series, name: str, notes: list[str], *, exact: bool) -> pl.Series:
     """`1.2K` as 1200 and `0:01:30` as 90 seconds."""
     rounded: list[str] = []
     clocks: list[str] = []
     odd = {text: text for text in cells.filter(_matches(cells, r"(?i)[a-z:]")).unique().to_list()}
     for text in odd:
-        if found := _ROUNDED.fullmatch(text):
+        if found := None if exact else _ROUNDED.fullmatch(text):
             times = _TIMES[found[2].casefold().rstrip(".")]
             odd[text] = f"{float(found[1].replace(',', '.')) * times:.10g}"
             rounded.append(text)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lcbm_model.corpus.tables import as_strings
+from lcbm_model.corpus.numbers import as_strings
 
 Values = npt.NDArray[np.float64]
 
