@@ -38,6 +38,8 @@ def similarity(a: str, b: str) -> float:
     """Likeness of two texts 0..1: shared words in any order or shared character runs, whichever is larger."""
     from rapidfuzz import fuzz, utils
 
+    if not utils.default_process(a) or not utils.default_process(b):
+        return fuzz.ratio(a, b) / 100  # of nothing but signs: all would be alike without them
     return max(scorer(a, b, processor=utils.default_process) for scorer in (fuzz.ratio, fuzz.token_sort_ratio)) / 100
 
 

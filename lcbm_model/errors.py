@@ -25,6 +25,12 @@ class LcbmError(Exception):
     exit_code = 1
 
 
+def told(error: BaseException) -> str:
+    """An error in one line: a plug-in's own says its kind too."""
+    words = " ".join(str(error).split())
+    return words if isinstance(error, LcbmError) else f"{type(error).__name__}: {words}".rstrip(": ")
+
+
 class InputError(LcbmError):
     """Bad input: says where, what, the value met and what to change.
 

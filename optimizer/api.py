@@ -228,8 +228,9 @@ def stream_resume(
     named = judge or settings.judge
     if named is None and settings.judge_identity is not None:
         named = _shipped("judge", settings.judge_identity)
-        _must_be("judge", resolve_simulator(named), settings.judge_identity, "name another, or none")
     second = resolve_judge(named, audience)
+    if second is not None and settings.judge_identity is not None:  # who may ask until one says yes has no judge
+        _must_be("judge", second, settings.judge_identity, "a run keeps its judge, or goes on with none")
     hired = resolve_writers(writers)
     run = _prepare(folder, settings, audience, second, hired, found, missing=_missing(settings, found, hired))
     yield from drive(run, should_stop=should_stop, decision=said)

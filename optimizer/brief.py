@@ -162,7 +162,9 @@ class Brief(BaseModel):
                     raise BriefError(
                         "banned_words", f"also stands in the required text {kept!r}", value=banned, remedy="Drop one"
                     )
-        needed = sum(len(part) for part in dict.fromkeys((*self.must_keep, *self.required_words)))
+        parts = [" ".join(part.casefold().split()) for part in (*self.must_keep, *self.required_words)]
+        apart = [one for one in dict.fromkeys(parts) if not any(one != other and one in other for other in parts)]
+        needed = sum(map(len, apart))  # what stands in another of them takes no room of its own
         if needed > self.max_length:
             raise BriefError(
                 "max_length",

@@ -65,6 +65,8 @@ class Decision(BaseModel):
                 raise SettingsError(f"decision: {field}", "no such candidate", value=id_, remedy=remedy)
         for field, texts in (("edits", self.edits), ("comments", self.comments)):
             for text in texts.values():
+                if text != text.encode("utf-8", "replace").decode("utf-8"):
+                    raise SettingsError(f"decision: {field}", "holds half a character", value=text, remedy="Retype it")
                 if not text.strip() or len(text) > LONGEST:
                     remedy = f"Write 1 to {LONGEST} characters"
                     raise SettingsError(f"decision: {field}", "is empty or too long", value=text, remedy=remedy)

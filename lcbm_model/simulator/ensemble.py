@@ -41,18 +41,20 @@ class EnsembleSimulator(StreamedSimulator):
 
     @property
     def identity(self) -> SimulatorIdentity:
-        """Made of the members' identities; tuned and calibrated only where all of them are."""
+        """Made of the members' identities; tuned and calibrated only where all of them are, on a metric they share."""
         parts = [member.identity for member in self.members]
         digest = hashlib.sha256("\n".join(p.model_dump_json() for p in parts).encode()).hexdigest()
+        shared = tuple(m for m in parts[0].metrics if all(m in p.metrics for p in parts))
+        strangers = any(p.metrics for p in parts) and not shared
         calibrations = [p.calibration_id for p in parts if p.calibration_id]
         return SimulatorIdentity(
             backend="ensemble",
             checkpoint=self._name or " + ".join(p.checkpoint for p in parts),
             checkpoint_hash=digest,
-            tuned=all(p.tuned for p in parts),
+            tuned=all(p.tuned for p in parts) and not strangers,
             readout="+".join(sorted({p.readout for p in parts})),
             calibration_id="+".join(calibrations) if len(calibrations) == len(parts) else None,
-            metrics=tuple(m for m in parts[0].metrics if all(m in p.metrics for p in parts)),
+            metrics=shared,
             precision="+".join(sorted({p.precision for p in parts})),
             reads_kind=tuple(sorted({m for p in parts for m in p.reads_kind})),
             languages=tuple(language for language in parts[0].languages if all(language in p.languages for p in parts)),
@@ -65,28 +67,37 @@ class EnsembleSimulator(StreamedSimulator):
         return np.mean(found, axis=0).tolist() if len(found) == len(looks) else None
 
     def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
-        """From the mean utilities, which are worth what the members say, each by its own calibration.
+        """From the mean utilities, which are log-odds already.
 
         Raises:
             BackendError: No content could be scored.
         """
-        scored = [p for p in predictions if p.ok]
-        if not scored or any(p.utility is None for p in scored):
-            return compare_predictions(predictions)
-        worth = float(np.mean([utility_worth(member, scored[0], channel) for member in self.members]))
-        return compare_predictions(predictions, temperature=1 / max(worth, LEAST_WORTH))
+        return compare_predictions(predictions)
 
     def _stream(
         self, contents: Sequence[Content], metric: Metric, context: Context | None, cancelled: Callable[[], bool]
     ) -> Iterator[tuple[int, Prediction]]:
         streams = [predict_stream(member, contents, metric, context, cancelled=cancelled) for member in self.members]
-        return self._joined(streams, metric.name)
+        return self._joined(streams, metric.name, [content.channel for content in contents])
 
     def _joined(
-        self, streams: Sequence[Iterator[tuple[int, Prediction]]], metric: str
+        self, streams: Sequence[Iterator[tuple[int, Prediction]]], metric: str, channels: Sequence[str]
     ) -> Iterator[tuple[int, Prediction]]:
-        """One answer of each member in turn; they may come in different orders."""
+        """One answer of each member in turn; they may come in different orders.
+
+        A member's utilities have a scale of their own. So each counts as the log-odds that it states for it, by its own
+        calibration, and the mean is one of log-odds.
+        """
         identity = self.identity
+        worths: dict[tuple[int, str], float] = {}
+
+        def in_log_odds(member: int, prediction: Prediction, channel: str) -> Prediction:
+            if not prediction.ok or prediction.utility is None:
+                return prediction
+            if (member, channel) not in worths:
+                worths[member, channel] = max(utility_worth(self.members[member], prediction, channel), LEAST_WORTH)
+            return prediction.model_copy(update={"utility": prediction.utility * worths[member, channel]})
+
         found: dict[int, dict[int, Prediction]] = defaultdict(dict)
         for answers in zip_longest(*streams):
             for member, answer in enumerate(answers):
@@ -96,7 +107,8 @@ class EnsembleSimulator(StreamedSimulator):
                 found[index][member] = prediction
                 if len(found[index]) == len(self.members):
                     row = found.pop(index)
-                    yield index, _mean([row[i] for i in range(len(self.members))], metric, identity)
+                    told = [in_log_odds(i, row[i], channels[index]) for i in range(len(self.members))]
+                    yield index, _mean(told, metric, identity)
 
 
 def _mean(row: Sequence[Prediction], metric: str, identity: SimulatorIdentity) -> Prediction:

@@ -33,8 +33,9 @@ def choose(
     original = next((c for c in ranked if c.round == 0), None)
     best = ranked[0] if original is None else _first_above(ranked, original, brief, scorer)
     champion = next((c for c in ranked if c.id == before), original)
-    if champion is None:
-        return best, before is None
+    if champion is None:  # an original that may not be published is still what a gain is measured by
+        measure = next((c for c in candidates if c.round == 0 and c.score is not None), None)
+        return best, before is None and (measure is None or beats(best, measure, brief, scorer))
     return best, best.id != champion.id and beats(best, champion, brief, scorer)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lcbm_model.content import FORMATS, Content
+from lcbm_model.language import language_of
 from lcbm_model.prediction import SimulatorIdentity
+from optimizer.brief import Brief
 from optimizer.loop.context import LoopContext
 from optimizer.loop.human import unheard
 from optimizer.loop.state import ORIGINAL, State, candidates_of, decisions_of
@@ -30,6 +32,7 @@ def closing_warnings(state: State, context: LoopContext) -> list[str]:
     others = {objective.metric for objective in brief.objectives} - {brief.metric}
     for metric in sorted(others):
         warnings += [*_metric_warnings(identity, metric), *_kind_warnings(identity, metric, [content])]
+    warnings += _guard_warnings(brief)
     if context.judge is None:
         warnings.append("No independent judge confirmed the gain: none was configured.")
     warnings += context.missing
@@ -73,6 +76,17 @@ def _metric_warnings(identity: SimulatorIdentity, metric: str) -> list[str]:
     return [
         f"The simulator was tuned on {', '.join(identity.metrics)}, not on {metric}: "
         f"{wider} scores for {metric} are a guess from other behaviour."
+    ]
+
+
+def _guard_warnings(brief: Brief) -> list[str]:
+    """The guard reads English: elsewhere digits, links and capitals are all that it knows."""
+    language = language_of(f"{brief.draft or ''} {brief.message}")
+    if language in (None, "en"):
+        return []
+    return [
+        f"Drafts are checked for facts by a guard that reads English; of texts in another language ({language}) it "
+        "knows numbers in digits, links and what must stay, and little else. Read them before you publish one."
     ]
 
 

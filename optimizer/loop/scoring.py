@@ -158,12 +158,15 @@ class Scorer:
         """
         return self.members[0].predict(contents, self.metric, context)
 
-    def first_look(self, contents: Sequence[Content]) -> list[float] | None:
+    def first_look(self, contents: Sequence[Content], metric: str | None = None) -> list[float] | None:
         """What a first look foretells of each content, percentile points, for no call; None where there is none.
 
         Only differences between the contents of one brief mean something.
+
+        Args:
+            metric: Another than the brief's own.
         """
-        return first_look(self.simulator, contents, self.metric)
+        return first_look(self.simulator, contents, metric or self.metric)
 
     def win(self, challenger: Prediction, champion: Prediction, *, channel: str) -> float:
         """Probability 0..1 that `challenger` does better than `champion`: both scored before, so it costs nothing."""

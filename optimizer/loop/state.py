@@ -35,6 +35,7 @@ class State(TypedDict, total=False):
     closing: bool  # a person has ended the run: their last wordings are scored, nothing else is written
     simulator_calls: int  # contents scored so far
     best_id: str | None
+    anchor: str | None  # id of the best where the last reliable gain ended: the next one is measured from there
     stale: int  # rounds without gain, in a row
     seconds: float  # wall time used so far, over all processes
     round_began: float  # `seconds` when this round began
@@ -64,6 +65,7 @@ def new_state(warnings: Sequence[str] = ()) -> State:
         closing=False,
         simulator_calls=0,
         best_id=None,
+        anchor=None,
         stale=0,
         seconds=0.0,
         round_began=0.0,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from optimizer.decision import HUMAN
 from optimizer.loop.context import LoopContext
+from optimizer.loop.looks import looks_at, value_of
 from optimizer.loop.promise import most_promising
 from optimizer.loop.spending import Plan
 from optimizer.loop.state import ORIGINAL
@@ -30,7 +31,7 @@ class Turns:
         self, wanted: Sequence[Candidate], candidates: Sequence[Candidate], plan: Plan, context: LoopContext
     ) -> None:
         self.left = list(wanted)
-        budget = context.brief.budget
+        self._brief, budget = context.brief, context.brief.budget
         self._price, self._most = budget.least_call_gain, budget.candidates
         self._at_once = self._most if plan.halving else 1
         self._known = {c.id: c for c in candidates if c.score is not None}
@@ -55,8 +56,9 @@ class Turns:
         self._known |= {c.id: c for c in scored.values() if c.score is not None}
         n = min(self._at_once, self._most)
         open_ = [c for c in self.left if c.doubt is None]
-        known = [(self._looks[c.id], c.score) for c in self._known.values() if c.score is not None]
-        best = max((c.score for c in self._known.values() if c.eligible and c.score is not None), default=None)
+        values = {c.id: value for c in self._known.values() if (value := value_of(c, self._brief)) is not None}
+        known = [(self._looks[id_], value) for id_, value in values.items()]
+        best = max((values[c.id] for c in self._known.values() if c.eligible and c.id in values), default=None)
         places = most_promising(known, [self._looks[c.id] for c in open_], best, self._price, n)
         self._most -= len(places)
         return [open_[i] for i in places]
@@ -68,5 +70,5 @@ def _choosable(wanted: Sequence[Candidate]) -> bool:
 
 
 def _looks(candidates: Sequence[Candidate], context: LoopContext) -> dict[str, float] | None:
-    looks = context.scorer.first_look([context.brief.content(c.text) for c in candidates])
+    looks = looks_at([c.text for c in candidates], context)
     return None if looks is None else dict(zip((c.id for c in candidates), looks, strict=True))

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from lcbm_model.content import Content
 from lcbm_model.errors import SettingsError
+from lcbm_model.prediction import Prediction
 from lcbm_model.simulator import EnsembleSimulator, load_simulator
 from lcbm_model.simulator.base import Simulator, StreamingSimulator
+from lcbm_model.simulator.calibration import compare_predictions
 from lcbm_model.simulator.stream import AT_ONCE, predict_stream
 from tests.conformance.simulator import SimulatorConformance
 from tests.fakes import FakeSimulator
@@ -81,11 +84,42 @@ def test_an_ensemble_of_one_states_the_chances_of_its_member() -> None:
     one, other = load_simulator("lcbm-smol-a"), load_simulator("lcbm-smol-b")
     predictions = one.predict(contents, "click_rate")
     alone = one.win_chances(predictions, channel="headline")
-    assert EnsembleSimulator([one]).win_chances(predictions, channel="headline") == pytest.approx(alone, rel=1e-6)
+    assert EnsembleSimulator([one]).compare(contents, "click_rate") == pytest.approx(alone, rel=1e-6)
     # Each member's utilities are worth what its own calibration says.
-    both = EnsembleSimulator([one, other]).win_chances(predictions, channel="headline")
-    others = other.win_chances(predictions, channel="headline")
+    both = EnsembleSimulator([one, other]).compare(contents, "click_rate")
+    others = other.compare(contents, "click_rate")
     assert min(alone[0], others[0]) <= both[0] <= max(alone[0], others[0])
+
+
+class Scaled(FakeSimulator):
+    """States its utilities on a scale of its own, and knows what a unit of it is worth."""
+
+    def __init__(self, factor: float, odds: float) -> None:
+        super().__init__(name=f"scaled {factor}")
+        self.factor, self.odds = factor, odds
+
+    def _one(self, content: Content, metric: str) -> Prediction:
+        return super()._one(content, metric).model_copy(update={"utility": self.factor * len(content.text)})
+
+    def win_chances(self, predictions: Sequence[Prediction], *, channel: str = "") -> list[float]:
+        return compare_predictions(predictions, temperature=self.factor / self.odds)
+
+
+def test_members_of_unlike_scales_count_alike() -> None:
+    contents = [Content(text="four"), Content(text="sixsix")]
+    members = [Scaled(1000.0, 0.25), Scaled(0.01, -0.5)]
+    chances = [member.compare(contents, "shares")[1] for member in members]
+    joined = EnsembleSimulator(members).compare(contents, "shares")[1]
+    assert min(chances) <= joined <= max(chances)
+
+
+def test_an_ensemble_that_shares_no_metric_knows_nothing() -> None:
+    one, other = FakeSimulator(name="one"), FakeSimulator(name="other")
+    one.identity = one.identity.model_copy(update={"metrics": ("shares",)})
+    other.identity = other.identity.model_copy(update={"metrics": ("reactions",)})
+    assert not EnsembleSimulator([one, other]).identity.tuned
+    other.identity = other.identity.model_copy(update={"metrics": ("reactions", "shares")})
+    assert EnsembleSimulator([one, other]).identity.metrics == ("shares",)
 
 
 def test_ensemble_needs_members() -> None:

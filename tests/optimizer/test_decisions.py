@@ -153,7 +153,7 @@ def test_a_vetoed_original_is_not_returned_where_nothing_is_left(tmp_path: Path)
     first = _begin(tmp_path, rounds=1)
     ended = _answer(tmp_path, Decision(action="finish", vetoed=tuple(c.id for c in first.candidates)))
     assert ended.best is None
-    assert ended.finding == "No draft passed the screen and was scored."
+    assert ended.finding == "Everything that was scored was vetoed: nothing is left to publish."
 
 
 def test_without_an_answer_the_run_goes_on_waiting(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,16 +12,19 @@ from langgraph.runtime import Runtime
 from agents.bandit import shares
 from agents.screener.folding import text_key
 from agents.writers.base import Draft, NothingUsable, Writer, WriterUsage, WritingExample, WritingTask
-from lcbm_model.errors import BackendError
+from lcbm_model.errors import BackendError, told
 from optimizer.decision import HUMAN
 from optimizer.loop.budget import affordable
 from optimizer.loop.context import LoopContext
 from optimizer.loop.human import advice, own_wordings
+from optimizer.loop.looks import looks_at
 from optimizer.loop.ranking import slate
 from optimizer.loop.state import State, candidates_of, decisions_of, dump_candidates, hits_of, usage_of
 from optimizer.loop.task import task_of
 from optimizer.loop.yields import Spent, gains_of
 from optimizer.result import Candidate
+
+log = logging.getLogger("lcbm.loop")
 
 EXAMPLES, EARLIER = 6, 3
 """Past winners and earlier texts shown to a writer: more costs prompt tokens and invites copying."""
@@ -93,7 +97,7 @@ def draft(state: State, runtime: Runtime[LoopContext]) -> State:
 def _ask_writers(task: WritingTask, asked: _Round, context: LoopContext) -> None:
     """The bandit's shares first; then what writers that were down left over, from those that are up."""
     wanted = context.brief.budget.candidates
-    pool = POOL if context.scorer.first_look([]) is not None else 1
+    pool = POOL if looks_at([], context) is not None else 1
     gains = gains_of(asked.per_writer, [writer.name for writer in context.writers])
     seed = derived_seed(context.seed, task.round, "shares")
     _ask(context.writers, shares(wanted, gains, seed=seed), task, asked, context, attempt=0, pool=pool)
@@ -135,16 +139,19 @@ def _ask(
         most = n * pool if getattr(writer, "by_rule", False) else n
         try:
             result = writer.write(task, most, seed=derived_seed(context.seed, task.round, writer.name, attempt))
-        except BackendError as error:
-            asked.notes.append(f"writer {writer.name} failed: {error}")
+            drafts, usage = result.drafts, result.usage
+        except Exception as error:  # writers are plug-ins: a mistake of one must not cost the run the others
+            if not isinstance(error, BackendError):
+                log.exception("writer %s failed", writer.name)
+            asked.notes.append(f"writer {writer.name} failed: {told(error)}")
             asked.down.append(writer.name)
             if isinstance(error, NothingUsable):
                 asked.bill(writer.name, n, 0, error.usage)
             continue
-        given = [d.model_copy(update={"writer": writer.name}) for d in result.drafts[:most]]
+        given = [d.model_copy(update={"writer": writer.name}) for d in drafts[:most]]
         open_ = max(wanted - len(given), 0)
         asked.drafts += given
-        asked.bill(writer.name, n, len(result.drafts), result.usage)
+        asked.bill(writer.name, n, len(drafts), usage)
 
 
 def writing_task(state: State, context: LoopContext, number: int) -> WritingTask:
@@ -181,7 +188,9 @@ def _new_candidates(drafts: list[Draft], known: list[Candidate], number: int) ->
     exact = {c.text for c in known}
     fresh: list[Candidate] = []
     for written in drafts:
-        key, text = text_key(written.text), written.text.strip()
+        # Half characters, which no file and no tokenizer takes, become question marks.
+        spoken = written.text.encode("utf-8", "replace").decode("utf-8")
+        key, text = text_key(spoken), spoken.strip()
         if not key or (text in exact if written.writer == HUMAN else key in texts):
             continue
         id_ = f"r{number}-{len(fresh) + 1:02d}"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from langgraph.runtime import Runtime
 
-from lcbm_model.errors import BackendError
+from lcbm_model.errors import BackendError, InputError, told
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator.base import Context, Simulator
 from optimizer.loop.context import LoopContext
 from optimizer.loop.state import ORIGINAL, State, candidates_of
 from optimizer.result import Candidate, Judgement
+
+log = logging.getLogger("lcbm.loop")
 
 
 def judge(state: State, runtime: Runtime[LoopContext]) -> State:
@@ -22,8 +26,12 @@ def judge(state: State, runtime: Runtime[LoopContext]) -> State:
     warnings, finding = list(state["warnings"]), None
     try:
         finding = _judge(context.judge, best, original, context)
-    except BackendError as error:
-        warnings.append(f"The judge failed, so no independent judge confirmed the gain: {error}")
+    except InputError:
+        raise
+    except Exception as error:  # of anybody's simulator, at the end of a run that has its result
+        if not isinstance(error, BackendError):
+            log.exception("the judge failed")
+        warnings.append(f"The judge failed, so no independent judge confirmed the gain: {told(error)}")
     return State(
         judgement=finding.model_dump(mode="json") if finding else None,
         warnings=warnings,

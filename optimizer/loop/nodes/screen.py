@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
+from agents.guard.finding import GuardFinding
 from agents.screener.folding import text_key
 from optimizer.decision import HUMAN
 from optimizer.loop.context import LoopContext
 from optimizer.loop.human import like_a_vetoed
 from optimizer.loop.state import ORIGINAL, State, candidates_of, dump_candidates, hits_of
 from optimizer.result import Candidate
+
+A_COPY = 0.995
+"""Likeness in meaning to a past post from which a draft is that post again, a comma aside."""
 
 
 def screen(state: State, runtime: Runtime[LoopContext]) -> State:
@@ -24,12 +28,17 @@ def screen(state: State, runtime: Runtime[LoopContext]) -> State:
         passed = [c for c in checked.values() if not c.rejected]
         for candidate, finding in zip(passed, context.guard.check([c.text for c in passed]), strict=True):
             # The draft to beat is the measure of drift, and a person's own wording may go where it wants.
-            reasons = () if candidate.writer == HUMAN else finding.reasons
+            reasons = () if candidate.writer == HUMAN else (*finding.reasons, *_copied(finding))
             checked[candidate.id] = candidate.model_copy(update={"guard": finding, "rejected": reasons})
     return State(
         candidates=dump_candidates([checked.get(c.id, c) for c in candidates]),
         seconds=context.stopwatch.seconds(),
     )
+
+
+def _copied(finding: GuardFinding) -> tuple[str, ...]:
+    copied = finding.nearest is not None and finding.nearest >= A_COPY
+    return ("repeats a past post nearly word for word",) if copied else ()
 
 
 def _checked(candidate: Candidate, context: LoopContext, past: dict[str, str], vetoed: list[Candidate]) -> Candidate:

@@ -19,10 +19,15 @@ def select(state: State, runtime: Runtime[LoopContext]) -> State:
     """Close the round: best so far, rounds without reliable gain, reason to stop if there is one."""
     context, number = runtime.context, state["round"]
     candidates = without_surface(candidates_of(state), context.brief)
-    best, gained = choose(candidates, state["best_id"], context.brief, context.scorer)
+    # Small gains of several rounds add up: they are measured from where the last reliable one ended.
+    anchor = state.get("anchor", state["best_id"])
+    best, gained = choose(candidates, anchor, context.brief, context.scorer)
     seconds = context.stopwatch.seconds()
     changed = State(
-        best_id=best.id if best else None, candidates=dump_candidates(candidates), seconds=context.stopwatch.seconds()
+        best_id=best.id if best else None,
+        anchor=best.id if best and (gained or anchor is None) else anchor,
+        candidates=dump_candidates(candidates),
+        seconds=context.stopwatch.seconds(),
     )
     if number > 0:
         before = next((c for c in candidates if c.id == state["best_id"]), None)

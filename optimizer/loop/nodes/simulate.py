@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from lcbm_model.errors import BackendError
+from lcbm_model.errors import BackendError, InputError, told
 from lcbm_model.simulator.base import Context
 from optimizer.brief import Brief, Objective
 from optimizer.loop.context import LoopContext
@@ -15,6 +16,8 @@ from optimizer.loop.state import ORIGINAL, State, candidates_of, dump_candidates
 from optimizer.loop.turns import Turns
 from optimizer.loop.yields import passing_over
 from optimizer.result import Candidate
+
+log = logging.getLogger("lcbm.loop")
 
 
 def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
@@ -42,8 +45,12 @@ def simulate(state: State, runtime: Runtime[LoopContext]) -> State:
             found, calls = _score(due, plan, state, context)
             scored, spent = scored | found, spent + calls
         _compare(scored, candidates, context)
-    except BackendError as error:
-        return State(failure=f"the simulator failed: {error}", seconds=context.stopwatch.seconds())
+    except InputError:
+        raise  # a picture that is gone: a person has to mend that
+    except Exception as error:  # of anybody's simulator: out of memory, a mistake; the run can be gone on with
+        if not isinstance(error, BackendError):
+            log.exception("the simulator failed")
+        return State(failure=f"the simulator failed: {told(error)}", seconds=context.stopwatch.seconds())
     if missing:
         missing += len(turns.left)
         notes.append(f"{missing} drafts were not scored: the simulator budget is spent")
