@@ -390,6 +390,7 @@ def _prepare(
             unchecked_rules=screener.unchecked_rules,
             missing=missing,
             stopwatch=Stopwatch(before=seconds_before),
+            memory=cache,
         )
 
     return PreparedRun(folder=folder, settings=settings, make_context=make_context)

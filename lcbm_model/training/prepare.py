@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lcbm_model.backbone.text_encoder import TextEncoder
 
 LONGEST_TEXT = 900
-"""Characters of a candidate that are shown; what lies beyond hardly ever decides and costs most of the tokens."""
+"""Characters of a text that examples of writing show; what lies beyond costs most of the tokens."""
 HELD_TEXTS = 0.05
 """Text examples of the validation split, as a share of those of the train split."""
 
@@ -122,7 +122,7 @@ def behavior_rows(
     records = list(records)
     mixed = _without_exposure(records)
     for record in records:
-        content = record.content.with_text(record.content.text[:LONGEST_TEXT])
+        content = record.content  # whole, as the simulator is asked about it: what is too long is left out, not cut
         images = [media for media in content.media if media.kind == "image"]
         # A row has room for one picture; other media take a masked line each, as the simulator writes them.
         shown = images[:1] if not content.text or _draw(record.context, picture_share) else []

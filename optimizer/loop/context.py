@@ -14,7 +14,7 @@ from agents.writers.base import Writer
 from lcbm_model.behavior import PercentileScale
 from lcbm_model.simulator.base import Simulator
 from optimizer.brief import Brief
-from optimizer.loop.scoring import Scorer
+from optimizer.loop.scoring import ScoreCache, Scorer
 from optimizer.result import Candidate
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class LoopContext:
     missing: tuple[str, ...] = ()
     """What a run that goes on has to do without, in words."""
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    memory: ScoreCache | None = None
+    """The run's store of what was paid for; None: nothing outlives the process."""
 
     def scoring_context(self, hits: list[Hit]) -> Context:
         """What the simulator may know beside a draft: the `evidence` nearest past results and the team's scale."""

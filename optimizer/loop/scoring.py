@@ -17,7 +17,10 @@ from lcbm_model.simulator.first_look import first_look
 
 
 class ScoreCache:
-    """Key to JSON value in one SQLite file (":memory:" for none). Committed at every write."""
+    """What a run asked for and got: key to JSON value in one SQLite file (":memory:" for none).
+
+    Committed at every write, so that a kill loses no answer.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self._db = sqlite3.connect(path, check_same_thread=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import pytest
 
 from lcbm_model.behavior import Observation
 from lcbm_model.content import Content
+from lcbm_model.corpus import get_reader
 from lcbm_model.corpus.build import build, plan
 from lcbm_model.corpus.record import Record
 from lcbm_model.corpus.store import read_corpus
 from lcbm_model.training.bases import prompt_encoder, resolve_base
-from lcbm_model.training.corpus_rows import prepare_recipe
+from lcbm_model.training.corpus_rows import draw, prepare_recipe
 from lcbm_model.training.data import TEXT, Prepared, half_hash
 from lcbm_model.training.prepare import Encoded, PreparedRow, behavior_rows, text_rows
 from lcbm_model.training.settings import Recipe
@@ -162,3 +164,23 @@ def test_folders_with_ids_as_lines_are_still_read(base: Path, tmp_path: Path) ->
     lines = np.frombuffer("\n".join(prepared.ids).encode(), dtype=np.uint8)
     np.savez_compressed(folder / "rows.npz", ids=lines, **older)
     assert Prepared.load(folder).ids == prepared.ids
+
+
+@pytest.mark.parametrize("at_risk", [0, 5])
+def test_experiments_are_drawn_whole(tmp_path: Path, at_risk: int) -> None:
+    reader = get_reader("upworthy")
+    records = list(reader.read(write_upworthy(tmp_path, at_risk=at_risk) / "upworthy.parquet"))
+    drawn = draw(records, 20, 8)
+    arms = Counter(record.group for record in drawn)
+    assert set(arms.values()) == {3}
+    assert sum(arms[record.group] > 0 for record in records if record.split == "train") == 18
+
+
+def test_a_long_post_is_asked_about_whole(base: Path, tmp_path: Path) -> None:
+    rows = [f"{'long ' * 220}tale {i},{i}" for i in range(30)]
+    (tmp_path / "posts.csv").write_text("\n".join(["text,likes", *rows]), encoding="utf-8")
+    data = {"sources": ["table"], "table": str(tmp_path / "posts.csv"), "text_examples": 0, "max_length": 4000}
+    recipe = tiny_recipe(base, tmp_path, data=data, run={"mix": {"table": 1.0}})
+    prepared, prompts = prepare_recipe(recipe), prompt_encoder(resolve_base(recipe.base))
+    said = prompts.text(prepared.rows.tokens[: prepared.rows.offsets[1]].tolist())
+    assert "tale" in said

@@ -27,8 +27,9 @@ def words(rng: np.random.Generator, n: int = 7) -> str:
     return " ".join("".join(rng.choice(syllables, 3)) for _ in range(n))
 
 
-def write_upworthy(folder: Path, *, tests: int = 30, leak: bool = False) -> Path:
-    """`upworthy.parquet` with arms of A/B tests; `leak` puts one headline of train into test to the letter."""
+def write_upworthy(folder: Path, *, tests: int = 30, leak: bool = False, at_risk: int = 0) -> Path:
+    """`upworthy.parquet` with arms of A/B tests; `leak` puts one headline of train into test to the letter; the first
+    `at_risk` tests were not randomised well."""
     folder.mkdir(parents=True, exist_ok=True)
     rng, rows = np.random.default_rng(0), []
     for test in range(tests):
@@ -46,7 +47,7 @@ def write_upworthy(folder: Path, *, tests: int = 30, leak: bool = False) -> Path
                     "excerpt": "",
                     "impressions": 3000,
                     "clicks": int(rng.binomial(3000, 0.02 + 0.03 * bright)),
-                    "randomization_imbalance_risk": False,
+                    "randomization_imbalance_risk": test < at_risk,
                     "split": split,
                 }
             )

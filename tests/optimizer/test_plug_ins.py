@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.writers.base import WriterResult, WritingTask
+from agents.writers.base import WriterResult, WriterUsage, WritingTask
 from lcbm_model.content import Content
 from lcbm_model.errors import SettingsError
 from lcbm_model.metrics import Metric
@@ -126,6 +126,39 @@ def test_half_a_character_stops_nothing(tmp_path: Path) -> None:
     parts: dict[str, Any] = {"store": tmp_path, "simulator": FakeSimulator(), "writers": [Baker()]}
     with pytest.raises(SettingsError, match="half a character"):
         resume("x", decision=Decision(edits={"original": "caf\udce9"}), **parts)
+
+
+class Paid(Baker):
+    """One coin a call, and other words each time."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.calls = 0
+
+    def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
+        self.calls += 1
+        done = super().write(task, n, seed=seed + self.calls)
+        return done.model_copy(update={"usage": WriterUsage(calls=1, cost=1.0)})
+
+
+class Killed(Baker):
+    """The process ends in the middle of its call."""
+
+    def write(self, task: WritingTask, n: int, *, seed: int) -> WriterResult:
+        raise SystemExit(9)
+
+
+def test_what_a_writer_was_paid_for_survives_a_kill(tmp_path: Path) -> None:
+    paid = Paid("paid")
+    killed: dict[str, Any] = {"store": tmp_path, "simulator": FakeSimulator(), "writers": [paid, Killed("other")]}
+    with pytest.raises(SystemExit):
+        optimize(bakery(budget={"rounds": 1}), run_id="x", **killed)
+    with pytest.raises(SystemExit):
+        resume("x", **killed)
+    ended = resume("x", store=tmp_path, simulator=FakeSimulator(), writers=[paid, Baker("other")])
+    assert paid.calls == 1
+    assert ended.usage.cost == 1.0
+    assert any(c.writer == "paid" for c in ended.candidates)
 
 
 def test_gains_of_several_rounds_add_up(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,15 @@ from langgraph.runtime import Runtime
 
 from agents.bandit import shares
 from agents.screener.folding import text_key
-from agents.writers.base import Draft, NothingUsable, Writer, WriterUsage, WritingExample, WritingTask
+from agents.writers.base import (
+    Draft,
+    NothingUsable,
+    Writer,
+    WriterResult,
+    WriterUsage,
+    WritingExample,
+    WritingTask,
+)
 from lcbm_model.errors import BackendError, told
 from optimizer.decision import HUMAN
 from optimizer.loop.budget import affordable
@@ -19,6 +28,7 @@ from optimizer.loop.context import LoopContext
 from optimizer.loop.human import advice, own_wordings
 from optimizer.loop.looks import looks_at
 from optimizer.loop.ranking import slate
+from optimizer.loop.scoring import ScoreCache
 from optimizer.loop.state import State, candidates_of, decisions_of, dump_candidates, hits_of, usage_of
 from optimizer.loop.task import task_of
 from optimizer.loop.yields import Spent, gains_of
@@ -138,7 +148,8 @@ def _ask(
             continue
         most = n * pool if getattr(writer, "by_rule", False) else n
         try:
-            result = writer.write(task, most, seed=derived_seed(context.seed, task.round, writer.name, attempt))
+            seed = derived_seed(context.seed, task.round, writer.name, attempt)
+            result = _written(writer, task, most, seed, context.memory)
             drafts, usage = result.drafts, result.usage
         except Exception as error:  # writers are plug-ins: a mistake of one must not cost the run the others
             if not isinstance(error, BackendError):
@@ -152,6 +163,25 @@ def _ask(
         open_ = max(wanted - len(given), 0)
         asked.drafts += given
         asked.bill(writer.name, n, len(drafts), usage)
+
+
+def _written(writer: Writer, task: WritingTask, n: int, seed: int, memory: ScoreCache | None) -> WriterResult:
+    """What the writer hands in, or handed in before a kill: it is paid once, and may never say the same again."""
+    if memory is None:
+        return _whole(writer.write(task, n, seed=seed))
+    asked = json.dumps([writer.name, n, seed, task.model_dump(mode="json")], sort_keys=True)
+    key = f"drafts {hashlib.sha256(asked.encode()).hexdigest()}"
+    if (kept := memory.get(key)) is not None:
+        return WriterResult.model_validate_json(kept)
+    result = _whole(writer.write(task, n, seed=seed))
+    memory.put(key, result.model_dump_json())
+    return result
+
+
+def _whole(result: WriterResult) -> WriterResult:
+    """The result, half characters in it, which no file and no tokenizer takes, as question marks."""
+    mended = (d.model_copy(update={"text": d.text.encode("utf-8", "replace").decode("utf-8")}) for d in result.drafts)
+    return result.model_copy(update={"drafts": tuple(mended)})
 
 
 def writing_task(state: State, context: LoopContext, number: int) -> WritingTask:
@@ -188,9 +218,7 @@ def _new_candidates(drafts: list[Draft], known: list[Candidate], number: int) ->
     exact = {c.text for c in known}
     fresh: list[Candidate] = []
     for written in drafts:
-        # Half characters, which no file and no tokenizer takes, become question marks.
-        spoken = written.text.encode("utf-8", "replace").decode("utf-8")
-        key, text = text_key(spoken), spoken.strip()
+        key, text = text_key(written.text), written.text.strip()
         if not key or (text in exact if written.writer == HUMAN else key in texts):
             continue
         id_ = f"r{number}-{len(fresh) + 1:02d}"
