@@ -212,18 +212,22 @@ def _around(text: str, start: int, end: int, unit: str | None) -> dict[str, Any]
 
 
 def readings(number: str) -> set[Decimal]:
-    """Values a written number can have: "1,499" is 1499 or 1.499, as the writer's country has it."""
+    """Values a written number can have. Groups of three digits are thousands, in whatever country: "1,499", "1.499".
+
+    Three decimals ("1.250 kg") are read so as well, on both sides; only behind a zero they cannot be thousands. To take
+    either for either would let a draft multiply every number of its brief by a thousand.
+    """
     number = re.sub(r"['’\u00a0\u202f]", "", number)
     groups = re.split(r"[.,]", number)
     if len(groups) == 1:
         return {Decimal(number)}
-    values = set()
-    if all(len(group) == 3 for group in groups[1:]) and len(groups[0]) <= 3:
-        values.add(Decimal("".join(groups)))
+    thousands = all(len(group) == 3 for group in groups[1:]) and len(groups[0]) <= 3
+    if thousands and groups[0].strip("0"):
+        return {Decimal("".join(groups))}
     if len(groups) == 2 or all(len(group) == 3 for group in groups[1:-1]):
-        values.add(Decimal(f"{''.join(groups[:-1])}.{groups[-1]}"))
+        return {Decimal(f"{''.join(groups[:-1])}.{groups[-1]}")}
     # Version numbers and the like: no value to compute with, so the digits themselves are the value.
-    return values or {Decimal("".join(groups))}
+    return {Decimal("".join(groups))}
 
 
 def _spelled(words: list[str]) -> int:

@@ -162,9 +162,7 @@ def draw(records: Sequence[Record], most_train: int | None, most_held: int) -> l
         most = most_held if split != "train" else len(own) if most_train is None else most_train
         if len(own) <= most:
             kept += own
-        elif any(
-            r.arms for r in own
-        ):  # others of the source, unfit to compare, lie in groups all the same
+        elif any(r.arms for r in own):  # others of the source, unfit to compare, lie in groups all the same
             by_hash = sorted(own, key=lambda r: (zlib.crc32(r.group.encode()), r.group))
             cut = most
             while cut and by_hash[cut - 1].group == by_hash[cut].group:

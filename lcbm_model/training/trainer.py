@@ -144,7 +144,7 @@ class Trainer:
         optim, processes = self.recipe.optim, self._processes
         # Seeded per step, so that dropout too is the same in a resumed run; and another one in every process.
         torch.manual_seed(self.recipe.run.seed * 1_000_003 + number + processes.index * 999_983)
-        rows_total = sum(len(chunk) for chunk in self._sampler.step(number)) / processes.count
+        totals = self._totals(number)
         self._model_train()
         scale = rate_at(number, total=optim.steps, warmup=optim.warmup)
         for group in self._optimizer.param_groups:
@@ -154,15 +154,14 @@ class Trainer:
         for one in self._passes(number):
             batch = self._collator.batch(one.rows, one.chunk)
             out = self.model(batch, bins=one.to_the_end)
-            terms = self._losses(out, batch)
+            terms = self._losses(out, batch, totals)
             loss = torch.stack(list(terms.values())).sum()
             if self.model.even:  # gradients reach the same weights in every process
                 loss = loss + 0.0 * (out.bins.sum() + out.utility.sum())
-            share = one.counts * len(one.rows) / rows_total
-            (loss * share).backward()
+            (loss * one.counts).backward()
             shown |= set(terms)
             for name, value in terms.items():
-                sums[name] = sums[name] + value.detach() * share
+                sums[name] = sums[name] + value.detach() * one.counts
         processes.sum_gradients(self.model.trainable().values())
         # One transfer a step: reading every term on its own would stall the device.
         told = processes.mean(torch.stack(list(sums.values()))).tolist()
@@ -218,7 +217,24 @@ class Trainer:
             rows, chunk = own[min(place, len(own) - 1)]
             yield Pass(rows, chunk, counts=place < len(own), to_the_end=to_the_end)
 
-    def _losses(self, out: Readout, batch: Batch) -> dict[str, Tensor]:
+    def _totals(self, number: int) -> dict[str, float]:
+        """What the terms of a step are divided by: the weight of all its rows, pairs and tokens.
+
+        So a step is the same however it is cut into passes, and shared among processes, whose gradients are averaged.
+        """
+        rows, chunks = self.data.rows, self._sampler.step(number)
+        seen = np.concatenate(chunks)
+        asked = seen[rows.metric[seen] != TEXT]
+        chunk = np.repeat(np.arange(len(chunks)), [len(part) for part in chunks])[rows.metric[seen] != TEXT]
+        value, noise = (torch.from_numpy(column[asked].astype(np.float32)) for column in (rows.value, rows.noise))
+        pairs = float(losses.compared(value, noise, torch.from_numpy(chunk))[1].sum())
+        weight = float(rows.weight[asked].sum())
+        tokens = float(np.clip(self._collator.lengths[seen] - rows.target_start[seen], 0, None).sum())
+        found = {"bins": weight, "value": weight, "pairs": pairs, "pairs_bins": pairs, "text": tokens}
+        return {name: total / self._processes.count for name, total in found.items()}
+
+    def _losses(self, out: Readout, batch: Batch, totals: dict[str, float]) -> dict[str, Tensor]:
+        """Each term's part in the step's, by name."""
         weights = self.recipe.loss
         asked = batch.metric != TEXT
         weight = batch.weight * asked
@@ -233,18 +249,26 @@ class Trainer:
             torch.where(asked, batch.chunk, -1 - torch.arange(len(asked), device=asked.device)),
         )
         terms = {
-            "bins": (weights.bins, lambda: losses.bins_loss(out.bins.float(), batch.percentile, reliability, weight)),
-            "value": (weights.value, lambda: losses.value_loss(out.bins.float(), batch.percentile, weight)),
-            "pairs": (weights.pairs, lambda: losses.pair_loss(out.utility.float(), *pairs)),
+            "bins": (
+                weights.bins,
+                lambda: losses.bins_loss(out.bins.float(), batch.percentile, reliability, weight, total=totals["bins"]),
+            ),
+            "value": (
+                weights.value,
+                lambda: losses.value_loss(out.bins.float(), batch.percentile, weight, total=totals["value"]),
+            ),
+            "pairs": (weights.pairs, lambda: losses.pair_loss(out.utility.float(), *pairs, total=totals["pairs"])),
             "pairs_bins": (
                 weights.pairs_bins,
-                lambda: losses.pair_loss(losses.expected_percentile(out.bins.float()) / 10, *pairs),
+                lambda: losses.pair_loss(
+                    losses.expected_percentile(out.bins.float()) / 10, *pairs, total=totals["pairs_bins"]
+                ),
             ),
         }
         told = {name for name in terms if name == "pairs" or len(out.bins)}
         found = {name: factor * term() for name, (factor, term) in terms.items() if factor > 0 and name in told}
         if batch.has_text and weights.text > 0:
-            found["text"] = weights.text * losses.text_loss(out.text_logits, out.text_targets)
+            found["text"] = weights.text * losses.text_loss(out.text_logits, out.text_targets, total=totals["text"])
         return found
 
     def _parameter_groups(self) -> list[dict[str, Any]]:

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.screener import extract_facts, extract_quantities
+from agents.screener import Screener, extract_facts, extract_quantities
 from agents.screener.folding import contains_evasively, contains_word
 from agents.screener.names import proper_names
 from agents.screener.survival import survives
+from agents.writers.base import WritingTask
+from lcbm_model.content import Content
 
 
 def kinds(text: str) -> set[tuple[str, str]]:
@@ -69,10 +71,12 @@ def test_a_lone_one_is_a_pronoun() -> None:
     assert extract_quantities("the one you keep") == []
 
 
-def test_separators_are_read_both_ways() -> None:
+def test_groups_of_three_digits_are_thousands_in_every_country() -> None:
     (english,) = extract_quantities("1,499")
     (german,) = extract_quantities("1.499")
-    assert english.values == german.values == {Decimal(1499), Decimal("1.499")}
+    assert english.values == german.values == {Decimal(1499)}
+    (part,) = extract_quantities("0.125")
+    assert part.values == {Decimal("0.125")}
     (precise,) = extract_quantities("1,499.50")
     assert precise.values == {Decimal("1499.50")}
 
@@ -203,3 +207,14 @@ def test_long_runs_of_marks_are_read_in_no_time(text: str) -> None:
     assert not contains_evasively(text, "illegal")
     assert not contains_evasively(text, "alias")
     assert contains_evasively(f"{text} i||egal", "illegal")
+
+
+@pytest.mark.parametrize(
+    "draft",
+    ["It costs $149,000", "It costs $149.000", "It weighs 18,000 kg", "In 9,000 minutes", "Rye costs $4,500"],
+)
+def test_no_number_is_multiplied_by_a_thousand(draft: str) -> None:
+    message = "The pan costs $149 and weighs 18 kg, done in 9 minutes. Rye costs $4.50. 1958 cooks use it."
+    screener = Screener(WritingTask(content=Content(text=""), metric="click_rate", message=message))
+    assert any("stands nowhere in the brief" in reason for reason in screener.check(draft))
+    assert not screener.check("1,958 cooks use it")  # the same number, as others write it

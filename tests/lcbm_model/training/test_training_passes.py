@@ -21,6 +21,7 @@ from lcbm_model.training.frozen_states import FrozenStates  # noqa: E402
 from lcbm_model.training.model import BehaviorModel, half_precision  # noqa: E402
 from lcbm_model.training.scoring import score_rows  # noqa: E402
 from lcbm_model.training.state_store import cached_states  # noqa: E402
+from lcbm_model.training.trainer import Trainer  # noqa: E402
 
 
 def tiny_behavior_model(prepared: Prepared, base: Path, folder: Path, *, rank: int) -> BehaviorModel:
@@ -129,3 +130,41 @@ def test_shared_prefixes_and_cached_states_change_nothing(prepared: Prepared, ba
         cached = score_rows(model, collator, chosen, budget=20_000, pooled=True, cached=True)
         assert torch.allclose(whole.pooled, cached.pooled, atol=0.02)  # states are kept in float16
         assert not torch.equal(whole.pooled, cached.pooled)
+
+
+def _gradients(base: Path, rows: Path, prepared: Prepared, **optim: Any) -> tuple[dict[str, Any], dict[str, float]]:
+    """Of one step on behaviour and words, and its terms."""
+    recipe = tiny_recipe(
+        base, rows, lora={"rank": 2, "dropout": 0.0}, run={"mix": {"upworthy": 1.0, "text": 1.0}},
+        optim={"tokens_per_step": 4000, "clip": 1e9, **optim},
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = BehaviorModel(
+        load_base(base), digit_ids=prepared.digit_ids, metrics=len(prepared.metrics),
+        channels=prepared.pictures.shape[-1], lora=recipe.lora, readout=recipe.readout,
+    )  # fmt: skip
+    for name, parameter in sorted(model.trainable().items()):
+        generator = torch.Generator().manual_seed(len(name))
+        parameter.data.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
+    collator = Collator(prepared, "cpu", share_prefix=recipe.optim.share_prefix)
+    trainer = Trainer(model, prepared, recipe, collator=collator)
+    found: dict[str, Any] = {}
+
+    def keep() -> None:
+        found.update({name: p.grad.clone() for name, p in model.trainable().items() if p.grad is not None})
+
+    trainer._optimizer.step = keep  # type: ignore[assignment,method-assign]
+    terms, _ = trainer._step(0)
+    return found, terms
+
+
+@pytest.mark.parametrize("cut", [{"micro_tokens": 500}, {"micro_tokens": 1500}, {"share_prefix": True}])
+def test_a_step_is_the_same_however_it_is_cut_into_passes(
+    prepared: Prepared, base: Path, rows: Path, cut: dict[str, Any]
+) -> None:
+    whole, told = _gradients(base, rows, prepared, micro_tokens=100_000)
+    parts, said = _gradients(base, rows, prepared, **{"micro_tokens": 100_000, **cut})
+    assert {"bins", "pairs", "text"} <= set(told)
+    assert said == pytest.approx(told, rel=1e-3, abs=1e-4)
+    for name, gradient in whole.items():
+        assert torch.allclose(parts[name], gradient, rtol=1e-2, atol=1e-4 * float(gradient.abs().max()) + 1e-7), name
