@@ -23,6 +23,7 @@ from lcbm_model.prediction import Prediction
 from optimizer.brief import Brief
 from ui.floors import Searchable
 from ui.limits import CALLS, PerUser, user_of
+from ui.notify import spoken
 from ui.own_ranges import OwnRanges
 from ui.runs import Run, Snapshot
 from ui.services import Services
@@ -204,7 +205,7 @@ def answered() -> Iterator[None]:
     try:
         yield
     except LcbmError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(spoken(error), print_exception=False) from error
     except Exception as error:
         log.exception("a call of the API failed")
         raise gr.Error("The app made a mistake. It has been written to its log.", print_exception=False) from error

@@ -12,7 +12,7 @@ from optimizer.result import OptimizationResult
 from ui import render, words
 from ui.campaigns_service import WAITING, CampaignsService
 from ui.charts import rounds_chart
-from ui.notify import MISTAKE, log, plain, told
+from ui.notify import MISTAKE, log, plain, spoken, told
 from ui.results_panel import ResultsPanel
 from ui.run_view import Updates, stop_run
 from ui.runs import Run, Snapshot
@@ -176,7 +176,7 @@ class CampaignsTab:
                 yield self._seen(run, snapshot)
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
-            yield self._refused(str(error), run_id)
+            yield self._refused(spoken(error), run_id)
         except Exception:  # the page would wait for ever
             log.exception("a run could not go on")
             yield self._refused(MISTAKE, run_id)

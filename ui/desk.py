@@ -15,6 +15,7 @@ from lcbm_model.errors import InputError, LcbmError
 from lcbm_model.prediction import Prediction
 from optimizer.result import Candidate
 from ui import drafts
+from ui.notify import spoken
 from ui.runs import Run
 from ui.services import Services
 
@@ -60,7 +61,7 @@ class Desk:
                 return {"error": GONE, "gone": True}
             return self._answers[str(message["action"])](run, message)
         except LcbmError as error:
-            return {"error": str(error)}
+            return {"error": spoken(error)}
         except Exception:  # it would come out as a bare "500": logged here, owned up to there
             log.exception("a message of the cards failed")
             return {"error": "The app made a mistake. It has been written to its log; your text is kept."}

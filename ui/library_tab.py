@@ -16,6 +16,7 @@ from ui.forms import metric_choices
 from ui.library_mapping import Mapping, by_our_names
 from ui.library_service import LibraryService, Reading
 from ui.notify import told
+from ui.picture_box import picture_box
 from ui.services import Services
 from ui.thumbs import thumbnail
 from ui.uploads import TABLES, checked_picture
@@ -137,8 +138,8 @@ class LibraryTab:
                 self.query = gr.Textbox(
                     label="Looking for", placeholder="a theme, a phrase, a draft", max_length=500, elem_id="l-query"
                 )
-                self.image = gr.Image(
-                    label="or posts with a picture like this", type="filepath", sources=["upload"], height=150,
+                self.image = picture_box(
+                    label="or posts with a picture like this", sources=["upload"], height=150,
                     elem_id="l-image",
                 )  # fmt: skip
                 self.floor = gr.Slider(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,9 +13,18 @@ from lcbm_model.errors import InputError, LcbmError
 log = logging.getLogger("lcbm.ui")
 
 
+_FOLDERS = re.compile(r"(?<![\w:/])/(?:[^\s/:'\"]+/)+(?=[^\s/:'\"])")
+"""Of a file somewhere on the server; addresses on the web have a colon before their slashes."""
+
+
+def spoken(error: LcbmError) -> str:
+    """The error's message without the folders of the server: people know their file by its own name."""
+    return _FOLDERS.sub("", str(error))
+
+
 def plain(error: LcbmError) -> str:
-    """The error's message as harmless HTML: toasts render HTML, and messages quote what people typed."""
-    return html.escape(str(error))
+    """The same as harmless HTML: toasts render HTML, and messages quote what people typed."""
+    return html.escape(spoken(error))
 
 
 MISTAKE = "The app made a mistake. It has been written to its log; nothing you typed is lost."

@@ -12,7 +12,8 @@ from lcbm_model.errors import BriefError, LcbmError
 from ui import render
 from ui.desk import Desk
 from ui.forms import LABELS, BriefForm, channel_choices, format_choices, metric_choices
-from ui.notify import MISTAKE, log, plain, told
+from ui.notify import MISTAKE, log, plain, spoken, told
+from ui.picture_box import picture_box
 from ui.run_view import HEARD, Board, RunView, Updates, stop_run
 from ui.sample import load_sample
 from ui.services import Services
@@ -115,9 +116,8 @@ class OptimizeTab:
             f["title"] = gr.Textbox(
                 label=LABELS["title"], placeholder="Of the page or video", max_length=500, elem_id="f-title"
             )
-            self.picture = gr.Image(
+            self.picture = picture_box(
                 label="Picture it goes with (JPEG, PNG, WebP, GIF)",
-                type="filepath",
                 sources=["upload", "clipboard"],
                 height=180,
                 buttons=[],
@@ -278,7 +278,7 @@ class OptimizeTab:
             run = self.services.start_run(brief, library=past, owner=request.session_hash or "")
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
-            yield view.failed(str(error))
+            yield view.failed(spoken(error))
             return
         except Exception:  # the page would wait for ever
             log.exception("a run could not be started")

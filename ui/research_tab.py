@@ -11,8 +11,9 @@ from lcbm_model.errors import LcbmError
 from lcbm_model.prediction import Prediction
 from ui import plots, render, words
 from ui.forms import LABELS, channel_choices, format_choices, metric_choices
-from ui.notify import told
+from ui.notify import spoken, told
 from ui.own_ranges import OwnRanges
+from ui.picture_box import picture_box
 from ui.research_service import (
     ResearchService,
     content_from,
@@ -113,9 +114,7 @@ class ResearchTab:
             )
             audience = gr.Textbox(label="Audience", max_length=500, elem_id=f"{prefix}-audience")
             brand = gr.Textbox(label="Who speaks", max_length=200, elem_id=f"{prefix}-brand")
-            picture = gr.Image(
-                label="Picture", type="filepath", sources=["upload"], height=160, elem_id=f"{prefix}-picture"
-            )
+            picture = picture_box(label="Picture", sources=["upload"], height=160, elem_id=f"{prefix}-picture")
         return [text, metric, channel, title, kind, audience, brand, picture]
 
     def _simulate_tab(self) -> None:
@@ -274,4 +273,4 @@ def _card() -> str:
     try:
         return model_card()
     except LcbmError as error:
-        return str(error)
+        return spoken(error)

@@ -15,6 +15,7 @@ from lcbm_model.simulator.base import Context
 from optimizer.brief import Brief
 from optimizer.events import RunEvent
 from optimizer.result import Candidate, OptimizationResult
+from ui.notify import spoken
 
 log = logging.getLogger("lcbm.ui")
 
@@ -143,7 +144,7 @@ class Run:
             if self._event is not None and self._event.kind == "waiting" and not self._stop.is_set():
                 after = "waiting"
         except LcbmError as error:
-            self._error = str(error)
+            self._error = spoken(error)
         except Exception as error:  # a thread's error would vanish: it is logged and shown in the run's place
             log.exception("run %s failed", self.id)
             self._error = f"Something went wrong inside the app: {error}"

@@ -12,7 +12,7 @@ from lcbm_model.errors import LcbmError, TableError
 from ui import ranking, render
 from ui.forms import LABELS, channel_choices, format_choices, metric_choices
 from ui.lines import MAX_LINES, Line, lines_from
-from ui.notify import MISTAKE, log, plain, told
+from ui.notify import MISTAKE, log, plain, spoken, told
 from ui.ranking import Scored, Setting
 from ui.sample import sample_lines
 from ui.services import Services
@@ -182,7 +182,7 @@ class ScoreTab:
             yield {self.table: ranking.ranking(read, metric, *chances) + how, **idle, **self._file(read, chances)}
         except LcbmError as error:
             gr.Warning(plain(error), title="Please check", duration=12)
-            yield {self.table: render.notice([str(error)], "error", "These lines could not be scored"), **idle}
+            yield {self.table: render.notice([spoken(error)], "error", "These lines could not be scored"), **idle}
         except Exception:  # the page would wait for ever
             log.exception("lines could not be scored")
             yield {self.table: render.notice([MISTAKE], "error", "These lines could not be scored"), **idle}

@@ -264,6 +264,21 @@ def test_a_hostile_word_in_an_error_is_text_too(browser: Any, url: str) -> None:
         assert page.evaluate("window.hacked") is None
 
 
+@pytest.mark.parametrize(("name", "data"), [("zero.png", b""), ("text.png", b"no picture at all")])
+def test_a_broken_picture_is_told(browser: Any, url: str, tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    with visit(browser, url) as (page, _):
+        page.get_by_label("What has to be said").fill("Our pans last")
+        page.get_by_text("What it goes with, and past posts").click()
+        page.locator("#f-picture input[type=file]").set_input_files(tmp_path / name)
+        page.wait_for_timeout(500)
+        page.get_by_role("button", name="Improve it").click()
+        page.get_by_text("This brief could not be started").wait_for()
+        said = page.locator("#run-panel").inner_text()
+        assert name in said
+        assert "/tmp" not in said
+
+
 def test_stop_keeps_the_best(browser: Any) -> None:
     with serving(pace=1.5, texts=TEXTS) as slow, visit(browser, slow) as (page, _):
         run_sample(page)

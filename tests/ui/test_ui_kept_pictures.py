@@ -102,7 +102,7 @@ def test_a_picture_that_is_gone_all_the_same_is_named(services: Services, tmp_pa
     services.go_on(run)
     assert run.wait(60)
     error = run.snapshot().error or ""
-    assert error.startswith(f"{kept}: the brief's picture cannot be read any more")
+    assert error.startswith(f"{Path(kept).name}: the brief's picture cannot be read any more")
     assert "begin a new run" in error
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from agents.guard.finding import GuardFinding
 from agents.library.records import Hit, Post, RejectedRow
 from lcbm_model.content import Content
+from lcbm_model.errors import TableError
 from lcbm_model.prediction import Prediction
 from optimizer.brief import Brief
 from optimizer.events import RunEvent
@@ -26,6 +27,7 @@ from ui import drafts, render, words
 from ui.charts import rounds_chart
 from ui.lines import Line
 from ui.loading import Loading
+from ui.notify import spoken
 from ui.ranking import Scored, Setting, meanwhile, ranking, ranking_csv
 from ui.runs import Marks, Snapshot
 
@@ -238,6 +240,13 @@ def test_a_goal_that_was_never_learnt_is_told() -> None:
     identity = FakeSimulator().identity.model_copy(update={"metrics": ("shares",)})
     assert any("never seen what makes for a high click rate" in w for w in words.model_cautions(identity, "click_rate"))
     assert not any("never seen" in w for w in words.model_cautions(identity, "shares"))
+
+
+def test_errors_name_files_and_not_the_folders_of_the_server() -> None:
+    error = TableError(
+        "/tmp/lcbm-1/ab12/My posts.csv", "has no column 'text'", remedy="See https://example.org/a/b or a/b"
+    )
+    assert spoken(error) == "My posts.csv: has no column 'text'. See https://example.org/a/b or a/b"
 
 
 def test_an_unproven_gain_is_called_a_suggestion() -> None:
