@@ -113,7 +113,7 @@ class LibraryTab:
                 with gr.Row(elem_classes="lc-actions"):
                     self.load = gr.Button("Open the library", variant="primary", elem_id="library-go")
                     self.look = gr.Button("See how it is read", elem_id="library-preview")
-                with gr.Accordion("Set columns right by hand", open=False, elem_id="l-mapping"):
+                with gr.Accordion("Set columns right by hand", open=False, elem_id="l-mapping") as self.by_hand:
                     self.mapping = Mapping()
                 with gr.Accordion("Pictures of the posts", open=False, elem_id="l-pictures-fold"):
                     self.pictures = gr.File(
@@ -178,7 +178,8 @@ class LibraryTab:
 
     def _wire(self, optimise_library: gr.File) -> None:
         asked = [self.file, self.metric, self.pictures, *self.mapping.fields]
-        self.look.click(self._preview, asked, [self.figures, self.plot, self.best, *self.mapping.choices], **LIGHT)
+        looked = [self.figures, self.plot, self.best, self.by_hand, *self.mapping.choices]
+        self.look.click(self._preview, asked, looked, **LIGHT)
         self.load.click(
             self._load,
             asked,
@@ -217,7 +218,8 @@ class LibraryTab:
             reading = self._reading(*asked)
             seen = self.library.preview(reading)
             board = render.render("preview", seen=seen, shown=reading.shown, metric=reading.metric)
-            return [board, gr.update(visible=False), "", *self.mapping.offered(seen)]
+            fold = gr.update(open=True) if seen.problem else gr.skip()
+            return [board, gr.update(visible=False), "", fold, *self.mapping.offered(seen)]
 
     def _load(self, *asked: Any) -> list[Any]:
         with told():

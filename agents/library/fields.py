@@ -44,7 +44,7 @@ def channel_key(text: str) -> str:
 def unmapped(where: str, name: str, headings: Sequence[str]) -> TableError:
     """The error for a field that no heading is known for: any heading can be mapped to it by hand."""
     error = missing_column(where, name, headings)
-    remedy = f"{error.remedy}. If one of them is it, say so: --map 'HEADING={name}', or columns={{'{name}': 'HEADING'}}"
+    remedy = f"{error.remedy}. If one of them is it, map it by hand (--map 'HEADING={name}')"
     return TableError(error.where, error.problem, remedy=remedy)
 
 

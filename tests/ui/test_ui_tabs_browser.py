@@ -100,6 +100,19 @@ def open_library(page: Any, file: Path = ROOT / "examples" / "kupfer_library.csv
     page.locator("#library-plot .js-plotly-plot").wait_for()
 
 
+def test_headings_that_nobody_knows_are_set_right_by_hand(browser: Any, url: str, tmp_path: Path) -> None:
+    rows = "".join(f"Why rye keeps for days {i},{i},100\n" for i in range(40))
+    (tmp_path / "ours.csv").write_text("Post copy,Klicks,Leute\n" + rows, encoding="utf-8")
+    with visit(browser, url) as (page, _):
+        open_tab(page, "Library")
+        page.locator("#l-file input[type=file]").set_input_files(tmp_path / "ours.csv")
+        page.locator("#l-file").get_by_text("ours").wait_for()
+        assert not page.locator("#l-map-text input").is_visible()
+        page.get_by_role("button", name="See how it is read").click()
+        page.get_by_text("Choose your headings under").wait_for()
+        page.locator("#l-map-text input").wait_for()
+
+
 def test_a_file_is_seen_before_it_is_opened_and_searched(browser: Any, url: str) -> None:
     with visit(browser, url) as (page, _):
         open_tab(page, "Library")
