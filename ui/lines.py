@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcbm_model.errors import TableError
-from ui.forms import split_lines
 
 MAX_LINES = 500
 
@@ -33,7 +32,10 @@ def lines_from(pasted: str | None, file: Path | None) -> tuple[list[Line], list[
         TableError: Nothing there, more than `MAX_LINES`, or a file without readable texts.
     """
     read, notes = _of_file(file) if file else ([], [])
-    lines = list(dict.fromkeys([*map(Line, split_lines(pasted or "")), *read]))
+    given = [*(Line(flat) for raw in (pasted or "").splitlines() if (flat := raw.strip())), *read]
+    lines = list(dict.fromkeys(given))
+    if repeated := len(given) - len(lines):
+        notes = [*notes, f"{repeated} repeated line{'s' if repeated > 1 else ''} left out"]
     if not lines:
         raise TableError("Lines to score", "are empty", remedy="Paste one text per line, or choose a file")
     if len(lines) > MAX_LINES:

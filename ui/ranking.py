@@ -137,6 +137,11 @@ def meanwhile(lines: Sequence[Line], metric: str, done: int, wanted: int, first:
     )
 
 
+def _rounded(value: float | None, places: int) -> float | None:
+    """As exact as anybody can use it: spreadsheets show every digit."""
+    return None if value is None else round(value, places)
+
+
 COLUMNS = ("rank", "text", "title", "channel", "format", "audience", "expected", "low", "high", "does_best", "error")
 
 
@@ -157,10 +162,10 @@ def ranking_csv(lines: Sequence[Line], settings: Sequence[Scored]) -> str:
                 content.channel,
                 content.format,
                 content.audience,
-                p.expected if p else None,
-                p.low if p else None,
-                p.high if p else None,
-                row.share,
+                _rounded(p.expected if p else None, 1),
+                _rounded(p.low if p else None, 1),
+                _rounded(p.high if p else None, 1),
+                _rounded(row.share, 3),
                 p.error if p else None,
             )
             writer.writerow([neutral(cell) for cell in cells])

@@ -111,7 +111,7 @@ class RunView:
             b.panel: render.run_panel(snapshot, run.brief.budget.rounds),
             b.asked: gr.update(visible=snapshot.waiting),
             b.note: self._note() if snapshot.waiting else gr.skip(),
-            **self.buttons(going=going, stopping=snapshot.stopping),
+            **self.buttons(going=going, stopping=snapshot.stopping, waiting=snapshot.waiting),
             **self._downloads(run, snapshot),
             **self._plot(run, snapshot),
             **self._drafts(run, snapshot),
@@ -121,10 +121,11 @@ class RunView:
     def _note(self) -> Any:
         return gr.update(info=HEARD if self.services.comments_heard() else UNHEARD)
 
-    def buttons(self, *, going: bool, stopping: bool = False) -> Updates:
-        """The two buttons in the state that fits."""
+    def buttons(self, *, going: bool, stopping: bool = False, waiting: bool = False) -> Updates:
+        """The two buttons in the state that fits. Beside a run that waits for an answer, a new one is a new one."""
+        idle = "Start a new run" if waiting else "Improve it"
         return {
-            self.board.go: gr.update(interactive=not going, value="Working..." if going else "Improve it"),
+            self.board.go: gr.update(interactive=not going, value="Working..." if going else idle),
             self.board.stop: gr.update(
                 interactive=going and not stopping, value="Stopping..." if stopping else "Stop, keep the best"
             ),

@@ -18,7 +18,11 @@ HINTS = {
         "The range in which the true percentile is meant to lie that often. The wider it is, the less the model knows."
     ),
     "win": "Chance, in percent, that this text does better than your original. 50 % is a coin toss.",
-    "share": "Chance, in percent, that this text does best of all the lines here. The chances add up to 100 %.",
+    "share": (
+        "Chance, in percent, that this text does best of all the lines here. The chances add up to 100 %. Lines are "
+        "compared with each other: what is unsure of all of them alike takes nothing away, so chances can differ "
+        "widely where ranges overlap."
+    ),
     "moves": "Percentile points from the first setting to the second, and the rank in each.",
     "similarity": "How close in meaning, from -1 to 1: 1 says the same, near 0 is about something else.",
     "result": "What readers really did, as measured in your file.",

@@ -21,7 +21,10 @@ def texts_of(file: Path) -> list[str]:
 def test_lines_and_files_come_together_without_repeats(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text('text,n\n"two\nlines",1\nB,2\n,3\n', encoding="utf-8")
     lines, notes = lines_from("A\n\nB\nA", tmp_path / "x.csv")
-    assert ([line.text for line in lines], notes) == (["A", "B", "two lines"], [])
+    assert ([line.text for line in lines], notes) == (
+        ["A", "B", "two lines"],
+        ["2 repeated lines left out"],
+    )
     (tmp_path / "x.jsonl").write_text('{"text": "C"}\n\n{"text": "D"}\n')
     assert texts_of(tmp_path / "x.jsonl") == ["C", "D"]
     (tmp_path / "x.txt").write_text("E\nF\n")
