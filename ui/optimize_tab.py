@@ -314,4 +314,7 @@ class OptimizeTab:
             return
         form = BriefForm.from_brief(run.brief)
         yield {self.fields[name]: getattr(form, name) for name in BriefForm.names()}
+        with_it = {"its picture": run.brief.picture, "your past posts": run.library}
+        if there := [what for what, had in with_it.items() if had is not None]:
+            gr.Info(f"The run still has {' and '.join(there)}. For a new one choose the files again.", title="Reloaded")
         yield from RunView(self.services, self.board).follow(run)
