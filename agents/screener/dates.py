@@ -18,7 +18,13 @@ DATE_PATTERNS: tuple[re.Pattern[str], ...] = (
         re.I,
     ),
 )
-TIME_PATTERN = re.compile(r"\b\d{1,2}[:.]\d{2}(?:\s?(?:am|pm|a\.m|p\.m)\b)|\b\d{1,2}:\d{2}\b", re.I)
+_HALF = r"(?:am|pm|a\.m|p\.m)\b"
+_HOURS = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+TIME_PATTERN = re.compile(
+    rf"(?<![\w.,:])(?:\d{{1,2}}[:.]\d{{2}}\s?{_HALF}|\d{{1,2}}:\d{{2}}(?!\w)"
+    rf"|(?:\d{{1,2}}|{'|'.join(_HOURS)})(?:[\s\u00a0-]?{_HALF}|\s?o['’]clock\b))|(?<![\w-])(?:noon|midday|midnight)(?![\w-])",
+    re.I,
+)
 
 # Months and weekdays standing alone: only with a capital, since "may", "march" and "sun" are also words.
 _WEEKDAY = re.compile(
@@ -52,14 +58,18 @@ def date_key(found: str) -> str:
 
 
 def time_key(found: str) -> str:
-    """Minutes of the day for a clock time with am or pm or past noon; 'hh:mm?' where it can be either half."""
-    match = re.match(r"(\d{1,2})[:.](\d{2})\s?([ap])?", found.casefold())
+    """Hour and minute of the day, '17:00' for "5 p.m." too; 'h:mm?' where it can be either half of the day."""
+    text = found.casefold()
+    if named := {"noon": "12:00", "midday": "12:00", "midnight": "0:00"}.get(text):
+        return named
+    match = re.match(rf"(\d{{1,2}}|{'|'.join(_HOURS)})(?:[:.](\d{{2}}))?[\s\u00a0-]?([ap](?=\.?m))?", text)
     if match is None:
-        return found.casefold()
-    hour, minute, half = int(match[1]), match[2], match[3]
+        return text
+    hour, minute, half = match[1], match[2] or "00", match[3]
+    of_day = _HOURS.index(hour) + 1 if hour in _HOURS else int(hour)
     if half is None:
-        return f"{hour}:{minute}" if hour > 12 or hour == 0 else f"{hour}:{minute}?"
-    return f"{hour % 12 + 12 * (half == 'p')}:{minute}"
+        return f"{of_day % 24}:{minute}" if of_day >= 12 or of_day == 0 else f"{of_day}:{minute}?"
+    return f"{of_day % 12 + 12 * (half == 'p')}:{minute}"
 
 
 def same_date(key: str, known: str) -> bool:

@@ -80,7 +80,7 @@ def _pointing(text: str) -> list[tuple[tuple[str, str], Way, str]]:
             if fact.quantity is not None and len(ways) == 1:
                 key = ",".join(sorted(str(v.normalize()) for v in fact.quantity.values))
                 found.append((("number", key), ways[0], fact.text))
-            if fact.kind in ("date", "time") or (fact.quantity is not None and fact.quantity.unit in ("am", "pm")):
+            if fact.kind in ("date", "time"):
                 ahead = clause[: clause.find(fact.text)]
                 found += [
                     (("date", " ".join(fact.key.split())), way, fact.text)

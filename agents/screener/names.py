@@ -15,7 +15,7 @@ from agents.screener.english import is_english, ordinary, plural
 _SENTENCE_END = re.compile(r"[.!?:;…\"“„«(\[\n–—|-]\s*$")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*(?:-[^\W\d_]+)*")
 _EVERYDAY = (
-    "i i'm i'd i'll i've ok tv diy faq pdf usb ceo mr mrs ms dr "
+    "i i'm i'd i'll i've ok tv diy faq pdf usb ceo mr mrs ms dr am pm usd eur gbp chf "
     "monday tuesday wednesday thursday friday saturday sunday "
     "mondays tuesdays wednesdays thursdays fridays saturdays sundays "
     "january february march april may june july august september october november december "

@@ -40,9 +40,6 @@ _UNITS: dict[str, tuple[str, ...]] = {
     "ml": ("ml", "millilitre", "millilitres"),
     "l": ("l", "litre", "litres", "liter", "liters"),
     "degree": ("°", "°c", "degree", "degrees", "celsius"),
-    "am": ("am", "a.m"),
-    "pm": ("pm", "p.m"),
-    "o'clock": ("o'clock", "o’clock"),
     "times": ("x", "×", "times"),
 }
 UNITS = {form: unit for unit, forms in _UNITS.items() for form in forms}

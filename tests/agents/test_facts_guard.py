@@ -171,3 +171,49 @@ def test_words_are_ordinary_in_their_forms_and_names_are_not() -> None:
 @given(st.text(max_size=160))
 def test_any_text_gets_reasons_in_words(text: str) -> None:
     assert all(isinstance(why, str) and why for why in nasty("kettle").check(text))
+
+
+def _screener(message: str) -> Screener:
+    content = Content(text=message.split(". ")[0], channel="tweet")
+    return Screener(WritingTask(content=content, metric="click_rate", message=message))
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        "The pan costs $149,000",
+        "The pan costs $149.000",
+        "The pan weighs 18,000 kg",
+        "In 9,000 minutes",
+        "Rye for $4,500",
+    ],
+)
+def test_no_number_is_multiplied_by_a_thousand(draft: str) -> None:
+    screener = _screener("The pan costs $149 and weighs 18 kg. It browns onions in 9 minutes. Rye costs $4.50.")
+    assert screener.check(draft)
+
+
+@pytest.mark.parametrize(
+    ("told", "draft"),
+    [
+        ("5 p.m.", "17:00"),
+        ("5 p.m.", "5 PM"),
+        ("5 p.m.", "5:00 p.m."),
+        ("17:00", "5pm"),
+        ("17:00", "five p.m."),
+        ("noon", "12:00"),
+        ("12 p.m.", "noon"),
+        ("midnight", "0:00"),
+    ],
+)
+def test_a_clock_time_is_one_in_all_its_spellings(told: str, draft: str) -> None:
+    screener = _screener(f"The bakery is open on Saturday. It is open until {told} on that day.")
+    assert screener.check(f"Open until {draft} on Saturday") == []
+
+
+@pytest.mark.parametrize(
+    ("told", "draft"), [("5 p.m.", "midnight"), ("5 p.m.", "noon"), ("noon", "midnight"), ("5 p.m.", "5 a.m.")]
+)
+def test_another_clock_time_is_refused(told: str, draft: str) -> None:
+    screener = _screener(f"The bakery is open on Saturday. It is open until {told} on that day.")
+    assert screener.check(f"Open until {draft} on Saturday")
