@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from agents.screener.english import ordinary
+
 _UNITS: dict[str, tuple[str, ...]] = {
     "EUR": ("€", "euro", "euros", "eur"),
     "USD": ("$", "dollar", "dollars", "usd", "us$"),
@@ -91,6 +93,7 @@ _BEFORE = re.compile(
 _AFTER = re.compile(
     r"^\s?(?:(?P<most>or (?:less|fewer|under|below))|(?P<least>\+|or (?:more|over|above)|and (?:up|more)))", re.I
 )
+_MODEL = re.compile(r"(?<!\w)(?P<word>[A-Z][^\W\d_]+)[ \u00a0]?$")
 _PER = re.compile(
     r"^[\s\w]{0,20}?\s?(?:/|\b(?:per|each|every|an?)\s)\s?(?P<per>second|minute|hour|day|night|week|month|year|person|head|kilo|kg|litre|liter"
     r"|piece|item|user|seat|metre|meter|mile|km)\b",
@@ -113,6 +116,7 @@ class Quantity:
         per: "day" in "9 euros a day".
         after: Beginnings of the words behind it ("strok" in "2,000 strokes"), up to the next mark or little word.
         before: Beginnings of the two words before it.
+        model: The word with a capital right before a bare number, as in "Volta 3": the number may be part of its name.
     """
 
     raw: str
@@ -122,6 +126,7 @@ class Quantity:
     per: str | None = None
     after: frozenset[str] = frozenset()
     before: frozenset[str] = frozenset()
+    model: str | None = None
 
     @property
     def is_price(self) -> bool:
@@ -135,6 +140,8 @@ class Quantity:
         """Same value and unit; a number without a unit has to count the same thing, or name none."""
         if not self.values & other.values:
             return False
+        if self.model is not None and self.model == other.model:
+            return True
         if self.unit == other.unit is not None:
             return True
         return self.unit is None and self._counts_the_same(other)
@@ -200,7 +207,11 @@ def _around(text: str, start: int, end: int, unit: str | None) -> dict[str, Any]
     preceding = [
         stem(w) for w in re.findall(r"[^\W\d_]+", re.split(r"[.!?;:,]", left)[-1])[-4:] if w.casefold() not in _STOPS
     ]
+    model = _MODEL.search(left) if unit is None else None
+    # An ordinary word that only begins a sentence is no name: "Save 40 dogs" is no product called "Save 40".
+    named = model is not None and not ordinary(model["word"])
     return {
+        "model": model["word"].casefold() if model is not None and named else None,
         "bound": bound,
         "per": per["per"].casefold() if per else None,
         "after": frozenset(following),

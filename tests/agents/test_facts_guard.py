@@ -217,3 +217,15 @@ def test_a_clock_time_is_one_in_all_its_spellings(told: str, draft: str) -> None
 def test_another_clock_time_is_refused(told: str, draft: str) -> None:
     screener = _screener(f"The bakery is open on Saturday. It is open until {told} on that day.")
     assert screener.check(f"Open until {draft} on Saturday")
+
+
+@pytest.mark.parametrize(
+    "draft", ["Meet the Volta 3", "The Volta 3 weighs little", "The Volta 3 has a 2-year warranty", "Buy the Volta 3"]
+)
+def test_a_number_in_a_products_name_is_known_whatever_follows(draft: str) -> None:
+    assert _screener("The Volta 3 rides 120 km. It comes with a 2-year warranty.").check(draft) == []
+
+
+@pytest.mark.parametrize("draft", ["Meet the Volta 4", "The Volta 120 rides far", "The Volta 3 rides 3 hours"])
+def test_another_model_is_refused(draft: str) -> None:
+    assert _screener("The Volta 3 rides 120 km. It comes with a 2-year warranty.").check(draft)
