@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from agents.screener.folding import collapse
+from agents.screener.quantities import stem
 
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (key, re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.IGNORECASE))
@@ -30,6 +34,16 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("per year", r"yearly|annual(?:ly)?|(?:every|each|per) year"),
     )
 )
+_LIMITED = re.compile(
+    r"(?<!\w)(?:most|many|some|few|several|half|up to"
+    r"|(?:\d+|[a-z]+) (?:out of|of|in)(?: every)? (?:\d+|ten|five|four|three))(?!\w)",
+    re.IGNORECASE,
+)
+_ALL = re.compile(
+    r"(?<!\w)(?P<word>all|every|each|everyone|everybody|everything|always|nobody|no one)"
+    r"(?:\s+(?:of\s+)?(?:the\s+|our\s+|your\s+|its\s+)?(?P<whom>[^\W\d_]+))?",
+    re.IGNORECASE,
+)
 _FOLD = re.compile(r"(?<!\w)\d+-?fold(?!\w)", re.IGNORECASE)
 
 
@@ -37,3 +51,22 @@ def multiples(text: str) -> list[tuple[str, str]]:
     """(key, as written) of each; what spellings of the same share is the key."""
     found = [(key, m.group()) for key, pattern in _PATTERNS for m in pattern.finditer(text)]
     return [*found, *((m.group().casefold().replace("-", ""), m.group()) for m in _FOLD.finditer(text))]
+
+
+def widened(text: str, sources: Sequence[str]) -> list[str]:
+    """Reasons where a text says "all" of what the brief says "most", "7 out of 10" or "up to" of.
+
+    A word for all is not asked of the brief everywhere: drafts say "all you need" of anything.
+    """
+    limited = {
+        stem(word)
+        for source in sources
+        for match in _LIMITED.finditer(source)
+        for word in re.findall(r"[^\W\d_]{3,}", re.split(r"[.!?;:\n]", source[match.end() :])[0])[:4]
+    }
+    said = {collapse(m.group()).casefold() for source in sources for m in _ALL.finditer(source)}
+    return [
+        f"says {collapse(m.group())!r}, where the brief says it of a part"
+        for m in _ALL.finditer(text)
+        if m["whom"] and stem(m["whom"]) in limited and collapse(m.group()).casefold() not in said
+    ]

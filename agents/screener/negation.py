@@ -19,7 +19,7 @@ _NEGATOR = re.compile(
     re.IGNORECASE,
 )
 _IDIOM = re.compile(
-    r"\b(?:no longer|no more than|no (?:less|fewer) than|no more|no\.? ?\d+|not (?:only|just|merely|more|less"
+    r"\b(?:no longer|no more than|no (?:less|fewer) than|no\.? ?\d+|not (?:only|just|merely|more|less"
     r"|least|fewer|yet)|why not|if not"
     r"|whether or not|no (?:one|matter|wonder|doubt|need|time)|don['’]?t (?:miss|wait|worry|forget|bin|throw"
     r"|lose|let|look|think|believe)"

@@ -9,6 +9,7 @@ from agents.screener.invention import KnownFacts, invention_reasons
 from agents.screener.length import length_reasons
 from agents.screener.lookalikes import lookalike_reasons
 from agents.screener.markup import markup_reasons
+from agents.screener.multiples import widened
 from agents.screener.negation import Denials
 from agents.screener.relations import Relations
 from agents.screener.rules import parse_rules
@@ -28,6 +29,7 @@ class Screener:
     def __init__(self, task: WritingTask) -> None:
         self.task = task
         sources, sender = _sources(task), task.content.communicator
+        self._sources = sources
         self._known = KnownFacts(sources, (*task.must_keep, *task.required_words))
         self._denials = Denials(sources)
         self._directions = Directions(sources)
@@ -52,6 +54,7 @@ class Screener:
             *self._rule_reasons(text),
             *invention_reasons(text, self._known),
             *lookalike_reasons(text, self._said),
+            *widened(text, self._sources),
             *self._denials.reasons(text),
             *self._directions.reasons(text),
             *self._conditions.reasons(text),

@@ -229,3 +229,16 @@ def test_a_number_in_a_products_name_is_known_whatever_follows(draft: str) -> No
 @pytest.mark.parametrize("draft", ["Meet the Volta 4", "The Volta 120 rides far", "The Volta 3 rides 3 hours"])
 def test_another_model_is_refused(draft: str) -> None:
     assert _screener("The Volta 3 rides 120 km. It comes with a 2-year warranty.").check(draft)
+
+
+@pytest.mark.parametrize("draft", ["All patients feel better after six weeks", "Every patient feels better"])
+def test_a_part_never_becomes_all(draft: str) -> None:
+    assert _screener("Our clinic treats back pain. Most patients feel better after six weeks.").check(draft)
+
+
+def test_a_word_for_all_is_free_where_the_brief_says_no_part() -> None:
+    assert _screener("Our clinic treats back pain. Most patients feel better.").check("All about back pain") == []
+
+
+def test_no_more_of_a_thing_is_a_denial() -> None:
+    assert _screener("Our clinic treats back pain. Most patients feel better.").check("No more back pain")
