@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from lcbm_model.training.text_tower import TextTower
 
 
+WRITTEN = (
+    "lcbm.json", "adapter_model.safetensors", "adapter_config.json", "connector.safetensors", "heads.safetensors",
+    "kernels.safetensors", "text_encoder.safetensors", "calibration.json",
+)  # fmt: skip
+"""Files of an adapter folder."""
+
+
 def lora_weights(model: BehaviorModel) -> dict[str, torch.Tensor]:
     """LoRA matrices under peft's saved names (`base_model.model.model.layers...lora_A.weight`)."""
     return {
@@ -54,6 +61,8 @@ def export_adapter(
     if not write:
         return
     folder.mkdir(parents=True, exist_ok=True)
+    for name in WRITTEN:  # what an earlier run left would be loaded with this one's
+        (folder / name).unlink(missing_ok=True)
     if half and not recipe.heads_only:
         save_file(half, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         _write_lora_config(model, data, recipe, folder)

@@ -100,6 +100,8 @@ def run_fit(
     if processes.count > 1:
         kept = kept / f"process-{processes.index}"
     collator.frozen = FrozenStates(data, recipe.readout, kept, size=size)
+    if processes.leads and not resume:
+        (out / "log.jsonl").unlink(missing_ok=True)
     told = both(write_log(out / "log.jsonl"), report) if processes.leads else quiet
     encoders: dict[str, Any] = {
         "device": device,

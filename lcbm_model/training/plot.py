@@ -28,7 +28,7 @@ def plot_log(log: Path, target: Path) -> bool:
         losses.set_xlabel("step")
         losses.set_ylabel("weighted loss")
         losses.legend(loc="upper right")
-        if chosen := [(event["step"], event["selection"]) for event in own if "selection" in event]:
+        if chosen := [(event["step"], event["selection"]) for event in own if event.get("selection") is not None]:
             other = losses.twinx()
             other.plot(*zip(*chosen, strict=True), "k.--")
             other.set_ylabel("figure on validation (dots)")

@@ -53,7 +53,7 @@ def train_recipe(
             remedy = "Resume with the same recipe and changes, or give another --out"
             raise SettingsError(str(folder), "holds a run of another recipe", remedy=remedy)
     else:
-        if any((folder / "state").rglob("state.safetensors")):
+        if (folder / "summary.json").is_file() or any((folder / "state").rglob("state.safetensors")):
             remedy = "Add --resume to go on, or give another --out"
             raise SettingsError(str(folder), "already holds a run", remedy=remedy)
         data = prepare_recipe(recipe, told=lambda step: report({"preparing": step}))

@@ -80,8 +80,9 @@ def check_held(data: Prepared) -> None:
             raise SettingsError("data", "a metric has no row in the validation split", value=metric, remedy=remedy)
 
 
-def selection_score(figures: dict[str, dict[str, float]], weights: dict[str, float]) -> float:
-    """Weighted mean over sources of the better read-out's headline figure."""
+def selection_score(figures: dict[str, dict[str, float]], weights: dict[str, float]) -> float | None:
+    """Weighted mean of the better read-out's headline figure over each metric of each source; None where nothing was
+    measured: comparisons too small, or outcomes that hardly differ."""
     best: dict[str, float] = {}
     for name, found in figures.items():
         figure = headline_figure(found)
@@ -90,4 +91,4 @@ def selection_score(figures: dict[str, dict[str, float]], weights: dict[str, flo
             best[source_metric] = max(best.get(source_metric, -1.0), figure)
     total = {key: weights.get(key.split("/")[0], 0.0 if weights else 1.0) for key in best}
     norm = sum(total.values())
-    return sum(best[k] * total[k] for k in best) / norm if norm else 0.0
+    return sum(best[k] * total[k] for k in best) / norm if norm else None

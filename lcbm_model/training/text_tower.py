@@ -275,9 +275,9 @@ class TowerRun:
             )
         score = selection_score(figures, self.recipe.run.select_on)
         weights = copy_of(self.tower.trainable())
-        self.state.judge(score if figures else None, weights, patience=self.recipe.run.patience)
+        self.state.judge(score, weights, patience=self.recipe.run.patience)
         restore(self.tower.trainable(), kept)
-        self._tell({"validation": figures, "selection": round(score, 5)})
+        self._tell({"validation": figures, "selection": None if score is None else round(score, 5)})
 
     def _tell(self, event: dict[str, Any]) -> None:
         self.report({"tower": self.title, "step": self.state.step, **event})

@@ -127,17 +127,24 @@ class Trainer:
         if due:
             self._save()
 
-    def evaluate(self) -> float:
-        """Validation figures with the averaged weights; remembers the best weights and decides when to stop."""
+    def evaluate(self) -> float | None:
+        """Validation figures with the averaged weights; remembers the best weights and decides when to stop.
+
+        Returns:
+            The figure that steps are chosen by; None where validation measures nothing, and the latest weights count.
+        """
         kept = copy_of(self.model.trainable())
         if self._average:
             restore(self.model.trainable(), self._average)
         figures = validation_figures(self.model, self.data, self._collator, self.recipe)
-        score = self._processes.agreed(selection_score(figures, self.recipe.run.select_on))
+        found = selection_score(figures, self.recipe.run.select_on)
+        told = self._processes.agreed(math.nan if found is None else found)
+        score = None if math.isnan(told) else told
         weights = copy_of(self.model.trainable())
-        self.state.judge(score if figures else None, weights, patience=self.recipe.run.patience)
+        self.state.judge(score, weights, patience=self.recipe.run.patience)
         restore(self.model.trainable(), kept)
-        self._report({"step": self.state.step, "validation": figures, "selection": round(score, 5)})
+        rounded = None if score is None else round(score, 5)
+        self._report({"step": self.state.step, "validation": figures, "selection": rounded})
         return score
 
     def _step(self, number: int) -> tuple[dict[str, float], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,8 @@ def parse_changes(changes: list[str], data: Path | None) -> dict[str, Any]:
     """
     from lcbm_model.errors import SettingsError
 
-    found: dict[str, Any] = {"data.folder": str(data)} if data is not None else {}
+    # Quoted: a folder's name is no YAML, whatever it looks like.
+    found: dict[str, Any] = {"data.folder": json.dumps(str(data.absolute()))} if data is not None else {}
     for change in changes:
         key, sign, value = change.partition("=")
         if not sign or not key.strip():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,15 @@ def test_examples_are_prepared_here_and_fitted_elsewhere(
         fit([prepared, "--base", base, "--runs", str(runs), "--only", "b", "--out", str(tmp_path / "out")])
     assert left.value.code == 2
     assert capsys.readouterr().err == "error: --only: names no run (got 'b'). Known: a\n"
+
+
+@pytest.mark.parametrize("name", ["2024-05-01", "run #1", "null"])
+def test_a_folder_s_name_is_no_yaml(files: tuple[str, str], tmp_path: Path, name: str) -> None:
+    shutil.copytree(files[1], tmp_path / name)
+    out = str(tmp_path / "prepared")
+    assert run(["train", files[0], "--data", str(tmp_path / name), "--prepare-only", "--out", out]) == 0
+    kept = json.loads((Path(out) / "manifest.json").read_text())["recipe"]["data"]["folder"]
+    assert kept == str(tmp_path / name)
 
 
 @pytest.mark.parametrize(

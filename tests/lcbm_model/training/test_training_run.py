@@ -107,6 +107,31 @@ def test_where_nothing_can_be_measured_the_last_step_is_kept(base: Path, rows: P
     assert {str(event["validation"]) for event in events if "validation" in event} == {"{}"}
 
 
+def test_outcomes_that_hardly_differ_choose_no_step(prepared: Prepared, base: Path, rows: Path, tmp_path: Path) -> None:
+    """Validation has rows, and none that is told from another: the latest weights count, and nothing stops early."""
+    held = prepared.rows.split == 1
+    alike = {name: np.where(held, 50, getattr(prepared.rows, name)) for name in ("value", "percentile")}
+    types = {name: column.astype(getattr(prepared.rows, name).dtype) for name, column in alike.items()}
+    data = replace(prepared, rows=replace(prepared.rows, **types))
+    recipe = tiny_recipe(base, rows, optim={"steps": 3}, run={"patience": 1})
+    found = run_fit(data, load_base(base), recipe, tmp_path, save=False)
+    assert found["selection_at_start"] is None
+    assert found["best_step"] == 3
+
+
+def test_an_adapter_holds_nothing_of_an_earlier_run(prepared: Prepared, base: Path, rows: Path, tmp_path: Path) -> None:
+    run_fit(prepared, load_base(base), tiny_recipe(base, rows), tmp_path, save=False)
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
+    run_fit(prepared, load_base(base), tiny_recipe(base, rows, lora={"rank": 0}), tmp_path, save=False)
+    assert not (tmp_path / "adapter" / "adapter_model.safetensors").exists()
+    assert not load_backbone(tmp_path / "adapter", device="cpu").adapter.lora
+    steps = [json.loads(line).get("step") for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert 1 not in steps, "the log is that of the last run"
+    (tmp_path / "prepared").mkdir()
+    with pytest.raises(SettingsError, match="already holds a run"):
+        train_recipe(tiny_recipe(base, rows), tmp_path)
+
+
 def test_a_metric_without_validation_rows_stops_the_run_before_it_begins(
     prepared: Prepared, base: Path, tmp_path: Path
 ) -> None:
