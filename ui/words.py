@@ -87,6 +87,8 @@ FOREIGN = (
     "The model has learned from texts in {known} alone. {whose} in another language ({languages}): nobody has measured "
     "how well it judges those. Take the order as a guess."
 )
+NOBODY = "No independent judge confirmed the gain"
+"""How the loop's own form of the next sentence begins."""
 NO_JUDGE = (
     "No second, independent model has checked this result. The gain is the view of the one model "
     "the search was steered by, and such gains tend to look larger than they are."
@@ -181,9 +183,10 @@ def result_cautions(result: OptimizationResult) -> list[str]:
     told = model_cautions(result.simulator)
     if result.judge is None:
         told.append(NO_JUDGE)
-    # The result's own forms of these two facts are not said twice.
-    said = [mark for mark, true in (("untuned", not result.simulator.tuned), ("judge", result.judge is None)) if true]
-    return told + [w for w in result.warnings if not any(mark in w.casefold() for mark in said)]
+    # The result's own sentences for these two facts are not said twice; others may hold the same words.
+    untuned = f"The simulator {result.simulator.checkpoint} is untuned"
+    said = [own for own, true in ((untuned, not result.simulator.tuned), (NOBODY, result.judge is None)) if true]
+    return told + [w for w in result.warnings if not w.startswith(tuple(said))]
 
 
 def origin(candidate: Candidate) -> str:

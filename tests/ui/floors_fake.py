@@ -248,7 +248,9 @@ class ToyLoop:
             best_id=top.id if top else None,
             simulator_calls=sum(c.prediction is not None for c in run.candidates),
             started=run.began,
-            warnings=() if simulator.identity.tuned else ("untuned simulator",),
+            warnings=()
+            if simulator.identity.tuned
+            else (f"The simulator {simulator.identity.checkpoint} is untuned: it never saw behaviour.",),
         )
 
 

@@ -81,7 +81,10 @@ def result(*candidates: Candidate, tuned: bool = True, judge: Judgement | None =
         best_id=candidates[0].id if candidates else None,
         judge=judge,
         started=datetime.now(UTC),
-        warnings=("untuned simulator", "the library holds 3 posts only"),
+        warnings=(
+            "The simulator fake is untuned: it never saw behaviour, its scores carry no evidence.",
+            "the library holds 3 posts only",
+        ),
     )
 
 
@@ -247,6 +250,13 @@ def test_errors_name_files_and_not_the_folders_of_the_server() -> None:
         "/tmp/lcbm-1/ab12/My posts.csv", "has no column 'text'", remedy="See https://example.org/a/b or a/b"
     )
     assert spoken(error) == "My posts.csv: has no column 'text'. See https://example.org/a/b or a/b"
+
+
+def test_warnings_that_hold_the_same_words_are_not_lost() -> None:
+    own = ["No independent judge confirmed the gain: none was configured."]
+    others = ["The simulator judges shares by a post's format", "Nobody checks the rule 'never judge parents'"]
+    told = words.result_cautions(result(candidate(1, "one")).model_copy(update={"warnings": (*own, *others)}))
+    assert told == [words.UNCALIBRATED, words.NO_JUDGE, *others]
 
 
 def test_an_unproven_gain_is_called_a_suggestion() -> None:
