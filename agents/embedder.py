@@ -7,6 +7,7 @@ from pathlib import Path
 from lcbm_model.embedder import EMBEDDED, Embedder, SentenceEmbedder
 from lcbm_model.embedder import load_embedder as _load_local
 from lcbm_model.errors import CheckpointError
+from lcbm_model.hub_names import is_mistyped_path
 
 __all__ = ["EMBEDDED", "Embedder", "SentenceEmbedder", "load_embedder"]
 
@@ -34,6 +35,8 @@ def load_embedder(embedder: str | Path | Embedder | None = None) -> Embedder:
 
 
 def _hub_folder(name: str) -> Path:
+    if is_mistyped_path(name):
+        raise CheckpointError("embedder", "no such folder", value=name, remedy="Check the path")
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

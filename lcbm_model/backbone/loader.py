@@ -13,6 +13,7 @@ from lcbm_model.backbone.adapter import copy_beside, is_adapter, merge_lora, rea
 from lcbm_model.backbone.model import Backbone
 from lcbm_model.backbone.runtime import choose_device, choose_dtype, limit_threads, quiet
 from lcbm_model.errors import CheckpointError, SettingsError
+from lcbm_model.hub_names import is_mistyped_path
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 """Adapters shipped with the package: `lcbm-smol`, ..."""
@@ -92,7 +93,11 @@ def resolve_source(name: str | Path) -> Path | str:
             return folder.resolve()
     except (OSError, ValueError, RuntimeError):
         pass
-    if _HUB_NAME.fullmatch(text) and not text.startswith("."):
+    if _HUB_NAME.fullmatch(text) and is_mistyped_path(text):
+        where = Path(text).parts[0]
+        remedy = f"There is a folder {where!r} here, and no such folder in it. Check the path"
+        raise SettingsError("model", "no such folder", value=text, remedy=remedy)
+    if _HUB_NAME.fullmatch(text):
         return text
     known = ["embedded", UNTUNED, *shipped_checkpoints()]
     remedy = f"Use {', '.join(known)}, a folder with weights, or a Hugging Face name such as 'owner/model'"

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from agents.embedder import load_embedder
 from lcbm_model.content import Content
-from lcbm_model.errors import SettingsError
+from lcbm_model.errors import CheckpointError, SettingsError
 from lcbm_model.prediction import Prediction
 from lcbm_model.simulator import EnsembleSimulator, load_simulator
 from lcbm_model.simulator.base import Simulator, StreamingSimulator
 from lcbm_model.simulator.calibration import compare_predictions
 from lcbm_model.simulator.stream import AT_ONCE, predict_stream
+from lcbm_model.training.architectures.files import find_folder
 from tests.conformance.simulator import SimulatorConformance
 from tests.fakes import FakeSimulator
 from tests.lcbm_model.tiny_model import write_tiny_model
@@ -152,3 +154,15 @@ def test_a_simulator_that_does_not_stream_is_asked_in_parts() -> None:
     stream = predict_stream(fake, contents, "click_rate", cancelled=lambda: fake.calls >= 2 * AT_ONCE)
     assert [index for index, _ in stream] == list(range(2 * AT_ONCE))
     assert fake.calls == 2 * AT_ONCE
+
+
+@pytest.mark.parametrize("name", ["runs/bset", "runs/no-such"])
+def test_a_mistyped_path_is_asked_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "runs" / "best").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=r"no such folder .*There is a folder 'runs' here"):
+        load_simulator(name)
+    with pytest.raises(CheckpointError, match="no such folder"):
+        find_folder(name)
+    with pytest.raises(CheckpointError, match="no such folder"):
+        load_embedder(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lcbm_model.errors import CheckpointError, SettingsError
+from lcbm_model.hub_names import is_mistyped_path
 from lcbm_model.training.architectures.base import Architecture
 from lcbm_model.training.architectures.registry import architecture_of, read_config
 
@@ -25,6 +26,8 @@ def find_folder(model: str) -> tuple[Path, str]:
         folder, stamp = converted_language_model()
         return folder, stamp.name
     folder = Path(model).expanduser()
+    if not folder.is_dir() and is_mistyped_path(model):
+        raise CheckpointError("base.model", "no such folder", value=model, remedy="Check the path")
     folder = folder.resolve() if folder.is_dir() else _from_hub(model)
     return folder, str(folder)
 
